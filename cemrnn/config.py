@@ -1,0 +1,101 @@
+"""Frozen configurations: strict construction from parameters, canonical form, digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound="Config")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Base of every configuration: values are checked against the annotated types, names are strict."""
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = coerce(getattr(self, field.name), hints[field.name], field.name)
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_params(cls: type[C], params: dict[str, Any]) -> C:
+        """Configuration built from a mapping of parameter names to values.
+
+        Raises:
+            ValueError: a name is unknown (the nearest valid one is suggested) or a value has the wrong type.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in params:
+            if name not in names:
+                raise ValueError(unknown_name(name, names, f"parameter of {cls.__name__}"))
+        return cls(**params)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain, JSON-ready values of every field."""
+        return dataclasses.asdict(self)
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON form, as hexadecimal text."""
+        return digest(self.to_dict())
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON form of any JSON-ready value, as hexadecimal text."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unknown_name(name: str, valid: typing.Iterable[str], what: str) -> str:
+    """Message for an unknown name, with the nearest valid one when there is one."""
+    valid = sorted(valid)
+    nearest = difflib.get_close_matches(name, valid, n=1)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"expected one of: {', '.join(valid)}"
+    return f"unknown {what} '{name}'; {hint}"
+
+
+def coerce(value: Any, hint: Any, name: str) -> Any:
+    """The value in the annotated type: int to float and list to tuple are the only conversions.
+
+    Raises:
+        ValueError: the value is not of the annotated type.
+    """
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _coerce_union(value, args, name, hint)
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, (list, tuple)):
+            raise ValueError(_mismatch(name, hint, value))
+        return tuple(coerce(item, args[0], f"{name}[{i}]") for i, item in enumerate(value))
+    if origin is typing.Literal:
+        if value not in args:
+            raise ValueError(unknown_name(str(value), map(str, args), f"value of {name}:"))
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    raise ValueError(_mismatch(name, hint, value))
+
+
+def _coerce_union(value: Any, args: tuple, name: str, hint: Any) -> Any:
+    for option in args:
+        if option is type(None):
+            if value is None:
+                return None
+            continue
+        try:
+            return coerce(value, option, name)
+        except ValueError:
+            continue
+    raise ValueError(_mismatch(name, hint, value))
+
+
+def _mismatch(name: str, hint: Any, value: Any) -> str:
+    expected = getattr(hint, "__name__", str(hint)) if not typing.get_origin(hint) else str(hint)
+    return f"{name}: expected {expected}, got {value!r} ({type(value).__name__})"
