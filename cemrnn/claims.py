@@ -63,9 +63,7 @@ class Claim(Config):
             raise ValueError(f"id: expected lower-case words joined by hyphens, got {self.id!r}")
         for name in ("figure", "measure"):
             if not re.fullmatch(r"[a-z][a-z0-9_]*", getattr(self, name)):
-                raise ValueError(
-                    f"{name}: expected lower-case words joined by _, got {getattr(self, name)!r}"
-                )
+                raise ValueError(f"{name}: expected lower-case words joined by _, got {getattr(self, name)!r}")
         if not (self.smallest_effect > 0 and math.isfinite(self.smallest_effect)):
             raise ValueError(f"smallest_effect: expected a positive size, got {self.smallest_effect}")
 
@@ -110,8 +108,8 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
 
     Returns:
         "supported": an effect in the claimed direction is shown; for a zero claim, one is excluded.
-        "contradicted": an effect in the other direction is shown, or one is excluded; for a zero claim, one is
-        shown. "no evidence": a number is missing or there are too few networks. Else "inconclusive".
+        "contradicted": an effect in the other direction is shown, or one is excluded; for a zero claim, one
+        is shown. "no evidence": a number is missing or there are too few networks. Else "inconclusive".
 
     Raises:
         ValueError: low exceeds high.
@@ -188,8 +186,6 @@ def _read_evidence(claim: Claim, scalars: dict[str, Any]) -> dict[str, float | i
     keys = {"effect": claim.measure, **{name: f"{claim.measure}_{name}" for name in ("low", "high", "n")}}
     absent = [key for key in keys.values() if key not in scalars]
     if absent:
-        raise ValueError(
-            f"{claim.figure}: expected '{claim.measure}' with its interval, got no {', '.join(absent)}"
-        )
+        raise ValueError(f"{claim.figure}: expected '{claim.measure}' with its interval, got no {', '.join(absent)}")
     evidence = {name: math.nan if scalars[key] is None else float(scalars[key]) for name, key in keys.items()}
     return {**evidence, "n": int(evidence["n"])}

@@ -2,8 +2,8 @@
 
 The unit of evidence is the network, never the trial: axis 0 of every input is the replicate.
 Intervals are SciPy's bias-corrected and accelerated (BCa) bootstrap.
-From few replicates any bootstrap interval is too narrow: for the mean of a normal sample the nominal 95 %
-covered 82 % at 5 replicates, 90 % at 10 and 93 % at 20.
+From few replicates a bootstrap interval is too narrow: for the mean of a normal sample a nominal 95 % covered
+84 % at 5 replicates, 90 % at 10 and 92.5 % at 20 (12 000 simulated samples each).
 
 Source: Efron 1987, "Better bootstrap confidence intervals" (BCa); `scipy.stats.bootstrap`.
 """
@@ -11,8 +11,10 @@ Source: Efron 1987, "Better bootstrap confidence intervals" (BCa); `scipy.stats.
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -44,16 +46,12 @@ class Interval:
             ValueError: the interval is not that of a single number.
         """
         if np.ndim(self.value):
-            raise ValueError(
-                f"{measure}: expected the interval of one number, got shape {np.shape(self.value)}"
-            )
+            raise ValueError(f"{measure}: expected the interval of one number, got shape {np.shape(self.value)}")
         bounds = {f"{measure}_low": float(self.low), f"{measure}_high": float(self.high)}
         return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n)}
 
 
-def bootstrap_mean(
-    values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000
-) -> Interval:
+def bootstrap_mean(values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000) -> Interval:
     """Mean over replicates and its interval, for every column.
 
     Args:
@@ -71,9 +69,7 @@ def bootstrap_mean(
     return _bootstrap([values], np.mean, paired=False, seed=seed, level=level, n_resamples=n_resamples)
 
 
-def bootstrap_median(
-    values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000
-) -> Interval:
+def bootstrap_median(values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000) -> Interval:
     """Median over replicates and its interval; arguments, result and errors as `bootstrap_mean`."""
     return _bootstrap([values], np.median, paired=False, seed=seed, level=level, n_resamples=n_resamples)
 
@@ -90,7 +86,8 @@ def bootstrap_difference(
 
     With one other sample this is the difference of two means. With several, which of them is best is chosen
     anew in every resample, so that the interval includes the uncertainty of that choice. Picking the best of
-    several noisy means overstates it, so the difference errs towards "no advantage".
+    several noisy means overstates it, so the difference errs towards "no advantage": with three equal normal
+    samples by 1/√(πM) standard deviations of a replicate, .25 at M = 5 and .13 at M = 20.
 
     Args:
         first: (M, ...) one value per replicate, NaN where missing.
@@ -128,60 +125,52 @@ def _bootstrap(
 ) -> Interval:
     samples = [np.asarray(sample, dtype=float) for sample in samples]
     _check_samples(samples, paired, level)
-    shape = samples[0].shape[1:]
-    columns = [sample.reshape(len(sample), -1) for sample in samples]
+    columns = [sample.reshape(len(sample), math.prod(sample.shape[1:])) for sample in samples]
     present = [~np.isnan(column) for column in columns]
     if paired:
         present = [np.logical_and.reduce(present)] * len(columns)
+    width = max(1, MAX_BLOCK // (n_resamples * max(1, sum(map(len, columns)))))
     out = np.full((4, columns[0].shape[1]), np.nan)
-    # columns that lack the same replicates go through SciPy together
-    patterns, pattern_of = np.unique(np.concatenate(present), axis=1, return_inverse=True)
-    for pattern in range(patterns.shape[1]):
-        chosen = np.flatnonzero(pattern_of.ravel() == pattern)
-        kept = [column[mask[:, chosen[0]]] for column, mask in zip(columns, present, strict=True)]
-        width = max(1, MAX_BLOCK // (n_resamples * max(1, sum(map(len, kept)))))
-        for block in np.split(chosen, range(width, len(chosen), width)):
-            block_samples = [sample[:, block] for sample in kept]
-            rng = stream(seed, "bootstrap")  # the same for every block: columns do not affect each other
-            out[:, block] = _block_interval(block_samples, statistic, paired, rng, level, n_resamples)
-    value, low, high, n = (row.reshape(shape) for row in out)
+    for block in _blocks_of_columns(np.concatenate(present), width):
+        kept = [column[mask[:, block[0]]][:, block] for column, mask in zip(columns, present, strict=True)]
+        # every block gets the same draws, so that a column does not depend on its neighbours
+        options = {"paired": paired, "rng": stream(seed, "bootstrap"), "n_resamples": n_resamples}
+        out[:, block] = _block_interval(kept, statistic, level, options)
+    value, low, high, n = out.reshape(4, *samples[0].shape[1:])
     return Interval(value=value, low=low, high=high, n=n.astype(int))
 
 
+def _blocks_of_columns(present: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    """Indices of at most `width` columns that lack the same replicates."""
+    patterns, pattern_of = np.unique(present, axis=1, return_inverse=True)
+    for pattern in range(patterns.shape[1]):
+        alike = np.flatnonzero(pattern_of.ravel() == pattern)
+        yield from np.split(alike, range(width, len(alike), width))
+
+
 def _block_interval(
-    samples: list[np.ndarray],
-    statistic: Callable,
-    paired: bool,
-    rng: np.random.Generator,
-    level: float,
-    n_resamples: int,
+    samples: list[np.ndarray], statistic: Callable, level: float, options: dict[str, Any]
 ) -> np.ndarray:
     """(4, C) value, low, high and n of columns (M, C) without missing values."""
     n = min(map(len, samples))
-    nothing = np.full(samples[0].shape[1], np.nan)
-    if n < 1:
-        return np.stack([nothing, nothing, nothing, np.zeros_like(nothing)])
-    value = statistic(*samples, axis=0)
-    if n < 2:
-        return np.stack([value, nothing, nothing, np.full_like(value, n)])
+    out = np.full((4, samples[0].shape[1]), np.nan)
+    out[3] = n
+    if n >= 1:
+        out[0] = statistic(*samples, axis=0)
+    if n >= 2:
+        out[1:3] = _bca_bounds(samples, statistic, level, options)
+    return out
+
+
+def _bca_bounds(samples: list[np.ndarray], statistic: Callable, level: float, options: dict[str, Any]) -> np.ndarray:
+    """(2, C) bounds; percentiles where BCa is undefined: all replicates, or all leave-one-outs, are equal."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            samples,
-            statistic,
-            axis=0,
-            vectorized=True,
-            paired=paired,
-            confidence_level=level,
-            n_resamples=n_resamples,
-            rng=rng,
-        )
+        result = stats.bootstrap(samples, statistic, axis=0, vectorized=True, confidence_level=level, **options)
     bounds = np.stack(result.confidence_interval)
-    # BCa is undefined where all replicates, or all leave-one-out estimates, are equal; percentiles are not
     tails = [(1 - level) / 2, (1 + level) / 2]
     percentiles = np.quantile(result.bootstrap_distribution, tails, axis=-1)
-    low, high = np.where(np.isnan(bounds).any(axis=0), percentiles, bounds)
-    return np.stack([value, low, high, np.full_like(value, n)])
+    return np.where(np.isnan(bounds).any(axis=0), percentiles, bounds)
 
 
 def _check_samples(samples: Sequence[np.ndarray], paired: bool, level: float) -> None:

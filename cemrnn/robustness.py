@@ -95,9 +95,7 @@ def average_pairs(curves: np.ndarray, passed: np.ndarray | None = None) -> np.nd
     if passed is not None:
         passed = np.asarray(passed, bool)
         if passed.shape != curves.shape[:1]:
-            raise ValueError(
-                f"passed: expected one flag for each of {len(curves)} networks, got {passed.shape}"
-            )
+            raise ValueError(f"passed: expected one flag for each of {len(curves)} networks, got {passed.shape}")
         kept = kept & passed[:, None]
     count = kept.sum(axis=1)[:, None]  # (M, 1)
     total = np.where(kept[..., None], curves, 0.0).sum(axis=1)
@@ -107,7 +105,7 @@ def average_pairs(curves: np.ndarray, passed: np.ndarray | None = None) -> np.nd
 def area_under_mixture(lambdas: np.ndarray, normalised: np.ndarray) -> np.ndarray:
     """Mean normalised accuracy over mixtures λ from 0 to 1/2, by the trapezoid rule.
 
-    At one half the cue stops favouring its own task. A network that holds its accuracy until there has area 1.
+    At one half the cue stops favouring its own task. Accuracy that holds until there has area 1.
 
     Args:
         lambdas: (L,) increasing, from 0 to at least 1/2; the value at 1/2 is interpolated if not on the grid.
@@ -121,9 +119,7 @@ def area_under_mixture(lambdas: np.ndarray, normalised: np.ndarray) -> np.ndarra
     """
     lambdas, normalised = _check_curve("lambdas", lambdas, "normalised", normalised)
     if lambdas[0] != 0 or lambdas[-1] < 0.5:
-        raise ValueError(
-            f"lambdas: expected levels from 0 to at least 0.5, got {lambdas[0]} to {lambdas[-1]}"
-        )
+        raise ValueError(f"lambdas: expected levels from 0 to at least 0.5, got {lambdas[0]} to {lambdas[-1]}")
     last = np.searchsorted(lambdas, 0.5)  # first level at or after the end
     weight = (0.5 - lambdas[last - 1]) / (lambdas[last] - lambdas[last - 1])
     end = (1 - weight) * normalised[..., last - 1] + weight * normalised[..., last]
@@ -255,9 +251,7 @@ def _fit_logistic(lambdas: np.ndarray, share: np.ndarray) -> tuple[float, float,
     def residuals(params: np.ndarray) -> np.ndarray:
         return special.expit(-params[1] * (lambdas - params[0])) - share
 
-    fit = optimize.least_squares(
-        residuals, start, bounds=bounds, x_scale=[np.ptp(lambdas), 1 / np.ptp(lambdas)]
-    )
+    fit = optimize.least_squares(residuals, start, bounds=bounds, x_scale=[np.ptp(lambdas), 1 / np.ptp(lambdas)])
     lambda_50, slope = fit.x
     ends = special.expit(-slope * (lambdas[[0, -1]] - lambda_50))
     if not fit.success or ends[0] - ends[1] < FLAT_RANGE or not lambdas[0] < lambda_50 < lambdas[-1]:
@@ -278,7 +272,5 @@ def _check_curve(
     if levels.ndim != 1 or len(levels) < at_least or not (np.diff(levels) > 0).all():
         raise ValueError(f"{level_name}: expected at least {at_least} increasing levels, got {levels}")
     if curve.shape[-1:] != levels.shape:
-        raise ValueError(
-            f"{curve_name}: expected {len(levels)} levels on the last axis, got shape {curve.shape}"
-        )
+        raise ValueError(f"{curve_name}: expected {len(levels)} levels on the last axis, got shape {curve.shape}")
     return levels, curve
