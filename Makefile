@@ -1,0 +1,96 @@
+# From a bare clone: `make reproduce` or `make test`. Needs python3 (3.11 or newer) with pip, and GNU Make 3.81.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+PROFILE ?= quick
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+PORT ?= 8000
+FIG ?=
+P ?=
+
+STAMP := $(VENV)/.installed
+CEMRNN := $(VENV)/bin/cemrnn
+OUT := build/$(PROFILE)
+BOOK := $(OUT)/html/index.html
+PARAMS := notebooks/params/$(PROFILE).yml
+SOURCES := $(shell find cemrnn -name '*.py' -o -name '*.mplstyle')
+PAGES := $(shell find book -type f -not -name '*.pyc')
+STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
+NOTEBOOKS := $(STEMS:%=notebooks/%.ipynb)
+EXECUTED := $(STEMS:%=$(OUT)/notebooks/%.ipynb)
+
+ifeq ($(wildcard $(PARAMS)),)
+$(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
+endif
+
+.PHONY: help reproduce environment train notebooks book test figure serve lint clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo "PROFILE is one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))); now $(PROFILE)."
+	@echo "PYTHON=python3.12 picks another Python, PIP_ARGS='...' adds arguments for pip."
+
+reproduce: ## environment, training, notebooks and book at PROFILE
+	@if $(MAKE) -q $(BOOK); then \
+	  echo "Nothing has changed: the book at profile $(PROFILE) is up to date."; \
+	else \
+	  echo "[1/4] environment" && $(MAKE) environment && \
+	  echo "[2/4] training" && $(MAKE) train && \
+	  echo "[3/4] notebooks" && $(MAKE) notebooks && \
+	  echo "[4/4] book" && $(MAKE) book; \
+	fi
+	@$(CEMRNN) claims --profile $(PROFILE)
+	@echo "book: $(CURDIR)/$(BOOK)"
+
+environment: $(STAMP) ## .venv with the exact packages of requirements.lock
+	@echo "environment: $(VENV) is ready"
+
+train: $(OUT)/trained ## train the networks that PROFILE needs and build/store lacks
+	@echo "training: complete at profile $(PROFILE)"
+
+notebooks: $(EXECUTED) ## run the notebooks whose sources changed
+	@echo "notebooks: $(words $(EXECUTED)) of $(words $(EXECUTED)) complete at profile $(PROFILE)"
+
+book: $(BOOK) ## build the pages
+	@echo "book: $(BOOK)"
+
+test: $(STAMP) ## all tests
+	$(VENV)/bin/pytest
+
+figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_units=128 seed=3"
+	@$(if $(FIG),,echo "name a figure: make figure FIG=<one of: $(STEMS)>" >&2; exit 2;) \
+	$(CEMRNN) run $(FIG) --profile $(PROFILE) $(addprefix -p ,$(P))
+
+serve: $(BOOK) ## show the book on http://localhost:PORT
+	@$(VENV)/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))
+
+lint: $(STAMP) ## ruff: rules and format
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+clean: ## remove everything generated, except .venv and the trained networks in build/store
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 -not -name store -exec rm -rf {} +; fi
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
+	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) cemrnn/reproduce/environment.py $(VENV) $(PIP_ARGS)
+	@touch $@
+
+$(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) | $(STAMP)
+	@$(CEMRNN) sweep --profile $(PROFILE)
+	@mkdir -p $(@D) && touch $@
+
+$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PARAMS) $(SOURCES) $(OUT)/trained
+	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
+	  echo "[3/4] notebook $$n/$(words $(STEMS)): $*"
+	@$(CEMRNN) run $* --profile $(PROFILE)
+
+$(BOOK): $(EXECUTED) $(PAGES) $(PARAMS)
+	@$(CEMRNN) book --profile $(PROFILE)

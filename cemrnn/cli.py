@@ -1,0 +1,130 @@
+"""The command `cemrnn`: what Make calls, from any shell in the folder of the clone."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import time
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cemrnn.reproduce.project import Project
+
+CUSTOM = "custom"
+PROFILE = click.option(
+    "--profile", default="quick", show_default=True, help="File of sizes: notebooks/params/<profile>.yml."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Train networks, run notebooks and build the book.
+
+    Run it in the folder of the clone. Trained networks are kept in build/store, or in the folder that the
+    environment variable CEMRNN_STORE names; everything else goes to build/<profile>.
+    """
+
+
+@main.command()
+@click.argument("stem")
+@PROFILE
+@click.option("-p", "overrides", metavar="NAME=VALUE", multiple=True, help="Another value for a parameter; repeatable.")
+def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
+    """Run the notebook STEM, e.g. fig2_ambiguity.
+
+    With -p the run starts from the profile's values and goes to build/custom. Lists are written with
+    commas: -p levels=0.1,0.2. `cemrnn params STEM` lists the parameters.
+    """
+    from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+
+    project, started = Project(), time.monotonic()
+    with _user_mistakes():
+        values = project.values(stem, profile, overrides)
+    name = CUSTOM if overrides else profile
+    try:
+        path = run_notebook(project, stem, values, name, project.build / name)
+    except NotebookError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
+
+
+@main.command()
+@PROFILE
+def sweep(profile: str) -> None:
+    """Train the networks that a profile lacks.
+
+    An interrupted sweep loses at most the time since its last checkpoint: run the same command again.
+    """
+    from cemrnn.experiments import EXPERIMENTS
+    from cemrnn.store import Store
+    from cemrnn.sweep import train_missing
+
+    project = Project()
+    needed = []
+    with _user_mistakes():
+        for stem in project.stems():
+            experiment = EXPERIMENTS[stem]
+            config_class = typing.get_type_hints(experiment.run)["config"]
+            needed += experiment.conditions(config_class.from_params(project.values(stem, profile)))
+    train_missing(needed, Store(Path(os.environ.get("CEMRNN_STORE", "build/store"))), progress=True)
+
+
+@main.command()
+@click.argument("stem")
+@PROFILE
+def params(stem: str, profile: str) -> None:
+    """List the parameters of the notebook STEM."""
+    project = Project()
+    with _user_mistakes():
+        declared, values = project.parameters(stem), project.values(stem, profile)
+    for parameter in declared.values():
+        value = values[parameter.name]
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        click.echo(f"{parameter.name}={text}\n    {parameter.annotation}: {parameter.help}")
+
+
+@main.command()
+@PROFILE
+@click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
+def claims(profile: str, as_json: bool) -> None:
+    """Print every claim with its verdict at the profile."""
+    from cemrnn.claims import ledger, to_json
+
+    project = Project()
+    table = ledger(project.build / profile / "results", project.root / "book" / "claims.yml")
+    if as_json:
+        click.echo(to_json(table), nl=False)
+        return
+    for row in table.itertuples():
+        effect = "" if math.isnan(row.effect) else f" ({row.effect:.3f} [{row.low:.3f}, {row.high:.3f}])"
+        click.echo(f"{row.verdict:<13} {row.statement}{effect}")
+
+
+@main.command()
+@PROFILE
+def book(profile: str) -> None:
+    """Build the book from the notebooks that ran at the profile."""
+    from cemrnn.reproduce.book import BookError, build_book
+
+    try:
+        click.echo(f"book: {build_book(Project(), profile)}")
+    except BookError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextlib.contextmanager
+def _user_mistakes() -> Iterator[None]:
+    """Show a ValueError about names and values as one line, without a traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

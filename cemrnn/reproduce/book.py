@@ -1,0 +1,99 @@
+"""The book: pages, executed notebooks, figures and generated tables, assembled and built."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from cemrnn.claims import ledger, to_markdown
+from cemrnn.reproduce.pages import find_problems
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.provenance import read_table
+
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
+class BookError(RuntimeError):
+    """The book could not be built, or a built page breaks a rule."""
+
+
+def build_book(project: Project, profile: str) -> Path:
+    """Path of the first page, `build/<profile>/html/index.html`.
+
+    Args:
+        project: the clone.
+        profile: its notebooks must have run before.
+
+    Raises:
+        BookError: a notebook has not run, Sphinx warned, a page loads something from the network, or an
+            image has no alternative text. The book built before stays in place.
+    """
+    out = project.build / profile
+    source = assemble(project, profile)
+    log = out / "book.log"
+    with log.open("w", encoding="utf-8") as stream:
+        command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(source)]
+        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
+    if status != 0:
+        raise BookError(f"the book was not built; see {log}\n{_warnings(log)}")
+    html = source / "_build" / "html"
+    if problems := find_problems(html):
+        raise BookError("the book was built, but:\n" + "\n".join(problems))
+    shutil.rmtree(out / "html", ignore_errors=True)
+    html.rename(out / "html")
+    return out / "html" / "index.html"
+
+
+def assemble(project: Project, profile: str) -> Path:
+    """Folder with every source of the book: `build/<profile>/book_source`, made anew.
+
+    Raises:
+        BookError: a notebook of the project has not run at this profile.
+    """
+    out = project.build / profile
+    source = out / "book_source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(project.root / "book", source, ignore=shutil.ignore_patterns("__pycache__"))
+    for stem in project.stems():
+        executed = out / "notebooks" / f"{stem}.ipynb"
+        if not executed.exists():
+            raise BookError(f"{stem} has not run at profile {profile}: cemrnn run {stem} --profile {profile}")
+        shutil.copy(executed, source)
+    shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
+    _write_tables(project, profile, source / "generated")
+    _write_announcement(out, profile, source / "_config.yml")
+    return source
+
+
+def write_ledger(project: Project, profile: str) -> str:
+    """Markdown table of all claims with their verdicts at this profile."""
+    claims = project.root / "book" / "claims.yml"
+    return to_markdown(ledger(project.build / profile / "results", claims))
+
+
+def _write_tables(project: Project, profile: str, folder: Path) -> None:
+    folder.mkdir()
+    origins = read_table(project.build / profile / "provenance")
+    (folder / "ledger.md").write_text(write_ledger(project, profile) + "\n", encoding="utf-8")
+    (folder / "provenance.md").write_text(origins.to_markdown(index=False) + "\n", encoding="utf-8")
+
+
+def _write_announcement(out: Path, profile: str, config: Path) -> None:
+    """Set the line above every page: profile and number of networks."""
+    origins = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "provenance").glob("*.json")]
+    counts = sorted({origin["n_replicates"] for origin in origins})
+    networks = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition."
+    config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _warnings(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8").splitlines()
+    marked = [line for line in lines if "WARNING" in line or "ERROR" in line or "rror:" in line]
+    return "\n".join(marked[:20] or lines[-20:])

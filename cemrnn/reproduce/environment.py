@@ -1,0 +1,125 @@
+"""Virtual environment with the locked packages; a bare python3 runs this file: standard library only."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+GIB = 1024**3
+NEEDED_GIB = 4
+LOCK = Path("requirements.lock")
+LOG = Path("build/pip.log")
+VIRTUALENV = Path("build/.virtualenv")
+NO_NETWORK = re.compile(
+    "NewConnectionError|ConnectTimeout|ReadTimeout|ConnectionError|ProxyError|NameResolutionError"
+    "|Temporary failure in name resolution|Network is unreachable|Could not fetch URL"
+)
+NO_SPACE = re.compile("No space left on device|Errno 28|Disk quota exceeded|Errno 122")
+
+
+class SetupError(RuntimeError):
+    """The environment could not be made; the message is one line for the reader."""
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status; makes the environment in the folder that the first argument names."""
+    venv, pip_arguments = Path(arguments[0]), arguments[1:]
+    try:
+        create_environment(venv, pip_arguments)
+    except SetupError as error:
+        sys.stderr.write(f"environment: {error}\n")
+        return 1
+    return 0
+
+
+def create_environment(venv: Path, pip_arguments: list[str]) -> None:
+    """Make the environment, then install the lock and this project into it.
+
+    Raises:
+        SetupError: no space, no network, or pip failed for another reason.
+    """
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.write_text("", encoding="utf-8")
+    python = venv / "bin" / "python"
+    if not python.exists():
+        check_space(venv.absolute().parent)
+        make_venv(venv, pip_arguments)
+    n_packages = len(LOCK.read_text(encoding="utf-8").split())
+    _say(f"installing {n_packages} packages into {venv}; log in {LOG}")
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    for n_found in _run([*pip, *pip_arguments, "-r", str(LOCK)]):
+        if n_found % 25 == 0:
+            _say(f"{n_found}/{n_packages} packages found")
+    for _ in _run([*pip, "--no-deps", "--no-build-isolation", "-e", "."]):
+        pass
+
+
+def check_space(folder: Path) -> None:
+    """Nothing, if the folder's disk has room for the environment.
+
+    Raises:
+        SetupError: it has not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_GIB * GIB:
+        raise SetupError(f"no space: {free / GIB:.1f} GiB free in {folder}, about {NEEDED_GIB} GiB needed")
+
+
+def make_venv(venv: Path, pip_arguments: list[str]) -> None:
+    """Make an empty environment, with virtualenv where this Python's own venv is incomplete (Debian).
+
+    Raises:
+        SetupError: neither works.
+    """
+    made = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
+    if made.returncode == 0:
+        return
+    LOG.write_text(made.stdout + made.stderr, encoding="utf-8")
+    shutil.rmtree(venv, ignore_errors=True)
+    target = ["--target", str(VIRTUALENV), "--upgrade", "--disable-pip-version-check"]
+    for _ in _run([sys.executable, "-m", "pip", "install", *pip_arguments, *target, "virtualenv"]):
+        pass
+    for _ in _run([sys.executable, "-m", "virtualenv", str(venv)], PYTHONPATH=str(VIRTUALENV)):
+        pass
+
+
+def explain_failure(log: str) -> str:
+    """One line that says why pip failed, from its log."""
+    if NO_SPACE.search(log):
+        return f"no space left on the disk; about {NEEDED_GIB} GiB are needed"
+    if NO_NETWORK.search(log):
+        return "no network: pip could not reach its package index"
+    lines = [line for line in log.splitlines() if line.strip()]
+    return f"pip failed: {lines[-1].strip() if lines else 'no message'} (log in {LOG})"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"environment: {text}\n")
+    sys.stdout.flush()
+
+
+def _run(command: list[str], **environment: str) -> Iterator[int]:
+    """Number of packages found so far, after each line that names one; the output goes to the log."""
+    n_found = 0
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | environment,
+    )
+    with process, LOG.open("a", encoding="utf-8") as log:
+        for line in process.stdout:
+            log.write(line)
+            if line.startswith(("Collecting ", "Requirement already satisfied: ")):
+                n_found += 1
+                yield n_found
+    if process.returncode != 0:
+        raise SetupError(explain_failure(LOG.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

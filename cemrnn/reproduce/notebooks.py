@@ -1,0 +1,105 @@
+"""Strict runs of notebooks: a target file exists only if every cell succeeded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import papermill
+
+from cemrnn.reproduce.project import Project
+
+FAILED_FOLDER = "failed"
+# The kernel warns at every start that its local connection is not encrypted.
+KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=ERROR"]
+
+
+class NotebookError(RuntimeError):
+    """A notebook stopped before its end; `path` is the folder with what it had done."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: str, out: Path) -> Path:
+    """Path of the executed notebook, `<out>/notebooks/<stem>.ipynb`.
+
+    The run happens in `build/.tmp`. Its files move to `out` when the last cell is done, the notebook last;
+    otherwise they move to `build/failed/<stem>`, because papermill leaves a failed notebook that looks
+    finished to Make.
+
+    Args:
+        project: the clone.
+        stem: name of the notebook.
+        values: every parameter, as `Project.values` gives them.
+        profile: name that figures and provenance carry.
+        out: folder of the profile, e.g. build/quick.
+
+    Raises:
+        NotebookError: a cell raised, or the kernel died.
+    """
+    staging = project.build / ".tmp" / f"{stem}-{os.getpid()}"
+    shutil.rmtree(staging, ignore_errors=True)
+    notebook = staging / "notebooks" / f"{stem}.ipynb"
+    notebook.parent.mkdir(parents=True)
+    defaults = {name: parameter.default for name, parameter in project.parameters(stem).items()}
+    changed = {name: value for name, value in values.items() if value != defaults[name]}
+    try:
+        with _environment(CEMRNN_OUT=str(staging), CEMRNN_PROFILE=profile, JUPYTER_PREFER_ENV_PATH="1"):
+            papermill.execute_notebook(
+                project.notebook(stem),
+                notebook,
+                parameters=changed,
+                kernel_name="python3",
+                cwd=project.root,
+                progress_bar=False,
+                extra_arguments=KERNEL_ARGUMENTS,
+            )
+    except BaseException as error:
+        # BaseException, so that Ctrl-C leaves no half-finished run behind either.
+        failed = _replace_folder(staging, project.build / FAILED_FOLDER / stem)
+        if not isinstance(error, Exception):
+            raise
+        raise NotebookError(f"notebook {stem} failed: {_reason(error)}\nkept in {failed}", failed) from error
+    return _publish(staging, out, notebook)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, papermill.PapermillExecutionError):
+        return f"{error.ename}: {error.evalue} (cell {error.exec_count})"
+    return f"{type(error).__name__}: {error}"
+
+
+def _publish(staging: Path, out: Path, notebook: Path) -> Path:
+    others = [path for path in sorted(staging.rglob("*")) if path.is_file() and path != notebook]
+    for path in [*others, notebook]:
+        target = out / path.relative_to(staging)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+    shutil.rmtree(staging)
+    return out / notebook.relative_to(staging)
+
+
+def _replace_folder(source: Path, target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return source.rename(target)
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

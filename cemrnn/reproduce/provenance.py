@@ -1,0 +1,89 @@
+"""Where a figure comes from: profile, seeds, code, configuration, versions, wall time."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas
+
+if TYPE_CHECKING:
+    from cemrnn.experiments.result import Result
+
+PACKAGES = ("cemrnn", "torch", "numpy", "scipy", "matplotlib")
+
+
+def current_profile() -> str:
+    """Name of the profile that the runner set, "custom" outside a run."""
+    return os.environ.get("CEMRNN_PROFILE", "custom")
+
+
+def describe(result: Result) -> dict[str, Any]:
+    """JSON-ready origin of a result, as the book shows it."""
+    config = result.config.to_dict()
+    versions = {name: metadata.version(name) for name in PACKAGES}
+    return {
+        "stem": result.stem,
+        "profile": current_profile(),
+        "seeds": {name: value for name, value in config.items() if "seed" in name},
+        "n_replicates": int(result.n_replicates),
+        **read_commit(Path(__file__).parent),
+        "config_digest": result.config.digest(),
+        "config": config,
+        "versions": {"python": platform.python_version()} | versions,
+        "wall_seconds": round(float(result.seconds), 1),
+    }
+
+
+def read_commit(folder: Path) -> dict[str, Any]:
+    """Commit of the repository around the folder and whether tracked files differ; "unknown" without one."""
+    head = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": head or "unknown", "has_uncommitted_changes": bool(changes)}
+
+
+def summarise(origin: dict[str, Any]) -> str:
+    """One line that is the same for the same configuration: the figure's footer."""
+    seeds = ", ".join(f"{name} {value}" for name, value in origin["seeds"].items())
+    parts = [f"profile {origin['profile']}", seeds, f"{origin['n_replicates']} networks per condition"]
+    return " · ".join(part for part in [*parts, f"config {origin['config_digest'][:8]}"] if part)
+
+
+def describe_line(origin: dict[str, Any]) -> str:
+    """One line of Markdown with everything a reader needs to find the run again."""
+    changed = " with uncommitted changes" if origin["has_uncommitted_changes"] else ""
+    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    return (
+        f"{summarise(origin)} · commit {origin['commit'][:10]}{changed} · {versions} · {origin['wall_seconds']:.0f} s"
+    )
+
+
+def read_table(folder: Path) -> pandas.DataFrame:
+    """One row per recorded figure of a provenance folder: figure, profile, replicates, code, time."""
+    origins = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    rows = [
+        {
+            "figure": origin["stem"],
+            "profile": origin["profile"],
+            "seeds": ", ".join(str(value) for value in origin["seeds"].values()),
+            "networks per condition": origin["n_replicates"],
+            "commit": origin["commit"][:10] + ("*" if origin["has_uncommitted_changes"] else ""),
+            "config": origin["config_digest"][:8],
+            "seconds": origin["wall_seconds"],
+        }
+        for origin in origins
+    ]
+    return pandas.DataFrame(rows)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -1,0 +1,116 @@
+"""What a notebook leaves behind: figure files, plotted data, scalars and their origin."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+from IPython.display import SVG, Markdown, display
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from myst_nb import glue
+
+from cemrnn.reproduce.provenance import describe, describe_line, summarise
+
+if TYPE_CHECKING:
+    from cemrnn.experiments.result import Result
+
+# Metadata that carries dates or versions is dropped, so that the same figure gives the same bytes.
+IMAGE_METADATA = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+FOOTER = "provenance"
+# The tight box makes room for the footer below the axes, whatever the layout engine.
+SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
+
+
+def show(figure: Figure, result: Result) -> Figure:
+    """The figure with its footer, displayed once as SVG.
+
+    Args:
+        figure: what the figure module's `plot` returned.
+        result: the result that was plotted; profile, seeds and replicates are written below the figure.
+
+    Returns:
+        The same figure.
+    """
+    _add_footer(figure, result)
+    display(SVG(data=render(figure, "svg", result.stem)))
+    # Closed, or the notebook would display an open pyplot figure a second time.
+    pyplot.close(figure)
+    return figure
+
+
+def record(result: Result, figure: Figure) -> None:
+    """Nothing; writes figure, data, scalars and origin, glues the scalars, displays links and origin.
+
+    The files go to the folder in the environment variable CEMRNN_OUT, `build/custom` by default:
+    `figures/<stem>.{svg,pdf,png}`, `figures/<stem>[.<table>].csv`, `results/<stem>.json` and
+    `provenance/<stem>.json`.
+
+    Args:
+        result: tables and scalars of the experiment.
+        figure: what was plotted from it.
+    """
+    out = Path(os.environ.get("CEMRNN_OUT", "build/custom"))
+    _add_footer(figure, result)
+    links = [*_write_images(figure, result.stem, out), *_write_tables(result, out)]
+    scalars = {name: _plain(value) for name, value in result.scalars.items()}
+    origin = describe(result)
+    _write_json(out / "results" / f"{result.stem}.json", scalars)
+    _write_json(out / "provenance" / f"{result.stem}.json", origin)
+    for name, value in scalars.items():
+        glue(name, math.nan if value is None else value, display=False)
+    display(Markdown(f"Download: {' · '.join(links)}\n\n*{describe_line(origin)}*"))
+
+
+def render(figure: Figure, kind: str, salt: str) -> bytes:
+    """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
+    return buffer.getvalue()
+
+
+def _add_footer(figure: Figure, result: Result) -> None:
+    if any(text.get_gid() == FOOTER for text in figure.texts):
+        return
+    line = summarise(describe(result))
+    figure.text(0.0, -0.01, line, va="top", ha="left", fontsize=6, color="0.35", gid=FOOTER)
+
+
+def _write_images(figure: Figure, stem: str, out: Path) -> list[str]:
+    for kind in IMAGE_METADATA:
+        _write(out / "figures" / f"{stem}.{kind}", render(figure, kind, stem))
+    return [f"{{download}}`{kind} <figures/{stem}.{kind}>`" for kind in IMAGE_METADATA]
+
+
+def _write_tables(result: Result, out: Path) -> list[str]:
+    links = []
+    for name, table in result.tables.items():
+        file = f"{result.stem}.csv" if len(result.tables) == 1 else f"{result.stem}.{name}.csv"
+        _write(out / "figures" / file, table.to_csv(index=False, lineterminator="\n").encode())
+        links.append(f"{{download}}`csv ({name}) <figures/{file}>`")
+    return links
+
+
+def _plain(value: Any) -> float | int | str | None:
+    """The scalar as JSON can hold it; NumPy's repr would otherwise reach the prose."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    _write(path, (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
