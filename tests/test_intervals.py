@@ -97,6 +97,12 @@ def test_fewer_than_two_replicates_have_no_interval(n_present, value):
         assert interval.n == n_present
 
 
+def test_two_replicates_have_an_interval():
+    # resampled means are 1, 2 and 3, the outer ones a quarter of the time each
+    interval = bootstrap_mean(np.array([1.0, 3.0]), seed=1)
+    assert (interval.low, interval.value, interval.high, interval.n) == (1, 2, 3, 2)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.integers(3, 8), st.integers(1, 6))
 def test_missing_replicates_are_dropped_column_by_column(seed, n_replicates, n_columns):

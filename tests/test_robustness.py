@@ -190,7 +190,7 @@ def test_psychometric_shape_and_flags():
             logistic(GRID, 0.4, 12) + rng.normal(0, 0.02, 11),
             (GRID < 0.55).astype(float),  # a step: steeper than the grid resolves
             np.full(11, 0.5),
-            0.5 + rng.normal(0, 0.02, 11),  # flat with noise
+            0.55 - 0.1 * GRID + rng.normal(0, 0.02, 11),  # all but flat
             GRID,  # rises
             0.6 + 0.4 * logistic(GRID, 0.5, 12),  # never reaches one half
             np.where(GRID > 0.5, np.nan, 1 - GRID),
