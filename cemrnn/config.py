@@ -76,6 +76,8 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
         if value not in args:
             raise ValueError(unknown_name(str(value), map(str, args), f"value of {name}:"))
         return value
+    if isinstance(hint, type) and issubclass(hint, Config) and isinstance(value, dict):
+        return hint.from_params(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):

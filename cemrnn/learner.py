@@ -1,0 +1,177 @@
+"""An ensemble in training: one update, one evaluation, who is done, and the state that a checkpoint keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cemrnn.metrics import score_per_task, score_trials
+from cemrnn.model import CEMRNN
+from cemrnn.noise import NoiseStream
+from cemrnn.optimiser import Adam, clip_gradient
+from cemrnn.tasks import Trials, TrialStream
+
+
+@dataclass
+class TrainedNetwork:
+    """One replicate when its training ended.
+
+    Attributes:
+        flat: (P,) parameters, on the CPU.
+        status: "reached" the target, "exhausted" the updates, or "failed" on a loss that is not finite.
+        n_updates: updates it saw.
+        history: a row per evaluation: update, loss since the last one, and the score on every task.
+    """
+
+    flat: Tensor
+    status: Literal["reached", "exhausted", "failed"]
+    n_updates: int
+    history: pd.DataFrame
+
+
+def weighted_loss(outputs: Tensor, trials: Trials) -> Tensor:
+    """Loss of every network (M,): squared error averaged with the trials' weights.
+
+    sum w v (y - y*)^2 / sum w v, w the weight of the step and v that of the output. Weights are not squared; in
+    Yang et al. 2019 the mask is, so that theirs are 1 : 25 where ours are 1 : 5.
+    """
+    weights = trials.weights.unsqueeze(-1) * trials.output_weights  # (M, B, T, O)
+    return (weights * (outputs - trials.targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2, 3))
+
+
+class Learner:
+    """M networks that learn together; networks leave when they are done, the others go on as if alone.
+
+    Attributes:
+        active: index, among the configs, of every network still in training.
+        finished: index -> trained network.
+        n_updates: updates so far.
+    """
+
+    def __init__(self, configs: Sequence, device: torch.device) -> None:
+        seeds = [config.seed for config in configs]
+        self.config, self.device = configs[0], device
+        self.model = CEMRNN(self.config.network, seeds, device=device)
+        self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
+        self.trials = TrialStream(self.config.tasks, seeds, name="training")
+        self.evaluation = TrialStream(self.config.tasks, seeds, name="evaluation")
+        self.noise = NoiseStream(seeds, name="training", device=device)
+        self.active, self.finished = list(range(len(configs))), {}
+        self.n_updates, self._losses = 0, []
+        self._history: dict[int, list[dict[str, float]]] = {m: [] for m in self.active}
+
+    def update(self) -> None:
+        """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
+        c = self.config
+        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials)).to(self.device)
+        noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
+        outputs, _ = self.model.run(trials.inputs, trials.context, noise=noise)
+        loss = weighted_loss(outputs, trials)
+        parameters = list(self.model.parameters.values())
+        gradients = torch.autograd.grad(loss.sum(), parameters)
+        gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
+        norm = clip_gradient(gradient, c.clip_norm)
+        failed = ~torch.isfinite(loss.detach() + norm)
+        gradient[failed] = 0
+        self.optimiser.step(self.model.flat, gradient, self._learning_rate())
+        self.n_updates += 1
+        self._losses.append(loss.detach())
+        if failed.any():
+            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), "failed"))
+
+    def evaluate(self) -> float:
+        """Median over networks of the score on their worst task; networks that are done leave."""
+        c = self.config
+        n_tasks = c.tasks.n_contexts
+        trials = self.evaluation.draw(n_tasks * c.evaluation_trials, self._deal(n_tasks * c.evaluation_trials))
+        trials = trials.to(self.device)
+        outputs, _ = self.model.simulate(trials.inputs, trials.context, noise=self.noise)
+        scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, n_tasks).cpu()  # (M, K)
+        losses = torch.stack(self._losses).mean(0)
+        for position, m in enumerate(self.active):
+            row = {"update": self.n_updates, "loss": losses[position].item()}
+            self._history[m].append(row | dict(zip(c.tasks.names, scores[position].tolist(), strict=True)))
+        worst = scores.amin(1)
+        self._losses = []
+        done = {}
+        if self.n_updates >= c.n_updates:
+            done = dict.fromkeys(range(len(self.active)), "exhausted")
+        if c.target_score is not None:
+            done |= dict.fromkeys((worst >= c.target_score).nonzero().flatten().tolist(), "reached")
+        if done:
+            self._retire(done)
+        return worst.median().item()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state, for a checkpoint."""
+        current = {"flat": self.model.flat, "first": self.optimiser.first, "second": self.optimiser.second}
+        losses = {"losses": torch.stack(self._losses)} if self._losses else {}
+        return current | losses | {f"finished/{m}": network.flat for m, network in self.finished.items()}
+
+    def document(self) -> dict[str, Any]:
+        """Everything else of the state, JSON-ready."""
+        return {
+            "active": self.active,
+            "n_updates": self.n_updates,
+            "streams": {name: getattr(self, name).state() for name in ("trials", "evaluation", "noise")},
+            "history": {str(m): rows for m, rows in self._history.items()},
+            "finished": {str(m): [network.status, network.n_updates] for m, network in self.finished.items()},
+        }
+
+    def restore(self, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+        """Nothing; the learner goes on where `tensors` and `document` were taken."""
+        self._keep([self.active.index(m) for m in document["active"]])
+        self.n_updates = self.optimiser.n_steps = document["n_updates"]
+        self.model.load(tensors["flat"].to(self.device))
+        self.optimiser.first, self.optimiser.second = (tensors[k].to(self.device) for k in ("first", "second"))
+        self._losses = list(tensors["losses"].to(self.device)) if "losses" in tensors else []
+        for name, state in document["streams"].items():
+            getattr(self, name).load_state(state)
+        self._history = {int(m): rows for m, rows in document["history"].items()}
+        for m, (status, n_updates) in document["finished"].items():
+            self._finish(int(m), tensors[f"finished/{m}"], status, n_updates)
+
+    def _deal(self, n_trials: int) -> Tensor:
+        """Task of every trial: all tasks in turn, so that each has its equal share of every batch."""
+        return torch.arange(n_trials) % self.config.tasks.n_contexts
+
+    def _learning_rate(self) -> float:
+        c = self.config
+        if c.schedule == "constant":
+            return c.learning_rate
+        return c.learning_rate * 0.5 * (1 + math.cos(math.pi * self.n_updates / c.n_updates))
+
+    def _retire(self, done: dict[int, str]) -> None:
+        for position, status in done.items():
+            flat = self.model.flat[position].detach().cpu().clone()
+            self._finish(self.active[position], flat, status, self.n_updates)
+        self._keep([position for position in range(len(self.active)) if position not in done])
+
+    def _finish(self, m: int, flat: Tensor, status: str, n_updates: int) -> None:
+        self.finished[m] = TrainedNetwork(flat, status, n_updates, pd.DataFrame(self._history[m]))
+
+    def _keep(self, positions: list[int]) -> None:
+        self.active = [self.active[position] for position in positions]
+        self.model = self.model.select(positions)
+        self._losses = [loss[positions] for loss in self._losses]
+        for part in (self.optimiser, self.trials, self.evaluation, self.noise):
+            part.select(positions)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is CUDA if there is one, else the CPU.
+
+    Raises:
+        ValueError: CUDA was asked for, and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: expected a CUDA device, got none on this machine; use cpu or auto")
+    return torch.device(name)

@@ -1,0 +1,296 @@
+"""The CEMRNN: an ensemble of recurrent networks whose context acts through the pathways of one arm.
+
+    p_t = g_t * (h_{t-1} W + ((h_{t-1} V) * s_t) U^T + u_t B) + b + beta_t + sqrt(2 / alpha) sigma_rec xi_t
+    h_t = (1 - alpha) h_{t-1} + alpha phi(p_t),    y_t = h_t C + d,    alpha = dt / tau
+    beta_t = e_t E,    g_t = 1 + e_t G,    s_t = q_t S
+
+e and q are the context seen through low-passes with time constants tau_E and tau_S. The context is given with
+the trial ("cue"), or inferred at every step from the input ("input"): c_t = tanh(u_t C_u + c_0).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cemrnn.activation import ACTIVATIONS
+from cemrnn.config import Config, unknown_name
+from cemrnn.modulation import ARMS, PATHWAYS, draw_gate, modulate
+from cemrnn.noise import NoiseStream
+from cemrnn.recurrence import Drive, Weights, integrate
+from cemrnn.streams import stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(Config):
+    """Shape and physics of one network; letters of the model in brackets."""
+
+    arm: str  # what context reaches, a name in ARMS
+    n_units: int  # N
+    n_contexts: int  # K
+    n_inputs: int  # I
+    n_outputs: int  # O
+    rank: int = 0  # R, synaptic components; 0 unless the arm has the synaptic pathway
+    activation: str = "relu"  # phi
+    dt_ms: float = 20.0  # Yang 2019
+    tau_ms: float = 100.0  # Yang 2019
+    tau_excitability_ms: float = 0.0  # tau_E
+    tau_synaptic_ms: float = 0.0  # tau_S
+    sigma_rec: float = 0.05  # Yang 2019
+    spectral_radius: float = 1.0  # of the initial W
+    recurrent_start: Literal["gaussian", "orthogonal", "diagonal"] = "gaussian"
+    gate_fraction_off: float = 0.8  # Masse 2018; read by the gating arm
+    context_source: Literal["cue", "input"] = "cue"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, valid in (("arm", ARMS), ("activation", ACTIVATIONS)):
+            if getattr(self, name) not in valid:
+                raise ValueError(unknown_name(getattr(self, name), valid, name))
+        for name in ("n_units", "n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        for name in ("tau_excitability_ms", "tau_synaptic_ms", "sigma_rec", "spectral_radius"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected a number >= 0, got {getattr(self, name)}")
+        if self.dt_ms > self.tau_ms:
+            raise ValueError(f"dt_ms: expected at most tau_ms = {self.tau_ms}, got {self.dt_ms}")
+        if not 0 <= self.gate_fraction_off < 1:
+            raise ValueError(f"gate_fraction_off: expected a number in [0, 1), got {self.gate_fraction_off}")
+        if (self.rank > 0) != ("synaptic" in ARMS[self.arm]) or self.rank < 0:
+            raise ValueError(f"rank: expected > 0 with a synaptic pathway, else 0; got {self.rank} ({self.arm})")
+
+    @property
+    def alpha(self) -> float:
+        """Share of the way to its target that a unit goes in one step, dt / tau."""
+        return self.dt_ms / self.tau_ms
+
+
+def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Shape of every trained tensor of one network, in a fixed order."""
+    c = config
+    shapes: dict[str, tuple[int, ...]] = {
+        "recurrent": (c.n_units, c.n_units),
+        "input": (c.n_inputs, c.n_units),
+        "bias": (c.n_units,),
+        "readout": (c.n_units, c.n_outputs),
+        "readout_bias": (c.n_outputs,),
+    }
+    for name in ARMS[c.arm]:
+        shapes |= PATHWAYS[name].shapes(c)
+    if c.context_source == "input" and ARMS[c.arm]:
+        shapes |= {"encoder_input": (c.n_inputs, c.n_contexts), "encoder_bias": (c.n_contexts,)}
+    return shapes
+
+
+def count_parameters(config: NetworkConfig) -> int:
+    """Number of trained parameters of one network."""
+    return sum(math.prod(shape) for shape in parameter_shapes(config).values())
+
+
+class CEMRNN:
+    """M networks of one shape, each drawn from its own seed.
+
+    Attributes:
+        config: shape and physics, the same for all networks.
+        flat: (M, P) every trained parameter; the tensors below are views of it.
+        parameters: name -> (M, ...) trained tensor, a leaf of autograd.
+        fixed: name -> (M, ...) tensors that are never trained.
+    """
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        seeds: Sequence[int],
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        drawn = [draw_parameters(config, seed) for seed in seeds]
+        flat = np.stack([np.concatenate([x.ravel() for x in trained.values()]) for trained, _ in drawn])
+        fixed = {name: np.stack([f[name] for _, f in drawn]) for name in drawn[0][1]}
+        self.config = config
+        self.fixed = {name: torch.as_tensor(x, dtype=dtype, device=device) for name, x in fixed.items()}
+        self._bind(torch.as_tensor(flat, dtype=dtype, device=device))
+
+    def _bind(self, flat: Tensor) -> None:
+        self.flat, self.parameters, start = flat, {}, 0
+        for name, shape in parameter_shapes(self.config).items():
+            size = math.prod(shape)
+            view = flat[:, start : start + size].unflatten(1, shape)
+            self.parameters[name] = view.detach().requires_grad_()
+            start += size
+
+    @property
+    def n_networks(self) -> int:
+        """M."""
+        return self.flat.shape[0]
+
+    def select(self, networks: Sequence[int]) -> CEMRNN:
+        """A copy that holds some of the networks, in the order given."""
+        chosen = CEMRNN.__new__(CEMRNN)
+        chosen.config = self.config
+        chosen.fixed = {name: x[list(networks)] for name, x in self.fixed.items()}
+        chosen._bind(self.flat[list(networks)].clone())
+        return chosen
+
+    def load(self, flat: Tensor) -> None:
+        """Nothing; parameters become those of the array (M, P).
+
+        Raises:
+            ValueError: the shape differs.
+        """
+        if flat.shape != self.flat.shape:
+            raise ValueError(f"flat: expected (network, parameter) {tuple(self.flat.shape)}, got {tuple(flat.shape)}")
+        self.flat.copy_(flat)
+
+    def infer_context(self, inputs: Tensor) -> Tensor:
+        """Context (M, B, T, K) that the encoder infers from the inputs (M, B, T, I)."""
+        p = self.parameters
+        return torch.tanh(inputs @ p["encoder_input"][:, None] + p["encoder_bias"][:, None, None])
+
+    def run(
+        self,
+        inputs: Tensor,
+        context: Tensor | None,
+        *,
+        noise: Tensor | None = None,
+        initial: Tensor | None = None,
+        keep_rates: bool = False,
+        backend: str = "auto",
+    ) -> tuple[Tensor, Tensor | None]:
+        """Outputs, and rates if kept, of every network on every trial; differentiable.
+
+        Args:
+            inputs: (M, B, T, I).
+            context: (M, B, K) for the whole trial or (M, B, T, K); None when inferred from the input, or
+                when the arm has no pathway.
+            noise: (M, B, T, N) recurrent noise, already scaled; None for none.
+            initial: (M, B, N) rates before the first step; None for zero.
+            keep_rates: whether rates are returned.
+            backend: see `cemrnn.recurrence.integrate`.
+
+        Returns:
+            outputs (M, B, T, O), rates (M, B, T, N) or None.
+
+        Raises:
+            ValueError: the context is missing, or has the wrong shape.
+        """
+        c, p = self.config, self.parameters
+        bias = p["bias"][:, None, None]  # (M, 1, 1, N)
+        added: dict[str, Tensor] = {}
+        if ARMS[c.arm]:
+            added = modulate(
+                c.arm,
+                p | self.fixed,
+                self._context(inputs, context),
+                n_steps=inputs.shape[2],
+                dt_ms=c.dt_ms,
+                tau_excitability_ms=c.tau_excitability_ms,
+                tau_synaptic_ms=c.tau_synaptic_ms,
+            )
+            bias = bias + added.pop("bias", 0)
+        names = ("recurrent", "input", "readout", "readout_bias", "synaptic_in", "synaptic_out")
+        return integrate(
+            Weights(*(p.get(name) for name in names)),
+            Drive(inputs=inputs, bias=bias, noise=noise, initial=initial, **added),
+            alpha=c.alpha,
+            activation=c.activation,
+            keep_rates=keep_rates,
+            backend=backend,
+        )
+
+    def _context(self, inputs: Tensor, context: Tensor | None) -> Tensor:
+        if self.config.context_source == "input":
+            if context is not None:
+                raise ValueError("context: expected None, because this network infers it from the input")
+            return self.infer_context(inputs)
+        if context is None:
+            raise ValueError("context: expected (network, trial, context) or with time, got None")
+        context = context[:, :, None] if context.ndim == 3 else context
+        expected = (*inputs.shape[:2], self.config.n_contexts)
+        if (*context.shape[:2], context.shape[-1]) != expected or context.shape[2] not in (
+            1,
+            inputs.shape[2],
+        ):
+            raise ValueError(
+                f"context: expected (network, trial, [time,] context) = {expected}, "
+                f"got {tuple(context.shape)} for inputs {tuple(inputs.shape)}"
+            )
+        return context.to(inputs.dtype)
+
+    @torch.no_grad()
+    def simulate(
+        self,
+        inputs: Tensor,
+        context: Tensor | None,
+        *,
+        noise: NoiseStream | None,
+        keep_rates: bool = False,
+        chunk_trials: int = 512,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Outputs, and rates if kept, without gradients and with fresh noise; trials go in chunks.
+
+        Args:
+            inputs, context, keep_rates: see `run`.
+            noise: stream of recurrent noise; None for a noiseless run.
+            chunk_trials: trials per call of the engine, which bounds the memory.
+
+        Returns:
+            outputs (M, B, T, O), rates (M, B, T, N) or None.
+        """
+        outputs, rates = [], []
+        for start in range(0, inputs.shape[1], chunk_trials):
+            part = slice(start, start + chunk_trials)
+            u = inputs[:, part]
+            y, r = self.run(
+                u,
+                context if context is None else context[:, part],
+                noise=None if noise is None else noise.draw(*u.shape[1:3], self.config),
+                keep_rates=keep_rates,
+            )
+            outputs.append(y)
+            rates.append(r)
+        return torch.cat(outputs, dim=1), torch.cat(rates, dim=1) if keep_rates else None
+
+
+def draw_parameters(config: NetworkConfig, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Initial trained and fixed tensors of one network; modulation starts at zero, so every arm starts plain.
+
+    Weights are Gaussian with variance one over the number of inputs of a unit; W is then scaled to the spectral
+    radius. Synaptic components start with strength zero and directions of unit length.
+    """
+    scale = {"input": config.n_inputs, "readout": config.n_units}
+    scale |= {"synaptic_in": config.n_units, "synaptic_out": config.n_units, "encoder_input": config.n_inputs}
+    trained = {}
+    for name, shape in parameter_shapes(config).items():
+        generator = stream(seed, "parameters", name)
+        if name == "recurrent":
+            trained[name] = draw_recurrent(generator, config)
+        elif name in scale:
+            trained[name] = generator.standard_normal(shape) / math.sqrt(scale[name])
+        else:
+            trained[name] = np.zeros(shape)
+    fixed = {}
+    if "gate" in ARMS[config.arm]:
+        generator = stream(seed, "parameters", "gate")
+        fixed["gate"] = draw_gate(generator, config.n_contexts, config.n_units, config.gate_fraction_off)
+    return trained, fixed
+
+
+def draw_recurrent(generator: np.random.Generator, config: NetworkConfig) -> np.ndarray:
+    """Initial W (N, N) with the spectral radius of the config."""
+    n = config.n_units
+    if config.recurrent_start == "diagonal":
+        return config.spectral_radius * np.eye(n)
+    drawn = generator.standard_normal((n, n))
+    if config.recurrent_start == "orthogonal":
+        q, r = np.linalg.qr(drawn)
+        return config.spectral_radius * q * np.sign(np.diag(r))
+    return config.spectral_radius * drawn / np.abs(np.linalg.eigvals(drawn)).max()

@@ -1,0 +1,223 @@
+"""The engine: the leaky modulated recurrence of a whole ensemble, forward and analytic backward.
+
+One call advances M networks of one shape over B trials and T steps and reads them out::
+
+    a_t = kappa_t h_{t-1} W + ((kappa_t h_{t-1} V) * s_t) U^T + u_t B_in
+    p_t = g_t * a_t + b_t + noise_t
+    f_t = phi(p_t)
+    h_t = (1 - alpha) h_{t-1} + alpha f_t
+    y_t = h_t C + d
+
+`Drive` holds what varies over trials (inputs, modulation, noise), `Weights` what is trained. Two back ends
+compute the same function: `compiled` (CPU, one fused kernel per block of trials) and `batched` (any device,
+one batched product per step). Neither builds a per-step autograd graph.
+
+Source: rate equation of Yang et al. 2019 (Nat Neurosci 22, 297), noise inside phi; the modulation is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cemrnn import batched, compiled
+from cemrnn.activation import ACTIVATIONS
+
+
+class Weights(NamedTuple):
+    """Trained tensors of an ensemble; every one has the network axis first."""
+
+    recurrent: Tensor  # (M, N, N), row = presynaptic unit
+    input: Tensor  # (M, I, N)
+    readout: Tensor  # (M, N, O)
+    readout_bias: Tensor  # (M, O)
+    synaptic_in: Tensor | None = None  # (M, N, R), V
+    synaptic_out: Tensor | None = None  # (M, N, R), U
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """What reaches the recurrence from outside; a time axis of length 1 means constant within the trial.
+
+    A trial axis of length 1 means the same in every trial.
+    """
+
+    inputs: Tensor  # (M, B, T, I)
+    bias: Tensor  # (M, B | 1, T | 1, N), b + beta
+    gain: Tensor | None = None  # (M, B | 1, T | 1, N), g; None means 1
+    strength: Tensor | None = None  # (M, B | 1, T | 1, R), s; needed with synaptic_in and synaptic_out
+    scale: Tensor | None = None  # (M, B | 1, T | 1, 1), kappa on all recurrent weights; None means 1
+    noise: Tensor | None = None  # (M, B, T, N), already scaled; never differentiated
+    initial: Tensor | None = None  # (M, B, N), h_0; None means 0
+
+
+def integrate(
+    weights: Weights,
+    drive: Drive,
+    *,
+    alpha: float,
+    activation: str,
+    backend: str = "auto",
+    keep_rates: bool = True,
+) -> tuple[Tensor, Tensor | None]:
+    """Outputs and rates of every network at every step.
+
+    Args:
+        weights: parameters, see `Weights`.
+        drive: inputs, modulation and noise, see `Drive`.
+        alpha: dt / tau, in (0, 1].
+        activation: one of `ACTIVATIONS`.
+        backend: "compiled" (CPU), "batched" (any device) or "auto" (compiled on the CPU, batched elsewhere).
+        keep_rates: whether rates are returned; without them memory is spent on outputs alone.
+
+    Returns:
+        outputs (M, B, T, O), and rates (M, B, T, N) or None.
+
+    Raises:
+        ValueError: a shape, dtype, alpha, activation or backend does not fit.
+    """
+    check_arguments(weights, drive, alpha, activation, backend)
+    if backend == "auto":
+        backend = "compiled" if drive.inputs.device.type == "cpu" else "batched"
+    settings = Settings(alpha=alpha, activation=activation, backend=_BACKENDS[backend], keep_rates=keep_rates)
+    n_trials = drive.inputs.shape[1]
+    tensors = [*weights, *(_time_major(f.name, getattr(drive, f.name), n_trials) for f in fields(drive))]
+    outputs, rates = _Recurrence.apply(settings, *tensors)
+    return outputs.transpose(1, 2), rates.transpose(1, 2) if keep_rates else None
+
+
+class Settings(NamedTuple):
+    """What a back end needs to know besides tensors."""
+
+    alpha: float
+    activation: str
+    backend: Any
+    keep_rates: bool
+
+
+class Tensors(NamedTuple):
+    """All tensors of one call in the engine's layout: (network, time, trial, feature), memory contiguous."""
+
+    recurrent: Tensor
+    input: Tensor
+    readout: Tensor
+    readout_bias: Tensor
+    synaptic_in: Tensor | None
+    synaptic_out: Tensor | None
+    inputs: Tensor  # (M, T, B, I)
+    bias: Tensor  # (M, T | 1, B, N)
+    gain: Tensor | None  # (M, T | 1, B, N)
+    strength: Tensor | None  # (M, T | 1, B, R)
+    scale: Tensor | None  # (M, T | 1, B, 1)
+    noise: Tensor | None  # (M, T, B, N)
+    initial: Tensor | None  # (M, B, N)
+
+
+class _Recurrence(torch.autograd.Function):
+    """Hands forward and backward to a back end; the graph sees one node for the whole trial."""
+
+    @staticmethod
+    def forward(ctx, settings: Settings, *tensors):
+        arguments = Tensors(*tensors)
+        outputs, rates, saved = settings.backend.forward(settings, arguments, keep=any(ctx.needs_input_grad))
+        ctx.settings = settings
+        ctx.save_for_backward(*tensors, *saved)
+        ctx.set_materialize_grads(False)
+        return outputs, rates if settings.keep_rates else None
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, outputs_grad, rates_grad):
+        n_arguments = len(Tensors._fields)
+        arguments, saved = Tensors(*ctx.saved_tensors[:n_arguments]), ctx.saved_tensors[n_arguments:]
+        needed = Tensors(*ctx.needs_input_grad[1:])
+        gradients = ctx.settings.backend.backward(ctx.settings, arguments, saved, outputs_grad, rates_grad, needed)
+        return None, *(g if n else None for g, n in zip(gradients, needed, strict=True))
+
+
+def _time_major(name: str, tensor: Tensor | None, n_trials: int) -> Tensor | None:
+    if tensor is None:
+        return None
+    if name == "initial":
+        return tensor.contiguous()
+    return tensor.expand(-1, n_trials, -1, -1).transpose(1, 2).contiguous()  # (M, T | 1, B, F)
+
+
+_BACKENDS = {"compiled": compiled, "batched": batched}
+
+
+def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: str, backend: str) -> None:
+    """Nothing, if every shape, dtype and setting fits.
+
+    Raises:
+        ValueError: names the argument, what was expected and what was got.
+    """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha: expected a number in (0, 1], got {alpha}")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    if backend not in ("auto", *_BACKENDS):
+        raise ValueError(f"backend: expected auto, {', '.join(_BACKENDS)}, got {backend!r}")
+    if drive.inputs.ndim != 4:
+        raise ValueError(f"inputs: expected (network, trial, time, input), got shape {_sizes(drive.inputs)}")
+    sizes = dict(zip("MBTI", drive.inputs.shape, strict=True))
+    sizes |= {"N": weights.recurrent.shape[-1], "O": weights.readout.shape[-1]}
+    if weights.synaptic_in is not None:
+        sizes["R"] = weights.synaptic_in.shape[-1]
+    for name, axes in _SHAPES.items():
+        tensor = getattr(weights, name, None) if name in Weights._fields else getattr(drive, name)
+        if tensor is not None:
+            _check_tensor(name, tensor, axes, sizes, drive.inputs)
+    synaptic = [weights.synaptic_in, weights.synaptic_out, drive.strength]
+    if any(t is None for t in synaptic) and any(t is not None for t in synaptic):
+        raise ValueError("strength, synaptic_in and synaptic_out: expected all three or none")
+
+
+_SHAPES = {
+    "recurrent": "MNN",
+    "input": "MIN",
+    "readout": "MNO",
+    "readout_bias": "MO",
+    "synaptic_in": "MNR",
+    "synaptic_out": "MNR",
+    "bias": "MbtN",
+    "gain": "MbtN",
+    "strength": "MbtR",
+    "scale": "Mbt1",
+    "noise": "MBTN",
+    "initial": "MBN",
+}
+_MEANING = dict(M="network", B="trial", T="time", I="input", N="unit", O="output", R="component")
+
+
+def _check_tensor(name: str, tensor: Tensor, axes: str, sizes: dict[str, int], inputs: Tensor) -> None:
+    fits = tensor.ndim == len(axes) and all(
+        size in _allowed(axis, sizes) for axis, size in zip(axes, tensor.shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join(_describe(axis, sizes) for axis in axes)
+        raise ValueError(f"{name}: expected shape ({expected}), got {_sizes(tensor)}")
+    if tensor.dtype != inputs.dtype or tensor.device != inputs.device:
+        raise ValueError(
+            f"{name}: expected {inputs.dtype} on {inputs.device} like inputs, got {tensor.dtype} on {tensor.device}"
+        )
+
+
+def _allowed(axis: str, sizes: dict[str, int]) -> tuple[int, ...]:
+    if axis == "1":
+        return (1,)
+    return (1, sizes[axis.upper()]) if axis in "bt" else (sizes.get(axis, -1),)
+
+
+def _describe(axis: str, sizes: dict[str, int]) -> str:
+    if axis == "1":
+        return "1"
+    size = sizes.get(axis.upper(), "absent")
+    return f"{_MEANING[axis.upper()]} {size}" + (" or 1" if axis in "bt" else "")
+
+
+def _sizes(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

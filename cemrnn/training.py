@@ -1,0 +1,123 @@
+"""Training from configs to trained networks: stops, checkpoints, interrupts, progress."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cemrnn.config import Config, digest
+from cemrnn.files import read_tensors, write_tensors
+from cemrnn.interruption import deferred_interrupt
+from cemrnn.learner import Learner, TrainedNetwork, choose_device
+from cemrnn.model import NetworkConfig
+from cemrnn.tasks import TaskSet
+
+log = logging.getLogger(__name__)
+CHECKPOINT_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Config):
+    """One network to train: what it is, what it learns, how, and from which seed."""
+
+    network: NetworkConfig
+    tasks: TaskSet
+    n_updates: int  # at most
+    batch_trials: int  # trials per update, dealt to the tasks in turn
+    learning_rate: float
+    schedule: Literal["constant", "cosine"] = "constant"  # cosine falls to zero at n_updates
+    weight_decay: float = 0.0  # AdamW's
+    clip_norm: float = 1.0  # of the gradient of one network
+    target_score: float | None = None  # a network stops once its worst task scores this; None: never
+    score_rule: str = "last36"
+    evaluate_every: int = 50  # updates
+    evaluation_trials: int = 100  # per task
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_updates", "batch_trials", "learning_rate", "clip_norm", "evaluate_every", "evaluation_trials"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        for name in ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms"):
+            got, expected = getattr(self.network, name), getattr(self.tasks, name)
+            if got != expected and not (name == "n_contexts" and self.network.context_source == "input"):
+                raise ValueError(f"network.{name}: expected {expected} as in tasks, got {got}")
+
+    @property
+    def shape_digest(self) -> str:
+        """Digest of everything but the seed: configs that share it train together as one ensemble."""
+        return digest(self.to_dict() | {"seed": None})
+
+
+class TrainingInterrupted(Exception):
+    """Ctrl-C came, and the checkpoint is safe; the message says how to go on."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What training reports at every evaluation."""
+
+    n_updates: int  # so far
+    worst_score: float  # median over networks in training of the score on their worst task
+    n_active: int  # networks still in training
+
+
+def train(
+    configs: Sequence[TrainingConfig],
+    *,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> list[TrainedNetwork]:
+    """The trained networks, in the order of their configs, which differ in the seed alone.
+
+    Args:
+        configs: one per replicate.
+        device: "cpu", "cuda" or "auto", which takes CUDA if there is one.
+        checkpoint: file to resume from if it is there, and to keep up to date; removed when all is done.
+        report: called at every evaluation.
+
+    Raises:
+        ValueError: the configs differ in more than the seed, or the device is not there.
+        TrainingInterrupted: Ctrl-C; the checkpoint was written first.
+    """
+    if len({c.shape_digest for c in configs}) != 1:
+        raise ValueError(f"configs: expected {len(configs)} configs that differ in the seed alone, got others")
+    learner = Learner(configs, choose_device(device))
+    if checkpoint is not None and checkpoint.exists():
+        _resume(learner, checkpoint)
+    with deferred_interrupt() as interrupted:
+        _advance(learner, checkpoint, report, interrupted)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return [learner.finished[m] for m in range(len(configs))]
+
+
+def _advance(learner: Learner, checkpoint, report, interrupted) -> None:
+    saved_s = time.monotonic()
+    while learner.active:
+        learner.update()
+        if learner.n_updates % learner.config.evaluate_every == 0 or learner.n_updates >= learner.config.n_updates:
+            worst = learner.evaluate() if learner.active else float("nan")
+            if report is not None:
+                report(Progress(learner.n_updates, worst, len(learner.active)))
+        stop = interrupted()
+        if checkpoint is not None and (stop or time.monotonic() - saved_s > CHECKPOINT_EVERY_S):
+            write_tensors(checkpoint, learner.tensors(), learner.document())
+            saved_s = time.monotonic()
+        if stop:
+            kept = "checkpoint saved; run the same command to resume" if checkpoint else "no checkpoint was asked for"
+            raise TrainingInterrupted(f"interrupted after update {learner.n_updates}: {kept}")
+
+
+def _resume(learner: Learner, checkpoint: Path) -> None:
+    try:
+        learner.restore(*read_tensors(checkpoint))
+    except ValueError as error:
+        log.warning("checkpoint is unreadable and was removed, training starts again (%s)", error)
+        checkpoint.unlink()
