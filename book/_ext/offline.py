@@ -12,11 +12,12 @@ MATHJAX = "mathjax/tex-svg.js"
 
 
 def keep_offline(app, config):
-    """Point MathJax to the local file and drop every listener of sphinx_thebe."""
+    """Point MathJax to the local file and drop the listeners and the style sheet of sphinx_thebe."""
     config.mathjax_path = MATHJAX
     for name, listeners in app.events.listeners.items():
         kept = [item for item in listeners if not item.handler.__module__.startswith("sphinx_thebe")]
         app.events.listeners[name] = kept
+    app.registry.css_files[:] = [file for file in app.registry.css_files if "thebe" not in file[0]]
 
 
 def copy_mathjax(app, exception):

@@ -1,0 +1,105 @@
+"""Records: files on disk, byte-stable figures, glued numbers."""
+
+import importlib
+import json
+import math
+
+import pandas as pd
+import pytest
+from fixtures.tiny.tiny_experiment import TinyConfig, plot, run
+from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+recorder = importlib.import_module("cemrnn.reproduce.record")
+PLAIN = {"rate": 2.0, "n_points": 11, "label": "level", "levels": (0.5, 1.0), "seed": 7, "fails": False}
+
+
+@pytest.fixture
+def result():
+    return run(TinyConfig(**PLAIN))
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What was displayed, and what was glued under its name."""
+    shown, glued = [], {}
+    monkeypatch.setattr(recorder, "display", shown.append)
+    monkeypatch.setattr(recorder, "glue", lambda name, value, display: glued.update({name: value}))
+    return shown, glued
+
+
+def record_into(folder, result, monkeypatch):
+    monkeypatch.setenv("CEMRNN_OUT", str(folder))
+    monkeypatch.setenv("CEMRNN_PROFILE", "quick")
+    figure = recorder.show(plot(result), result)
+    recorder.record(result, figure)
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_result_gives_the_same_bytes(tmp_path, result, displayed, monkeypatch):
+    first = record_into(tmp_path / "first", result, monkeypatch)
+    second = record_into(tmp_path / "second", run(TinyConfig(**PLAIN)), monkeypatch)
+    assert len(first) == 6
+    assert first == second
+    other = record_into(tmp_path / "other", run(TinyConfig(**PLAIN | {"rate": 3.0})), monkeypatch)
+    assert all(first[path] != content for path, content in other.items())
+
+
+def test_the_csv_holds_the_plotted_data(tmp_path, result, displayed, monkeypatch):
+    record_into(tmp_path, result, monkeypatch)
+    written = pd.read_csv(tmp_path / "figures" / "fig1_tiny.csv")
+    pd.testing.assert_frame_equal(written, result.tables["curves"], check_exact=True)
+
+
+def test_several_tables_have_a_file_each(tmp_path, result, displayed, monkeypatch):
+    result.tables["other"] = pd.DataFrame({"x": [1, 2]})
+    record_into(tmp_path, result, monkeypatch)
+    names = {path.name for path in (tmp_path / "figures").glob("*.csv")}
+    assert names == {"fig1_tiny.curves.csv", "fig1_tiny.other.csv"}
+
+
+def test_scalars_are_plain_numbers(tmp_path, result, displayed, monkeypatch):
+    record_into(tmp_path, result, monkeypatch)
+    written = json.loads((tmp_path / "results" / "fig1_tiny.json").read_text())
+    assert written["area"] == float(result.scalars["area"])
+    assert written["undefined"] is None
+    _, glued = displayed
+    # NumPy's own repr, np.float64(0.43), would be unreadable in the prose.
+    assert type(glued["area"]) is float
+    assert math.isnan(glued["undefined"])
+    assert set(glued) == set(result.scalars)
+
+
+def test_origin_says_where_the_figure_comes_from(tmp_path, result, displayed, monkeypatch):
+    record_into(tmp_path, result, monkeypatch)
+    origin = json.loads((tmp_path / "provenance" / "fig1_tiny.json").read_text())
+    assert origin["profile"] == "quick"
+    assert origin["seeds"] == {"seed": 7}
+    assert origin["n_replicates"] == 3
+    assert origin["config_digest"] == result.config.digest()
+    assert origin["versions"]["matplotlib"] == importlib.import_module("matplotlib").__version__
+    line = displayed[0][-1].data
+    for part in ("profile quick", "seed 7", "3 networks", origin["commit"][:10], result.config.digest()[:8]):
+        assert part in line
+    for link in ("svg", "pdf", "png", "csv"):
+        assert f"<figures/fig1_tiny.{link}>" in line
+    assert not any(text.startswith("#") for text in line.splitlines())
+
+
+def test_the_footer_is_drawn_once_below_the_axes(result, displayed, monkeypatch):
+    monkeypatch.setenv("CEMRNN_PROFILE", "quick")
+    figure = recorder.show(recorder.show(plot(result), result), result)
+    footers = [text for text in figure.texts if text.get_gid() == recorder.FOOTER]
+    assert [text.get_text() for text in footers] == [
+        f"profile quick · seed 7 · 3 networks per condition · config {result.config.digest()[:8]}"
+    ]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    lowest_axis = min(axes.get_tightbbox(renderer).ymin for axes in figure.axes)
+    assert footers[0].get_window_extent(renderer).ymax <= lowest_axis
+
+
+def test_show_leaves_no_open_figure_to_display_twice(result, displayed):
+    before = pyplot.get_fignums()
+    recorder.show(plot(result), result)
+    assert pyplot.get_fignums() == before
+    assert len(displayed[0]) == 1
