@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import sys
 import time
 import typing
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
@@ -61,8 +59,10 @@ def sweep(profile: str) -> None:
     An interrupted sweep loses at most the time since its last checkpoint: run the same command again.
     """
     from cemrnn.experiments import EXPERIMENTS
+    from cemrnn.reproduce.progress import TrainingProgress
     from cemrnn.store import Store
     from cemrnn.sweep import train_missing
+    from cemrnn.training import TrainingInterrupted
 
     project = Project()
     needed = []
@@ -71,7 +71,14 @@ def sweep(profile: str) -> None:
             experiment = EXPERIMENTS[stem]
             config_class = typing.get_type_hints(experiment.run)["config"]
             needed += experiment.conditions(config_class.from_params(project.values(stem, profile)))
-    train_missing(needed, Store(Path(os.environ.get("CEMRNN_STORE", "build/store"))), progress=True)
+    progress = TrainingProgress()
+    try:
+        n_trained = train_missing(needed, Store.default(), report=progress)
+    except TrainingInterrupted as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        progress.close()
+    click.echo(f"training: {n_trained} networks trained, the others were in the store")
 
 
 @main.command()

@@ -14,6 +14,8 @@ from cemrnn.claims import ledger, to_markdown
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
+from cemrnn.reproduce.tables import describe_presets, describe_timings
+from cemrnn.tasks.presets import PRESETS
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -70,17 +72,18 @@ def assemble(project: Project, profile: str) -> Path:
     return source
 
 
-def write_ledger(project: Project, profile: str) -> str:
-    """Markdown table of all claims with their verdicts at this profile."""
-    claims = project.root / "book" / "claims.yml"
-    return to_markdown(ledger(project.build / profile / "results", claims))
-
-
 def _write_tables(project: Project, profile: str, folder: Path) -> None:
+    out = project.build / profile
+    claims = ledger(out / "results", project.root / "book" / "claims.yml")
+    tables = {
+        "ledger": to_markdown(claims),
+        "presets": describe_presets(),
+        "provenance": read_table(out / "provenance").to_markdown(index=False),
+    }
+    tables |= {f"timings_{preset}": describe_timings(preset) for preset in PRESETS}
     folder.mkdir()
-    origins = read_table(project.build / profile / "provenance")
-    (folder / "ledger.md").write_text(write_ledger(project, profile) + "\n", encoding="utf-8")
-    (folder / "provenance.md").write_text(origins.to_markdown(index=False) + "\n", encoding="utf-8")
+    for name, table in tables.items():
+        (folder / f"{name}.md").write_text(table.rstrip() + "\n", encoding="utf-8")
 
 
 def _write_announcement(out: Path, profile: str, config: Path) -> None:
