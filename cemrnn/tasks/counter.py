@@ -1,0 +1,86 @@
+"""Random numbers by counter: every value is a hash of (network, trial, position), so none depends on a batch.
+
+Trial n of a network is always the same, whichever call draws it and whatever else is drawn; the whole random
+state of a stream of trials is the number of the next trial. Hash: SplitMix64 (Steele, Lea & Flood 2014).
+Normals: Box & Muller 1958 with polynomial logarithm, sine and cosine, exact to float32 rounding in effect; loops
+over trials vectorise, several times as fast as a generator that draws one number after another.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numba import njit
+
+compiled = functools.partial(njit, nogil=True, cache=True, error_model="numpy")
+inlined = functools.partial(njit, inline="always", error_model="numpy")
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: the step of SplitMix64
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_B27, _B30, _B31 = np.uint64(27), np.uint64(30), np.uint64(31)
+_B10, _B11, _B41 = np.uint64(10), np.uint64(11), np.uint64(41)
+_LOW2, _LOW24 = np.uint64(3), np.uint64(2**24 - 1)
+_f = np.float32
+
+
+@inlined()
+def mix(x):
+    """SplitMix64's output function: a bijection of 64-bit numbers that scrambles all bits."""
+    x = (x ^ (x >> _B30)) * _FIRST
+    x = (x ^ (x >> _B27)) * _SECOND
+    return x ^ (x >> _B31)
+
+
+@compiled()
+def fill_trial_keys(network_keys, first_trial, out):
+    """Fills out (M, B) with the keys of B trials of each network, from number first_trial on."""
+    for m in range(out.shape[0]):
+        for b in range(out.shape[1]):
+            out[m, b] = mix(network_keys[m] + np.uint64(first_trial + b + 1) * GOLDEN)
+
+
+def next_keys(keys: np.ndarray) -> np.ndarray:
+    """Keys (P,) of another draw for each trial, given those (P,) of the last."""
+    out = np.empty((len(keys), 1), np.uint64)
+    fill_trial_keys(keys, 0, out)
+    return out[:, 0]
+
+
+@compiled()
+def fill_uniforms(trial_keys, out):
+    """Fills out (P, C) with uniform numbers in [0, 1): C of each trial's own."""
+    for p in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[p, c] = np.float64(mix(trial_keys[p] + np.uint64(c + 1) * GOLDEN) >> _B11) * 2.0**-53
+
+
+@inlined()
+def radius(x):
+    """sqrt(-2 ln u) with u in (0, 1) from the upper 23 bits of x."""
+    u = (_f(np.int32(x >> _B41)) + _f(0.5)) * _f(2.0**-23)
+    bits = np.float32(u).view(np.int32)
+    exponent = (bits >> np.int32(23)) - np.int32(127)
+    mantissa = np.int32((bits & np.int32(0x7FFFFF)) | np.int32(0x3F800000)).view(np.float32)
+    if mantissa > _f(1.41421356):
+        mantissa, exponent = mantissa * _f(0.5), exponent + np.int32(1)
+    z = (mantissa - _f(1)) / (mantissa + _f(1))  # ln mantissa = 2 artanh z
+    w = z * z
+    log = z * (_f(2) + w * (_f(2 / 3) + w * (_f(2 / 5) + w * _f(2 / 7)))) + _f(exponent) * _f(0.69314718)
+    return np.sqrt(_f(-2) * log)
+
+
+@inlined()
+def normal_pair(x):
+    """Two independent standard normal numbers from 64 random bits."""
+    r = radius(x)
+    angle = (_f(np.int32((x >> _B10) & _LOW24)) * _f(2.0**-24) - _f(0.5)) * _f(np.pi / 2)  # a quarter turn
+    q = angle * angle
+    sine = angle * (_f(1) + q * (_f(-1 / 6) + q * (_f(1 / 120) - q * _f(1 / 5040))))
+    cosine = _f(1) + q * (_f(-1 / 2) + q * (_f(1 / 24) + q * (_f(-1 / 720) + q * _f(1 / 40320))))
+    quarter = np.int32(x & _LOW2)  # the other three quarters, by sign and exchange
+    if quarter & 1:
+        cosine = -cosine
+    if quarter & 2:
+        sine, cosine = cosine, sine
+    return r * sine, r * cosine

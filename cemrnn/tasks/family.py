@@ -1,0 +1,82 @@
+"""What a task is made of: a family of stimuli with its timing, and a rule from the stimulus to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from cemrnn.tasks.presets import Preset, Span
+
+EPOCHS = ("fixation", "stimulus1", "delay1", "stimulus2", "delay2", "response")
+END = len(EPOCHS)  # index of the end of the trial, after the last epoch
+
+
+class Stimuli(NamedTuple):
+    """The stimuli of P trials, before they are laid out in time."""
+
+    direction_rad: np.ndarray  # (P, 2) first and second direction, in [0, 2 pi); NaN: not shown
+    strength: np.ndarray  # (P, modality, stimulus), 0: not shown; pulses are laid out as in flipflop.draw_pulses
+
+
+class Window(NamedTuple):
+    """When a stimulus is shown: from the start of one epoch to the start of another."""
+
+    on: int
+    off: int
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A distribution of stimuli and timing that several tasks may share.
+
+    Attributes:
+        timing: by source ("yang", "driscoll"), the durations in ms of the epochs that the family has; a source
+            that is missing falls back to "yang".
+        draw: (uniforms (P, n_uniforms) in [0, 1), preset) -> Stimuli; families may share it.
+        n_uniforms: how many uniform numbers a trial needs.
+        windows: when the first and the second stimulus are shown, as indices into EPOCHS.
+        go_cue: whether the fixation input goes off to ask for the answer; otherwise a stimulus is the cue.
+        shown: which of the two modalities are shown; strengths in the other are set to 0.
+        context_epoch: index of the epoch with which the context begins.
+    """
+
+    name: str
+    timing: dict[str, dict[str, Span]]
+    draw: Callable[[np.ndarray, Preset], Stimuli]
+    n_uniforms: int
+    windows: tuple[Window, Window]
+    go_cue: bool = True
+    shown: tuple[bool, bool] = (True, True)
+    context_epoch: int = 0
+
+    def durations_ms(self, preset: Preset) -> dict[str, Span]:
+        """Durations of the family's epochs, in ms, before the preset's stretch."""
+        return self.timing.get(preset.timing, self.timing["yang"])
+
+
+# (stimuli of P trials, parameters (n, d) of n rules) -> answers (P, n), and whether each is defined (P, n)
+RuleFunction = Callable[[Stimuli, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A family of stimuli and a rule.
+
+    Attributes:
+        rule: function shared by all rules of a kind.
+        parameters: what tells this rule from the others of its kind.
+        answer_kind: "direction" (rad), "sign" (-1 or 1) or "bits" (their number, first bit lowest).
+    """
+
+    family: Family
+    rule: RuleFunction
+    parameters: tuple[float, ...]
+    answer_kind: str = "direction"
+
+
+def distance_rad(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Smallest angle between two directions, in [0, pi]; NaN where one is NaN."""
+    return np.abs((first - second + np.pi) % (2 * np.pi) - np.pi)

@@ -1,0 +1,80 @@
+"""3-bit flip-flop: each of three outputs holds the sign of the last pulse on its input.
+
+Source: Sussillo & Barak 2013. Number and times of the pulses are ours: every bit gets one at the first step, so
+that it is never undefined, and the last fifth of a trial has none, so that the final state can be read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
+from cemrnn.tasks.presets import Preset, choice
+
+N_BITS = 3
+N_PULSES = 6  # per bit and trial
+_LAST_PULSE = 0.8  # as a share of the trial
+
+
+def draw_pulses(uniforms: np.ndarray, _preset: Preset) -> Stimuli:
+    """Pulses of random sign: one at the start, the others at random times, in order.
+
+    Args:
+        uniforms: (P, 36) in [0, 1).
+        _preset: not needed: times are shares of the trial.
+
+    Returns:
+        Stimuli of P trials; strength (P, pulse, bit, 2): sign, and time as a share of the trial.
+    """
+    sign, time = uniforms.reshape(len(uniforms), 2, N_PULSES, N_BITS).swapaxes(0, 1)
+    time = np.sort(_LAST_PULSE * time, axis=1)
+    time[:, 0] = 0.0
+    pulses = np.stack([np.where(sign < 0.5, -1.0, 1.0), time], axis=3)
+    return Stimuli(np.full((len(uniforms), 2), np.nan), pulses)
+
+
+def latch(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """State after the last pulses, as a number: the sum of 2^i over the bits i that are up.
+
+    Args:
+        stimuli: of P trials.
+        parameters: (n, 3) value of each bit, 1, 2 and 4.
+
+    Returns:
+        (P, n) numbers from 0 to 7, and (P, n) True: always defined.
+    """
+    answer = (stimuli.strength[:, -1, :, 0] > 0) @ parameters.T  # (P, 3) @ (3, n)
+    return answer, np.ones(answer.shape, dtype=bool)
+
+
+def hold_states(stimuli: Stimuli, ends: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pulses and the states that they leave, step by step.
+
+    Args:
+        stimuli: of P trials.
+        ends: (P,) lengths of the trials, steps.
+        n_steps: T, at least the longest.
+
+    Returns:
+        (P, T, 3) pulses, and (P, T, 3) states, -1 or 1; both 0 from the end of a trial on.
+    """
+    n_trials = len(ends)
+    pulses, trials, bits = np.zeros((n_trials, n_steps, N_BITS), np.float32), np.arange(n_trials), range(N_BITS)
+    steps = (stimuli.strength[..., 1] * ends[:, None, None]).astype(np.int64)
+    for pulse in range(N_PULSES):
+        for bit in bits:
+            pulses[trials, steps[:, pulse, bit], bit] = stimuli.strength[:, pulse, bit, 0]
+    last = np.maximum.accumulate(np.where(pulses != 0, np.arange(n_steps)[:, None], 0), axis=1)
+    inside = np.arange(n_steps)[:, None] < ends[:, None, None]
+    return pulses, np.where(inside, np.take_along_axis(pulses, last, axis=1), np.float32(0))
+
+
+_FAMILY = Family(
+    "flipflop",
+    {"yang": {"response": choice(2560)}},
+    draw_pulses,
+    2 * N_PULSES * N_BITS,
+    (Window(EPOCHS.index("response"), END), Window(END, END)),
+)
+
+TASKS = {"flipflop": Task(_FAMILY, latch, (1.0, 2.0, 4.0), "bits")}

@@ -1,0 +1,115 @@
+"""The configuration of a set of tasks: which, in which context, with which preset and encoding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from cemrnn.config import Config
+from cemrnn.tasks.family import Task
+from cemrnn.tasks.presets import PRESETS, Preset
+from cemrnn.tasks.registry import find_task
+
+RING_UNITS = 32  # per modality
+# (inputs, outputs) of each answer kind; inputs of "direction" are for the cosine encoding
+_SIZES = {"direction": (5, 3), "sign": (3, 2), "bits": (3, 3)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSet(Config):
+    """Tasks that one network learns; context k cues task names[k].
+
+    Attributes:
+        names: task names, all with the same kind of answer.
+        preset: time step, noise, durations and strengths, see PRESETS.
+        encoding: of directions in the input: cosine and sine, or a ring of 32 tuned units, per modality.
+    """
+
+    names: tuple[str, ...]
+    preset: Literal["yang", "driscoll", "fast"]
+    encoding: Literal["cosine", "ring"] = "cosine"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise ValueError(f"names: expected one or more different tasks, got {self.names}")
+        kinds = {task.answer_kind for task in self.tasks}
+        if len(kinds) > 1:
+            raise ValueError(f"names: expected tasks with one kind of answer, got {sorted(kinds)}")
+        if self.encoding == "ring" and self.answer_kind != "direction":
+            raise ValueError(f"encoding: expected 'cosine' for answers of kind '{self.answer_kind}', got 'ring'")
+
+    @classmethod
+    def rotate(cls, n_tasks: int, *, preset: str, encoding: str = "cosine") -> TaskSet:
+        """The rotate-K family: task k answers at the stimulus plus 2 pi k / K.
+
+        Args:
+            n_tasks: K.
+            preset: as in TaskSet.
+            encoding: as in TaskSet.
+        """
+        names = tuple(f"rotate_{k}_of_{n_tasks}" for k in range(n_tasks))
+        return cls(names=names, preset=preset, encoding=encoding)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks, in the order of their contexts."""
+        return tuple(find_task(name) for name in self.names)
+
+    @property
+    def settings(self) -> Preset:
+        """The values of the preset."""
+        return PRESETS[self.preset]
+
+    @property
+    def answer_kind(self) -> str:
+        """Kind of answer that all tasks ask for: "direction", "sign" or "bits"."""
+        return find_task(self.names[0]).answer_kind
+
+    @property
+    def n_contexts(self) -> int:
+        """K, one context per task."""
+        return len(self.names)
+
+    @property
+    def n_inputs(self) -> int:
+        """I: fixation and two modalities; fixation and two streams; or three bits."""
+        return 1 + 2 * RING_UNITS if self.encoding == "ring" else _SIZES[self.answer_kind][0]
+
+    @property
+    def n_outputs(self) -> int:
+        """O: fixation, cosine and sine; fixation and sign; or three bits."""
+        return _SIZES[self.answer_kind][1]
+
+    @property
+    def dt_ms(self) -> float:
+        """Length of a step, ms."""
+        return self.settings.dt_ms
+
+    @property
+    def tau_ms(self) -> float:
+        """Time constant of the units that the preset is meant for, ms."""
+        return self.settings.tau_ms
+
+    @property
+    def sigma_x(self) -> float:
+        """Input noise, before the scaling by sqrt(2 tau / dt)."""
+        return self.settings.sigma_x
+
+    @property
+    def noise_scale(self) -> float:
+        """sqrt(2 tau / dt): turns a sigma into the standard deviation of one step. Source: Yang et al. 2019."""
+        return math.sqrt(2 * self.tau_ms / self.dt_ms)
+
+    @property
+    def max_steps(self) -> int:
+        """Upper bound on the length of a trial of these tasks, steps."""
+        return max(
+            sum(self.to_steps(max(span.values)) for span in task.family.durations_ms(self.settings).values())
+            for task in self.tasks
+        )
+
+    def to_steps(self, duration_ms: float) -> int:
+        """A duration of the unstretched timing in steps of this preset, to the nearest."""
+        return round(duration_ms * self.settings.stretch / self.dt_ms)

@@ -1,0 +1,59 @@
+"""Trials of a whole ensemble, as tensors: what a network sees, what it should do, and what others would."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Trials:
+    """B trials of each of M networks, padded to T steps.
+
+    Axes are (network, trial, time, feature). In memory inputs, targets and weights are time-major: transposed
+    views of contiguous (M, T, B, feature) tensors. Steps from end_steps on are padding, 0 everywhere.
+
+    Attributes:
+        inputs: (M, B, T, I) float32.
+        targets: (M, B, T, O) float32.
+        weights: (M, B, T) float32 loss weights of the steps.
+        output_weights: (O,) float32 loss weights of the outputs: 2 for fixation, 1 for others.
+        context: (M, B, K) float32, one-hot cue of the task.
+        context_onset_steps: (M, B) int64 step at which the context begins.
+        task: (M, B) int64 index of the task, which is that of its context.
+        epochs: names of the E epochs.
+        onsets: (M, B, E) int64 first step of each epoch; an epoch that a task lacks begins with the next.
+        go_steps: (M, B) int64 first step of the response.
+        end_steps: (M, B) int64 length of the trial.
+        answer_kind: "direction", "sign" or "bits".
+        response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form;
+            NaN: keep fixation.
+        alternative: (M, B, K) float32 answer that each task of the set would require on the same stimulus.
+        alternative_defined: (M, B, K) bool whether its rule says anything about the stimulus.
+        dt_ms: length of a step, ms.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor
+    output_weights: Tensor
+    context: Tensor
+    context_onset_steps: Tensor
+    task: Tensor
+    epochs: tuple[str, ...]
+    onsets: Tensor
+    go_steps: Tensor
+    end_steps: Tensor
+    answer_kind: str
+    response: Tensor
+    alternative: Tensor
+    alternative_defined: Tensor
+    dt_ms: float
+
+    def to(self, device: str) -> Trials:
+        """The same trials on another device, in the same memory layout."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        moved = {name: v.to(device) if isinstance(v, Tensor) else v for name, v in values.items()}
+        return Trials(**moved)
