@@ -29,7 +29,7 @@ ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
 endif
 
-.PHONY: help reproduce environment train notebooks book test figure serve lint clean
+.PHONY: help reproduce environment train notebooks book test figure bench serve lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -66,6 +66,9 @@ test: $(STAMP) ## all tests
 figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_units=128 seed=3"
 	@$(if $(FIG),,echo "name a figure: make figure FIG=<one of: $(STEMS)>" >&2; exit 2;) \
 	$(CEMRNN) run $(FIG) --profile $(PROFILE) $(addprefix -p ,$(P))
+
+bench: $(STAMP) ## speed of trial generation and training on this machine
+	@$(CEMRNN) bench --profile $(PROFILE)
 
 serve: $(BOOK) ## show the book on http://localhost:PORT
 	@$(VENV)/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import click
 
+from cemrnn.config import Config
 from cemrnn.reproduce.project import Project
 
 CUSTOM = "custom"
@@ -65,15 +66,17 @@ def sweep(profile: str) -> None:
     from cemrnn.training import TrainingInterrupted
 
     project = Project()
-    needed = []
+    needed: dict[str, list] = {}
     with _user_mistakes():
         for stem in project.stems():
-            experiment = EXPERIMENTS[stem]
-            config_class = typing.get_type_hints(experiment.run)["config"]
-            needed += experiment.conditions(config_class.from_params(project.values(stem, profile)))
+            config = _experiment_config(project, stem, profile)
+            needed.setdefault(config.device, []).extend(EXPERIMENTS[stem].conditions(config))
     progress = TrainingProgress()
     try:
-        n_trained = train_missing(needed, Store.default(), report=progress)
+        n_trained = sum(
+            train_missing(configs, Store.default(), device=device, report=progress)
+            for device, configs in needed.items()
+        )
     except TrainingInterrupted as error:
         raise click.ClickException(str(error)) from None
     finally:
@@ -122,6 +125,26 @@ def book(profile: str) -> None:
         click.echo(f"book: {build_book(Project(), profile)}")
     except BookError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@PROFILE
+@click.option("--seconds", default=2.0, show_default=True, help="Length of each measurement.")
+def bench(profile: str, seconds: float) -> None:
+    """Measure trial generation and training on this machine."""
+    from cemrnn.reproduce.speed import measure_speed
+
+    with _user_mistakes():
+        config = _experiment_config(Project(), "fig1_tasks", profile)
+    for line in measure_speed(config, seconds):
+        click.echo(line)
+
+
+def _experiment_config(project: Project, stem: str, profile: str) -> Config:
+    from cemrnn.experiments import EXPERIMENTS
+
+    config_class = typing.get_type_hints(EXPERIMENTS[stem].run)["config"]
+    return config_class.from_params(project.values(stem, profile))
 
 
 @contextlib.contextmanager

@@ -6,10 +6,10 @@ import io
 import json
 import math
 import os
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -27,6 +27,8 @@ IMAGE_METADATA = {
     "png": {"Software": None},
 }
 FOOTER = "provenance"
+# The book's style also says how fonts are written; it is found without importing the figures and PyTorch.
+STYLE_SHEET = resources.files("cemrnn") / "figures" / "cemrnn.mplstyle"
 # The tight box makes room for the footer below the axes, whatever the layout engine.
 SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
 
@@ -74,7 +76,7 @@ def record(result: Result, figure: Figure) -> None:
 def render(figure: Figure, kind: str, salt: str) -> bytes:
     """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": salt}):
+    with pyplot.style.context([STYLE_SHEET, {"svg.hashsalt": salt}]):
         figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
     return buffer.getvalue()
 
