@@ -18,6 +18,8 @@ NO_NETWORK = re.compile(
     "|Temporary failure in name resolution|Network is unreachable|Could not fetch URL"
 )
 NO_SPACE = re.compile("No space left on device|Errno 28|Disk quota exceeded|Errno 122")
+# How pip begins the line of a package from the index, from a local wheel, or already installed.
+FOUND = ("Collecting ", "Processing ", "Requirement already satisfied: ")
 
 
 class SetupError(RuntimeError):
@@ -114,7 +116,7 @@ def _run(command: list[str], **environment: str) -> Iterator[int]:
     with process, LOG.open("a", encoding="utf-8") as log:
         for line in process.stdout:
             log.write(line)
-            if line.startswith(("Collecting ", "Requirement already satisfied: ")):
+            if line.startswith(FOUND):
                 n_found += 1
                 yield n_found
     if process.returncode != 0:
