@@ -69,12 +69,11 @@ def choose(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.nda
         parameters: (n, 2) weight of each modality.
 
     Returns:
-        (P, n) directions, rad, and (P, n) whether they are defined.
+        (n, P) directions, rad, and (n, P) whether they are defined.
     """
-    difference = (stimuli.strength[:, :, 0] - stimuli.strength[:, :, 1]) @ parameters.T  # (P, 2) @ (2, n)
-    answer = np.where(difference > 0, stimuli.direction_rad[:, :1], stimuli.direction_rad[:, 1:])
-    shown = ~np.isnan(stimuli.direction_rad).any(axis=1, keepdims=True)
-    return answer, shown & (np.abs(difference) > _TIE)
+    first, second = stimuli.direction_rad.T
+    difference = parameters @ (stimuli.strength[:, :, 0] - stimuli.strength[:, :, 1]).T  # (n, 2) @ (2, P)
+    return np.where(difference > 0, first, second), ~np.isnan(first + second) & (np.abs(difference) > _TIE)
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.

@@ -28,8 +28,10 @@ def encode_stimuli(stimuli: Stimuli, tasks: TaskSet) -> np.ndarray:
     if tasks.answer_kind == "sign":
         out[:, 1:, 1:] = stimuli.strength.swapaxes(1, 2)  # (P, stimulus, stream)
         return out
-    curves = _ring(stimuli.direction_rad) if tasks.encoding == "ring" else _cosine(stimuli.direction_rad)
-    by_modality = stimuli.strength.swapaxes(1, 2)[..., None] * curves[:, :, None]  # (P, stimulus, modality, units)
+    direction, strength = (array.astype(np.float32) for array in stimuli)
+    curves = _ring(direction) if tasks.encoding == "ring" else _cosine(direction)  # (P, stimulus, units)
+    curves[np.isnan(curves)] = 0
+    by_modality = strength.swapaxes(1, 2)[..., None] * curves[:, :, None]  # (P, stimulus, modality, units)
     out[:, 1:, 1:] = by_modality.reshape(len(out), 2, -1)
     return out
 
@@ -46,24 +48,24 @@ def encode_answers(answer: np.ndarray, answer_kind: str) -> np.ndarray:
     """
     if answer_kind == "bits":
         return np.where(answer.astype(np.int64)[:, None] >> np.arange(3) & 1, 1, -1).astype(np.float32)
-    hold = np.isnan(answer)
+    answer = answer.astype(np.float32)
     parts = [np.cos(answer), np.sin(answer)] if answer_kind == "direction" else [answer]
-    return np.stack([hold, *(np.where(hold, 0, part) for part in parts)], axis=1).astype(np.float32)
+    out = np.stack([np.isnan(answer), *parts], axis=1, dtype=np.float32)
+    out[np.isnan(out)] = 0
+    return out
 
 
 def preferred_directions_rad() -> np.ndarray:
     """Preferred directions (32,) of the units of a ring, rad."""
-    return 2 * np.pi * np.arange(RING_UNITS) / RING_UNITS
+    return (2 * np.pi / RING_UNITS) * np.arange(RING_UNITS, dtype=np.float32)
 
 
 def _cosine(direction_rad: np.ndarray) -> np.ndarray:
-    """(P, 2) directions -> (P, 2, 2) cosine and sine, 0 if not shown."""
-    curves = np.stack([np.cos(direction_rad), np.sin(direction_rad)], axis=-1)
-    return np.where(np.isnan(curves), 0, curves)
+    """(P, 2) directions -> (P, 2, 2) cosine and sine."""
+    return np.stack([np.cos(direction_rad), np.sin(direction_rad)], axis=-1)
 
 
 def _ring(direction_rad: np.ndarray) -> np.ndarray:
-    """(P, 2) directions -> (P, 2, 32) rates of units with Gaussian tuning, 0 if not shown."""
+    """(P, 2) directions -> (P, 2, 32) rates of units with Gaussian tuning."""
     apart = distance_rad(direction_rad[..., None], preferred_directions_rad())
-    curves = _TUNING_PEAK * np.exp(-0.5 * (apart / _TUNING_WIDTH_RAD) ** 2)
-    return np.where(np.isnan(curves), 0, curves)
+    return _TUNING_PEAK * np.exp(-0.5 * (apart / _TUNING_WIDTH_RAD) ** 2)

@@ -57,7 +57,7 @@ class Family:
         return self.timing.get(preset.timing, self.timing["yang"])
 
 
-# (stimuli of P trials, parameters (n, d) of n rules) -> answers (P, n), and whether each is defined (P, n)
+# (stimuli of P trials, parameters (n, d) of n rules) -> answers (n, P), and whether each is defined (n, P)
 RuleFunction = Callable[[Stimuli, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 

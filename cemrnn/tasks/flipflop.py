@@ -41,9 +41,9 @@ def latch(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndar
         parameters: (n, 3) value of each bit, 1, 2 and 4.
 
     Returns:
-        (P, n) numbers from 0 to 7, and (P, n) True: always defined.
+        (n, P) numbers from 0 to 7, and (n, P) True: always defined.
     """
-    answer = (stimuli.strength[:, -1, :, 0] > 0) @ parameters.T  # (P, 3) @ (3, n)
+    answer = parameters @ (stimuli.strength[:, -1, :, 0] > 0).T  # (n, 3) @ (3, P)
     return answer, np.ones(answer.shape, dtype=bool)
 
 

@@ -42,9 +42,9 @@ def weigh(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndar
         parameters: (n, 2) weight of each stream.
 
     Returns:
-        (P, n) -1 or 1, and (P, n) whether they are defined (the mean is not 0).
+        (n, P) -1 or 1, and (n, P) whether they are defined (the mean is not 0).
     """
-    answer = np.sign(stimuli.strength[:, :, 0] @ parameters.T)  # (P, 2) @ (2, n)
+    answer = np.sign(parameters @ stimuli.strength[:, :, 0].T)  # (n, 2) @ (2, P)
     return answer, answer != 0
 
 

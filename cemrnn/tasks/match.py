@@ -53,12 +53,12 @@ def match(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndar
         parameters: (n, 2): 1 for category, 0 for location; 1 to answer on a match, 0 on a non-match.
 
     Returns:
-        (P, n) directions, rad, or NaN, and (P, n) whether they are defined.
+        (n, P) directions, rad, or NaN, and (n, P) whether they are defined.
     """
-    first, second = stimuli.direction_rad.T[:, :, None]
-    apart = distance_rad(first, second)  # (P, 1)
-    same = np.where(parameters[:, 0] == 1, (first < np.pi) == (second < np.pi), apart < _SAME_RAD)  # (P, n)
-    answer = np.where(same == (parameters[:, 1] == 1), second, np.nan)
+    first, second = stimuli.direction_rad.T
+    same_category, same_location = (first < np.pi) == (second < np.pi), distance_rad(first, second) < _SAME_RAD
+    same = np.where(parameters[:, :1] == 1, same_category, same_location)  # (n, P)
+    answer = np.where(same == (parameters[:, 1:] == 1), second, np.nan)
     return answer, np.broadcast_to(~np.isnan(first + second), answer.shape)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cemrnn.tasks.counter import fill_uniforms, next_keys
+from cemrnn.tasks.counter import compiled, fill_uniforms, next_keys
 from cemrnn.tasks.family import EPOCHS, Stimuli, distance_rad
 from cemrnn.tasks.taskset import TaskSet
 
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
     @property
     def response(self) -> np.ndarray:
         """(P,) right answers."""
-        return np.take_along_axis(self.alternative, self.task[:, None], axis=1)[:, 0]
+        return self.alternative[np.arange(len(self.task)), self.task]
 
     def replace(self, rows: np.ndarray, other: Plan) -> None:
         """Puts the trials of another plan into the given rows of this one."""
@@ -36,6 +36,17 @@ class Plan(NamedTuple):
 
     def _arrays(self) -> tuple[np.ndarray, ...]:
         return self.task, self.onsets, *self.stimuli, self.alternative, self.defined
+
+
+@compiled()
+def fill_onsets(onsets, uniforms, task, values_ms, n_values, extent_ms, steps_per_ms):
+    """Fills onsets (P, E + 1) from uniforms (P, E) and tables (K, E, values), (K, E), (K, E); column 0 is left at 0."""
+    for p in range(onsets.shape[0]):
+        k = task[p]
+        for e in range(uniforms.shape[1]):
+            u = uniforms[p, e]
+            duration_ms = values_ms[k, e, int(u * n_values[k, e])] + u * extent_ms[k, e]
+            onsets[p, e + 1] = onsets[p, e] + round(duration_ms * steps_per_ms)
 
 
 class Planner:
@@ -47,7 +58,7 @@ class Planner:
         draws = {family.draw: family.n_uniforms for family in families}
         self._draws = list(draws.items())
         self._draw = np.array([list(draws).index(family.draw) for family in families])  # (K,)
-        self._hidden = np.array([np.logical_not(family.shown) for family in families])  # (K, modality)
+        self._shown = np.array([family.shown for family in families])  # (K, modality)
         self._n_uniforms = 1 + _N_EPOCHS + max(draws.values())
         self._tabulate_durations()
         self._tabulate_rules()
@@ -114,12 +125,9 @@ class Planner:
         self._rule = np.array([ordered.index((task.rule, task.parameters)) for task in self._tasks.tasks])  # (K,)
 
     def _draw_onsets(self, uniforms: np.ndarray, task: np.ndarray) -> np.ndarray:
-        index = (uniforms * self._n_values[task]).astype(np.int64)
-        chosen = self._values_ms[task[:, None], np.arange(_N_EPOCHS), index]  # (P, E)
-        drawn = chosen + uniforms * self._extent_ms[task]
         onsets = np.zeros((len(task), _N_EPOCHS + 1), np.int64)
-        steps = np.rint(drawn * (self._tasks.settings.stretch / self._tasks.dt_ms))
-        np.cumsum(steps, axis=1, out=onsets[:, 1:], dtype=np.int64)
+        steps_per_ms = self._tasks.settings.stretch / self._tasks.dt_ms
+        fill_onsets(onsets, uniforms, task, self._values_ms, self._n_values, self._extent_ms, steps_per_ms)
         return onsets
 
     def _draw_stimuli(self, uniforms: np.ndarray, task: np.ndarray) -> Stimuli:
@@ -130,14 +138,15 @@ class Planner:
         stimuli = Stimuli(*(np.empty((len(task), *array.shape[1:])) for array in parts[0][1]))
         for rows, part in parts:
             stimuli.direction_rad[rows], stimuli.strength[rows] = part
-        if self._hidden.any():
-            stimuli.strength[self._hidden[task]] = 0.0
+        if not self._shown.all():
+            stimuli.strength[:] *= self._shown[task][:, :, None]
         return stimuli
 
     def _answer(self, stimuli: Stimuli) -> tuple[np.ndarray, np.ndarray]:
         results = [function(stimuli, parameters) for function, parameters in self._rules]
-        answers, defined = (np.concatenate(arrays, axis=1)[:, self._rule] for arrays in zip(*results, strict=True))
-        return np.where(defined, answers, np.nan), defined
+        answers, defined = (np.concatenate(arrays) for arrays in zip(*results, strict=True))  # (rule, P)
+        answers[~defined] = np.nan
+        return answers[self._rule].T, defined[self._rule].T  # (P, K)
 
 
 def find_conflicts(plan: Plan, answer_kind: str) -> np.ndarray:

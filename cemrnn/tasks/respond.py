@@ -33,13 +33,14 @@ def turn(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     Args:
         stimuli: of P trials.
-        parameters: (n, 1) angles, rad.
+        parameters: (n, 1) angles in [0, 2 pi).
 
     Returns:
-        (P, n) directions in [0, 2 pi), and (P, n) whether they are defined.
+        (n, P) directions in [0, 2 pi), and (n, P) whether they are defined.
     """
-    answer = (stimuli.direction_rad[:, :1] + parameters[:, 0]) % (2 * np.pi)  # (P, n)
-    alone = np.isnan(stimuli.direction_rad[:, 1:]) & ~np.isnan(stimuli.direction_rad[:, :1])
+    answer = parameters + stimuli.direction_rad[:, 0]  # (n, 1) + (P,)
+    answer -= 2 * np.pi * (answer >= 2 * np.pi)
+    alone = np.isnan(stimuli.direction_rad[:, 1]) & ~np.isnan(stimuli.direction_rad[:, 0])
     return answer, np.broadcast_to(alone, answer.shape)
 
 

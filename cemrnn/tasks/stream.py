@@ -65,11 +65,6 @@ class TrialStream:
         self._n_drawn += n_trials
         return self._layout.lay_out(plan, noise_keys)
 
-    def select(self, networks: Sequence[int]) -> None:
-        """Nothing; keeps the streams of some networks, where they are."""
-        chosen = list(networks)
-        self._parameter_keys, self._noise_keys = self._parameter_keys[chosen], self._noise_keys[chosen]
-
     def state(self) -> dict[str, int]:
         """Where the stream is, ready for JSON."""
         return {"n_drawn": self._n_drawn}
@@ -83,6 +78,15 @@ class TrialStream:
         if set(state) != {"n_drawn"} or not isinstance(state["n_drawn"], int) or state["n_drawn"] < 0:
             raise ValueError(f"state: expected {{'n_drawn': a count of trials}}, got {state!r}")
         self._n_drawn = state["n_drawn"]
+
+    def select(self, networks: Sequence[int]) -> None:
+        """Keeps the streams of some networks, where they are.
+
+        Args:
+            networks: their positions, in the order in which they are kept.
+        """
+        positions = list(networks)
+        self._parameter_keys, self._noise_keys = self._parameter_keys[positions], self._noise_keys[positions]
 
     def _as_tasks(self, value: Any, shape: tuple[int, int], name: str) -> np.ndarray | None:
         if value is None:
