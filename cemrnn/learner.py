@@ -17,6 +17,8 @@ from cemrnn.noise import NoiseStream
 from cemrnn.optimiser import Adam, clip_gradient
 from cemrnn.tasks import Trials, TrialStream
 
+ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
+
 
 @dataclass
 class TrainedNetwork:
@@ -103,7 +105,7 @@ class Learner:
         if self.n_updates >= c.n_updates:
             done = dict.fromkeys(range(len(self.active)), "exhausted")
         if c.target_score is not None:
-            done |= dict.fromkeys((worst >= c.target_score).nonzero().flatten().tolist(), "reached")
+            done |= dict.fromkeys((worst >= c.target_score - ROUNDING).nonzero().flatten().tolist(), "reached")
         if done:
             self._retire(done)
         return worst.median().item()
@@ -154,7 +156,8 @@ class Learner:
         self._keep([position for position in range(len(self.active)) if position not in done])
 
     def _finish(self, m: int, flat: Tensor, status: str, n_updates: int) -> None:
-        self.finished[m] = TrainedNetwork(flat, status, n_updates, pd.DataFrame(self._history[m]))
+        columns = ["update", "loss", *self.config.tasks.names]
+        self.finished[m] = TrainedNetwork(flat, status, n_updates, pd.DataFrame(self._history[m], columns=columns))
 
     def _keep(self, positions: list[int]) -> None:
         self.active = [self.active[position] for position in positions]

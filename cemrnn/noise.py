@@ -1,74 +1,92 @@
-"""Recurrent noise: one stream per network, drawn into a buffer that is used again."""
+"""Recurrent noise: a stream per network, by counter, drawn into a buffer that is used again."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
-from cemrnn.streams import derive_seed, stream
+from cemrnn.streams import derive_seed
+from cemrnn.tasks.counter import GOLDEN, mix, normal_pair
 
 
 class NoiseStream:
-    """Gaussian noise of a whole ensemble; network m's draws depend on its own seed alone.
+    """Gaussian noise of a whole ensemble; a network's draws depend on its seed and their number alone.
 
-    On the CPU the streams are NumPy's, filled by as many threads as torch may use; on CUDA they are torch's.
+    On the CPU every number is a hash of (network, draw, position), filled by as many threads as torch may use; on
+    CUDA torch draws it, from a seed that is such a hash.
     """
 
     def __init__(self, seeds: Sequence[int], *, name: str, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
-        if self.device.type == "cpu":
-            self._streams = [stream(seed, name, "recurrent noise") for seed in seeds]
-        else:
-            mask = (1 << 63) - 1
-            self._streams = [
-                torch.Generator(self.device).manual_seed(derive_seed(seed, name, "recurrent noise") & mask)
-                for seed in seeds
-            ]
+        self._keys = np.array([derive_seed(seed, name, "recurrent noise") % 2**64 for seed in seeds], np.uint64)
+        self._n_draws = 0
         self._buffer = torch.empty(0, device=self.device)
         self._threads = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="noise")
 
     def draw(self, n_trials: int, n_steps: int, config) -> Tensor | None:
         """Noise (M, B, T, N) scaled by sqrt(2 / alpha) sigma_rec, valid until the next draw; None without noise.
 
-        Memory is time-major, as the engine wants it. Source: Yang et al. 2019, the rate equation.
+        Memory is time-major, as the engine wants it. Source: the rate equation of Yang et al. 2019.
         """
         if config.sigma_rec == 0:
             return None
-        shape = (len(self._streams), n_steps, n_trials, config.n_units)
+        shape = (len(self._keys), n_steps, n_trials, config.n_units)
         if self._buffer.numel() < math.prod(shape):
             self._buffer = torch.empty(math.prod(shape), device=self.device)
         noise = self._buffer[: math.prod(shape)].view(shape)
-        list(self._threads.map(_fill, self._streams, noise))
-        noise *= math.sqrt(2 / config.alpha) * config.sigma_rec
+        sigma = math.sqrt(2 / config.alpha) * config.sigma_rec
+        keys, self._n_draws = _draw_keys(self._keys, self._n_draws), self._n_draws + 1
+        fill = _fill_on_cpu if self.device.type == "cpu" else _fill_on_device
+        list(self._threads.map(fill, keys, noise.flatten(2), [np.float32(sigma)] * len(keys)))
         return noise.transpose(1, 2)
 
     def select(self, networks: Sequence[int]) -> None:
         """Nothing; keeps the streams of some networks, where they are."""
-        self._streams = [self._streams[m] for m in networks]
+        self._keys = self._keys[list(networks)]
 
-    def state(self) -> list[Any]:
-        """JSON-ready state of every stream."""
-        if self.device.type == "cpu":
-            return [s.bit_generator.state for s in self._streams]
-        return [s.get_state().tolist() for s in self._streams]
+    def state(self) -> dict[str, int]:
+        """Where the stream is, ready for JSON."""
+        return {"n_draws": self._n_draws}
 
-    def load_state(self, states: list[Any]) -> None:
-        """Nothing; every stream continues where its state was taken."""
-        for s, state in zip(self._streams, states, strict=True):
-            if self.device.type == "cpu":
-                s.bit_generator.state = state
-            else:
-                s.set_state(torch.tensor(state, dtype=torch.uint8))
+    def load_state(self, state: dict[str, int]) -> None:
+        """Nothing; continues where the stream was when `state` returned the given value."""
+        self._n_draws = state["n_draws"]
 
 
-def _fill(generator: np.random.Generator | torch.Generator, out: Tensor) -> None:
-    if isinstance(generator, torch.Generator):
-        out.normal_(generator=generator)
-    else:
-        generator.standard_normal(dtype=np.float32, out=out.numpy())
+@njit(cache=True)
+def _draw_keys(network_keys, n_draws):
+    keys = np.empty_like(network_keys)
+    for m in range(len(keys)):
+        keys[m] = mix(network_keys[m] + np.uint64(n_draws + 1) * GOLDEN)
+    return keys
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_normals(key, out, sigma):
+    """Fills out (T, P) with normal numbers of standard deviation sigma, two from every 64-bit hash.
+
+    A step's numbers do not depend on T: padding to a longer trial elsewhere in the ensemble changes nothing.
+    """
+    half = out.shape[1] // 2
+    for t in range(out.shape[0]):
+        step_key, row = mix(key + np.uint64(t + 1) * GOLDEN), out[t]
+        for i in range(half):
+            first, second = normal_pair(mix(step_key + np.uint64(i + 1) * GOLDEN))
+            row[i], row[half + i] = sigma * first, sigma * second
+        if out.shape[1] % 2:
+            row[2 * half] = sigma * normal_pair(mix(step_key + np.uint64(half + 1) * GOLDEN))[0]
+
+
+def _fill_on_cpu(key: np.uint64, out: Tensor, sigma: np.float32) -> None:
+    fill_normals(key, out.numpy(), sigma)
+
+
+def _fill_on_device(key: np.uint64, out: Tensor, sigma: np.float32) -> None:
+    generator = torch.Generator(out.device).manual_seed(int(key) >> 1)
+    out.normal_(0, float(sigma), generator=generator)

@@ -118,7 +118,7 @@ class Store:
 
 def _read_entry(folder: Path, config: TrainingConfig) -> TrainedNetwork:
     entry = json.loads((folder / "entry.json").read_bytes())
-    if entry["config"] != json.loads(json.dumps(config.to_dict())):
+    if not isinstance(entry, dict) or entry.get("config") != json.loads(json.dumps(config.to_dict())):
         raise ValueError("its config is not the one asked for")
     for name, expected in entry["checksums"].items():
         if _checksum(folder / name) != expected:

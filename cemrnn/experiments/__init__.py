@@ -1,0 +1,10 @@
+"""One module per figure: `conditions(config)` lists the networks it needs, `run(config)` computes its Result."""
+
+from types import ModuleType
+
+from cemrnn.experiments import fig1_tasks, fig2_ambiguity
+
+EXPERIMENTS: dict[str, ModuleType] = {
+    "fig1_tasks": fig1_tasks,
+    "fig2_ambiguity": fig2_ambiguity,
+}

@@ -1,0 +1,10 @@
+"""One module per figure: `plot(result)` draws what the experiment of the same stem computed."""
+
+from types import ModuleType
+
+from cemrnn.figures import fig1_tasks, fig2_ambiguity
+
+FIGURES: dict[str, ModuleType] = {
+    "fig1_tasks": fig1_tasks,
+    "fig2_ambiguity": fig2_ambiguity,
+}

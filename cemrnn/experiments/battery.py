@@ -1,0 +1,156 @@
+"""The populations behind the figures: one ensemble per arm, equal budgets, same trials; and how well they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from cemrnn.budget import match_budget
+from cemrnn.config import Config, unknown_name
+from cemrnn.intervals import bootstrap_mean
+from cemrnn.learner import TrainedNetwork
+from cemrnn.metrics import score_per_task, score_trials
+from cemrnn.model import CEMRNN, NetworkConfig
+from cemrnn.modulation import ARMS
+from cemrnn.noise import NoiseStream
+from cemrnn.store import Store
+from cemrnn.sweep import load_population
+from cemrnn.tasks import TaskSet, Trials, TrialStream
+from cemrnn.training import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatteryConfig(Config):
+    """Networks that learn a battery of tasks, in several arms of equal budget."""
+
+    arms: tuple[str, ...]  # what context reaches
+    tasks: tuple[str, ...]  # the battery
+    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
+    n_units: int  # N of the combined arm; the others match its trained parameters
+    rank: int  # R of the combined arm
+    activation: str  # phi
+    n_replicates: int  # networks per arm
+    seed: int  # of the first replicate; the others follow
+    n_updates: int  # at most
+    batch_trials: int  # trials per update and network
+    learning_rate: float  # Adam's
+    target_score: float  # a network stops once its worst task scores this
+    passing_score: float  # worst task on fresh trials, for a network to be compared
+    test_trials: int  # per task
+    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for arm in self.arms:
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+
+    @property
+    def task_set(self) -> TaskSet:
+        """The battery as a task set."""
+        return TaskSet(names=self.tasks, preset=self.preset)
+
+    @property
+    def seeds(self) -> list[int]:
+        """One per replicate."""
+        return [self.seed + m for m in range(self.n_replicates)]
+
+    def network(self, arm: str) -> NetworkConfig:
+        """The network of an arm, at the budget of the combined one."""
+        tasks = self.task_set
+        reference = NetworkConfig(
+            arm="combined",
+            n_units=self.n_units,
+            rank=self.rank,
+            n_contexts=tasks.n_contexts,
+            n_inputs=tasks.n_inputs,
+            n_outputs=tasks.n_outputs,
+            dt_ms=tasks.dt_ms,
+            tau_ms=tasks.tau_ms,
+            activation=self.activation,
+        )
+        return match_budget(arm, reference)
+
+    def training(self, arm: str) -> list[TrainingConfig]:
+        """The networks of an arm, one per replicate."""
+        return [
+            TrainingConfig(
+                network=self.network(arm),
+                tasks=self.task_set,
+                n_updates=self.n_updates,
+                batch_trials=self.batch_trials,
+                learning_rate=self.learning_rate,
+                target_score=self.target_score,
+                seed=seed,
+            )
+            for seed in self.seeds
+        ]
+
+
+def all_conditions(config: BatteryConfig) -> list[TrainingConfig]:
+    """Every network that the battery needs."""
+    return [network for arm in config.arms for network in config.training(arm)]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The trained networks of one arm, and how they do on fresh trials of every task."""
+
+    arm: str
+    model: CEMRNN
+    networks: list[TrainedNetwork]
+    scores: np.ndarray  # (M, K), rule last36
+
+    def passed(self, passing_score: float) -> np.ndarray:
+        """(M,) bool: networks whose worst task scores at least this."""
+        return self.scores.min(axis=1) >= passing_score
+
+
+def load_populations(config: BatteryConfig) -> list[Population]:
+    """The trained and tested networks of every arm; what the store lacks is trained first."""
+    populations = []
+    for arm in config.arms:
+        model, networks = load_population(config.training(arm), Store.default(), device=config.device)
+        populations.append(Population(arm, model, networks, score_tasks(model, config)))
+    return populations
+
+
+def draw_test_trials(config: BatteryConfig) -> Trials:
+    """Fresh trials, the same number of every task in turn, the same for every arm."""
+    n_tasks = len(config.tasks)
+    stream = TrialStream(config.task_set, config.seeds, name="test")
+    return stream.draw(n_tasks * config.test_trials, np.arange(n_tasks * config.test_trials) % n_tasks)
+
+
+def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = None) -> np.ndarray:
+    """Score of every network on every task (M, K) on fresh trials, by rule last36.
+
+    Args:
+        model: M networks.
+        config: tasks, seeds and number of trials.
+        context: (M, B, K) another cue for the same trials; None for the right one.
+    """
+    trials = draw_test_trials(config).to(model.flat.device)
+    outputs = simulate(model, trials, trials.context if context is None else context, config, "test")
+    scores = score_trials(outputs, trials, "last36")
+    return score_per_task(scores, trials.task, len(config.tasks)).cpu().numpy()
+
+
+def simulate(model: CEMRNN, trials: Trials, context: Tensor, config: BatteryConfig, name: str) -> Tensor:
+    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
+    noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
+    return model.simulate(trials.inputs, context, noise=noise)[0]
+
+
+def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:
+    """Mean and 95 % interval over replicates for every group of a long table with one row per network."""
+    rows = []
+    for group, part in table.groupby(by, sort=False):
+        interval = bootstrap_mean(part[value].to_numpy(float), seed=seed)
+        bounds = {value: interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+        rows.append(dict(zip(by, group, strict=True)) | {k: v.item() for k, v in bounds.items()})
+    return pd.DataFrame(rows)

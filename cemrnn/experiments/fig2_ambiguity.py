@@ -1,0 +1,147 @@
+"""Figure 2: what each arm does when the context is mixed with another, noisy, or weak."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.experiments.ambiguous import ArmCurves, measure_arm, score_controls
+from cemrnn.experiments.battery import BatteryConfig, all_conditions, load_populations, summarise
+from cemrnn.experiments.result import Result
+from cemrnn.intervals import Interval, bootstrap_difference, bootstrap_mean
+from cemrnn.metrics import chance_level
+from cemrnn.observer import efficiency, ideal_observer, ideal_sigma
+from cemrnn.robustness import Threshold, compare_thresholds
+from cemrnn.tasks import conflict_pairs
+
+STEM = "fig2_ambiguity"
+conditions = all_conditions
+SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
+MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmbiguityConfig(BatteryConfig):
+    """What figure 2 is computed from."""
+
+    lambdas: tuple[float, ...]  # share of the other task's cue
+    sigmas: tuple[float, ...]  # noise on every context unit, frozen within the trial
+    kappas: tuple[float, ...]  # strength of the cue
+    pair_trials: int  # conflict trials per ordered pair of tasks and level
+    chance_trials: int  # per task, for the chance level
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, needed in (("lambdas", (0.0, 0.5, 1.0)), ("sigmas", (0.0,)), ("kappas", (0.0, 1.0))):
+            levels = getattr(self, name)
+            if list(levels) != sorted(set(levels)) or not set(needed) <= set(levels):
+                raise ValueError(f"{name}: expected increasing levels that include {needed}, got {levels}")
+        if not conflict_pairs(self.task_set):
+            raise ValueError(f"tasks: expected tasks that can conflict on one stimulus, got {self.tasks}")
+
+
+def run(config: AmbiguityConfig) -> Result:
+    """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
+    started = time.monotonic()
+    chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
+    populations = load_populations(config)
+    arms = {p.arm: measure_arm(p, config, chance) for p in populations}
+    controls = pd.concat([score_controls(p, config, chance) for p in populations], ignore_index=True)
+    pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
+    curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)
+    networks = pd.concat([a.networks() for a in arms.values()], ignore_index=True)
+    tables = {
+        "curves": summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
+        "choices": _choice_table(curves, config),
+        "ideal": _ideal_table(config, pair_chance),
+        "measures": _measure_table(networks, config),
+        "networks": networks,
+        "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
+    }
+    return Result(
+        stem=STEM,
+        config=config,
+        tables=tables,
+        scalars=_scalars(arms, networks, controls, config, pair_chance),
+        n_replicates=config.n_replicates,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
+    """Share of answers for the cued task, for the other, and for neither, against the mixture."""
+    mixture = curves[curves["manipulation"] == "mixture"]
+    parts = []
+    for answer in ("own", "other", "neither"):
+        part = summarise(mixture, ["arm", "level"], answer, seed=config.seed)
+        parts.append(part.rename(columns={answer: "share"}).assign(answer=answer))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
+    sigmas = np.linspace(0, max(config.sigmas), 101)[1:]
+    correct = ideal_observer(sigmas, len(config.tasks))
+    return pd.DataFrame({"sigma": sigmas, "correct": correct, "normalised": (correct - chance) / (1 - chance)})
+
+
+def _measure_table(networks: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
+    parts = []
+    for measure in MEASURES:
+        part = summarise(networks, ["arm"], measure, seed=config.seed)
+        parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _scalars(
+    arms: dict[str, ArmCurves], networks: pd.DataFrame, controls: pd.DataFrame, config: AmbiguityConfig, chance: float
+) -> dict[str, float | int | str]:
+    seed, n_contexts = config.seed, len(config.tasks)
+    scalars: dict[str, float | int | str] = {
+        "ideal_sigma75": ideal_sigma(0.75, n_contexts, chance),
+        "chance": chance,
+        "n_pairs": len(conflict_pairs(config.task_set)),
+        "arms_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() >= 2) or "none",
+        "arms_not_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() < 2) or "none",
+    }
+    for arm, part in networks.groupby("arm", sort=False):
+        scalars[f"passed_{arm}"] = int(arms[arm].passed.sum())
+        for measure in MEASURES:
+            scalars |= bootstrap_mean(part[measure].to_numpy(float), seed=seed).to_scalars(f"{measure}_{arm}")
+        efficient = efficiency(part["sigma75"].to_numpy(float), n_contexts, chance=chance)
+        scalars |= bootstrap_mean(efficient, seed=seed).to_scalars(f"efficiency_{arm}")
+    if {*SINGLE, "combined"} <= arms.keys():
+        for name, interval in _contrasts(arms, networks, seed).items():
+            scalars |= interval.to_scalars(name)
+    shuffled = controls[controls["control"] == "shuffled"]["favours_cued"].to_numpy(float)
+    untrained = controls[controls["control"] == "untrained"]["normalised"].to_numpy(float)
+    scalars |= bootstrap_mean(shuffled, seed=seed).to_scalars("accuracy_shuffled_normalised")
+    scalars |= bootstrap_mean(untrained, seed=seed).to_scalars("accuracy_untrained_normalised")
+    return scalars
+
+
+def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, Interval]:
+    """The differences that the claims judge. Arms are not paired: their networks have nothing but trials in common."""
+
+    def values(measure: str, arm: str) -> np.ndarray:
+        return networks[networks["arm"] == arm][measure].to_numpy(float)
+
+    def difference(measure: str, first: str, *others: str) -> Interval:
+        samples = [values(measure, arm) for arm in (first, *others)]
+        return bootstrap_difference(*samples, paired=False, seed=seed)
+
+    def thresholds(name: str, first: str, *others: str) -> Interval:
+        samples: list[Threshold] = [getattr(arms[arm], name) for arm in (first, *others)]
+        return compare_thresholds(*samples, paired=False, seed=seed)
+
+    excitability, synaptic = SINGLE
+    return {
+        "auc_excitability_minus_synaptic": difference("auc", excitability, synaptic),
+        "sigma75_excitability_minus_synaptic": thresholds("sigma75", excitability, synaptic),
+        "kappa75_excitability_minus_synaptic": thresholds("kappa75", excitability, synaptic),
+        "blends_excitability_minus_synaptic": difference("blends", excitability, synaptic),
+        "auc_combined_minus_best_single": difference("auc", "combined", *SINGLE),
+        "sigma75_combined_minus_best_single": thresholds("sigma75", "combined", *SINGLE),
+    }

@@ -1,0 +1,86 @@
+"""One look for the whole book: a colour, a marker and a line per arm, panel letters, curves with their interval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+SHEET = Path(__file__).with_name("cemrnn.mplstyle")
+
+
+class Look(NamedTuple):
+    """How an arm is drawn, in every figure."""
+
+    colour: str
+    marker: str
+    line: str
+
+
+# Colours: Okabe & Ito 2008, "Color universal design"; markers and lines carry the same distinction without colour.
+LOOKS = {
+    "plain": Look("#7F7F7F", "x", ":"),
+    "bias": Look("#56B4E9", "v", "--"),
+    "gain": Look("#0072B2", "^", "-."),
+    "excitability": Look("#009E73", "o", "-"),
+    "synaptic": Look("#D55E00", "s", "-"),
+    "scalar": Look("#E69F00", "P", ":"),
+    "gating": Look("#CC79A7", "X", "--"),
+    "combined": Look("#000000", "D", "-"),
+}
+
+
+def open_figure(width_in: float, height_in: float) -> Figure:
+    """An empty figure in the book's style; sizes in inches."""
+    with pyplot.style.context(SHEET):
+        return pyplot.figure(figsize=(width_in, height_in))
+
+
+def add_letter(axes: Axes, letter: str) -> None:
+    """Nothing; writes the panel's letter above its left corner."""
+    axes.set_title(letter, loc="left", fontweight="bold")
+
+
+def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
+    """Nothing; a line with an interval band per arm (columns arm, x, y, low, high); without data, none."""
+    for arm, part in table.groupby("arm", sort=False):
+        if part[y].isna().all():
+            continue
+        look = LOOKS[arm]
+        axes.plot(part[x], part[y], color=look.colour, linestyle=look.line, marker=look.marker, label=arm)
+        axes.fill_between(part[x], part["low"], part["high"], color=look.colour, alpha=0.15, linewidth=0)
+
+
+def draw_estimates(axes: Axes, table: pd.DataFrame, arms: list[str], value: str) -> None:
+    """Nothing; a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
+    rows = table.set_index("arm")
+    for position, arm in enumerate(arms):
+        row, look = rows.loc[arm], LOOKS[arm]
+        if np.isnan(row[value]):
+            axes.annotate(
+                "not compared",
+                (0.02, position),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=6,
+                color="0.4",
+            )
+            continue
+        axes.plot(row[value], position, marker=look.marker, color=look.colour, linestyle="none", markersize=5)
+        axes.plot([row["low"], row["high"]], [position] * 2, color=look.colour)
+    axes.set_yticks(range(len(arms)), arms)
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+
+
+def add_legend(figure: Figure, arms: list[str], extra: tuple[Line2D, ...] = ()) -> None:
+    """Nothing; one legend for all panels, above them."""
+    handles = [
+        Line2D([], [], color=LOOKS[a].colour, linestyle=LOOKS[a].line, marker=LOOKS[a].marker, label=a) for a in arms
+    ]
+    figure.legend(handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra))
