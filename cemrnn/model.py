@@ -43,8 +43,8 @@ class NetworkConfig(Config):
     tau_excitability_ms: float = 0.0  # tau_E
     tau_synaptic_ms: float = 0.0  # tau_S
     sigma_rec: float = 0.05  # Yang 2019
-    spectral_radius: float = 1.0  # of the initial W
-    recurrent_start: Literal["gaussian", "orthogonal", "diagonal"] = "gaussian"
+    spectral_radius: float = 0.9  # of the initial W; Driscoll 2024 take 0.8
+    recurrent_start: Literal["gaussian", "orthogonal", "diagonal"] = "diagonal"  # Yang 2019, Driscoll 2024
     gate_fraction_off: float = 0.8  # Masse 2018; read by the gating arm
     context_source: Literal["cue", "input"] = "cue"
 
