@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cemrnn.tasks.family import Stimuli, distance_rad
+from cemrnn.tasks.flipflop import N_BITS
 from cemrnn.tasks.taskset import RING_UNITS, TaskSet
 
 _TUNING_WIDTH_RAD, _TUNING_PEAK = np.pi / 8, 0.8  # source: Yang et al. 2019, methods
@@ -40,14 +41,15 @@ def encode_answers(answer: np.ndarray, answer_kind: str) -> np.ndarray:
     """Output vectors that give the answers.
 
     Args:
-        answer: (P,) rad, -1 or 1, or a number of bits; NaN: keep fixation.
+        answer: (P,) rad, -1 or 1, or a number of bits; NaN: keep fixation, which "bits" do not have.
         answer_kind: "direction", "sign" or "bits".
 
     Returns:
         (P, O) float32: fixation, cosine and sine; fixation and sign; or bits as -1 and 1.
     """
     if answer_kind == "bits":
-        return np.where(answer.astype(np.int64)[:, None] >> np.arange(3) & 1, 1, -1).astype(np.float32)
+        number = np.nan_to_num(answer).astype(np.int64)[:, None]
+        return np.where(number >> np.arange(N_BITS) & 1, 1, -1).astype(np.float32)
     answer = answer.astype(np.float32)
     parts = [np.cos(answer), np.sin(answer)] if answer_kind == "direction" else [answer]
     out = np.stack([np.isnan(answer), *parts], axis=1, dtype=np.float32)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +21,15 @@ from cemrnn.tasks.trials import Trials
 
 _GRACE_MS = 100.0  # not weighted after the start and after go; source: Yang et al. 2019
 _RESPONSE = EPOCHS.index("response")
+_HOLD = np.array([np.nan])  # the answer of keeping fixation
+
+
+class Events(NamedTuple):
+    """What render_events takes, besides what it fills."""
+
+    features: np.ndarray  # (M, B, event, feature) float32
+    on: np.ndarray  # (M, B, event) int64
+    off: np.ndarray  # (M, B, event) int64
 
 
 class Layout:
@@ -32,6 +44,7 @@ class Layout:
         self._context_epoch = np.array([family.context_epoch for family in families])  # (K,)
         self._sigma = np.full(tasks.n_inputs, tasks.sigma_x * tasks.noise_scale, np.float32)
         self._stream_sigma = np.array([0, STREAM_SIGMA, STREAM_SIGMA], np.float32) * np.float32(tasks.noise_scale)
+        self._threads = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="trials")
         self._output_weights = torch.ones(tasks.n_outputs)
         if tasks.answer_kind != "bits":
             self._output_weights[0] = 2.0
@@ -71,37 +84,39 @@ class Layout:
 
     def _fill(self, plan: Plan, noise_keys: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (M, B, T, I), targets (M, B, T, O) and weights (M, B, T), time-major in memory."""
-        m, b = noise_keys.shape
-        go, ends = (plan.onsets[:, i].reshape(m, b) for i in (_RESPONSE, END))
-        n_steps = int(ends.max())
-        inputs, targets, weights = (
-            np.empty((m, n_steps, b, *size), np.float32)
-            for size in ((self._tasks.n_inputs,), (self._tasks.n_outputs,), ())
-        )
-        self._fill_inputs(inputs, plan, noise_keys, ends)
-        if self._tasks.answer_kind == "bits":
+        (m, b), n_steps = noise_keys.shape, int(plan.onsets[:, END].max())
+        tasks, sizes = self._tasks, ((self._tasks.n_inputs,), (self._tasks.n_outputs,), ())
+        inputs, targets, weights = (np.empty((m, n_steps, b, *size), np.float32) for size in sizes)
+        shown, answers = self._find_events(plan, (m, b))
+        start, go, end = answers.on[..., 0], answers.on[..., 1], answers.off[..., 1]
+        grace = round(_GRACE_MS / tasks.dt_ms)
+
+        def render(networks: slice) -> None:
+            keys = noise_keys[networks]
+            render_events(inputs[networks], *(array[networks] for array in shown))
+            add_noise(inputs[networks], keys, start[networks], end[networks], self._sigma)
+            if tasks.answer_kind == "sign":
+                on, off = shown.on[networks, :, 1], shown.off[networks, :, 1]
+                add_noise(inputs[networks], next_keys(keys.ravel()).reshape(-1, b), on, off, self._stream_sigma)
+            render_events(targets[networks], *(array[networks] for array in answers))
+            render_weights(weights[networks], go[networks], end[networks], grace)
+
+        edges = np.linspace(0, m, min(m, torch.get_num_threads()) + 1).astype(int).tolist()
+        list(self._threads.map(render, map(slice, edges, edges[1:])))
+        if tasks.answer_kind == "bits":
             pulses, states = hold_states(plan.stimuli, plan.onsets[:, END], n_steps)  # (P, T, 3) each
             inputs += pulses.reshape(m, b, n_steps, -1).swapaxes(1, 2)
             targets[:] = states.reshape(m, b, n_steps, -1).swapaxes(1, 2)
-        else:
-            self._fill_targets(targets, plan, go, ends)
-        render_weights(weights, go, ends, round(_GRACE_MS / self._tasks.dt_ms))
         return tuple(torch.from_numpy(array).transpose(1, 2) for array in (inputs, targets, weights))
 
-    def _fill_inputs(self, inputs: np.ndarray, plan: Plan, noise_keys: np.ndarray, ends: np.ndarray) -> None:
-        shape, windows = noise_keys.shape, self._windows[plan.task]  # (P, event * 2)
-        features = encode_stimuli(plan.stimuli, self._tasks)  # (P, event, I)
-        steps = np.take_along_axis(plan.onsets, windows, axis=1)
-        on, off = steps.reshape(*shape, -1, 2).transpose(3, 0, 1, 2)  # (M, B, event) each
-        render_events(inputs, features.reshape(*shape, *features.shape[1:]), on, off)
-        add_noise(inputs, noise_keys, np.zeros_like(ends), ends, self._sigma)
-        if self._tasks.answer_kind == "sign":
-            keys = next_keys(noise_keys.ravel()).reshape(shape)
-            add_noise(inputs, keys, on[:, :, 1].copy(), off[:, :, 1].copy(), self._stream_sigma)
-
-    def _fill_targets(self, targets: np.ndarray, plan: Plan, go: np.ndarray, ends: np.ndarray) -> None:
-        hold, answer = np.array([np.nan]), plan.response
-        features = np.empty((*go.shape, 2, targets.shape[-1]), np.float32)  # before and after go
-        features[:, :, 0] = encode_answers(hold, self._tasks.answer_kind)
-        features[:, :, 1] = encode_answers(answer, self._tasks.answer_kind).reshape(*go.shape, -1)
-        render_events(targets, features, np.stack([np.zeros_like(go), go], 2), np.stack([go, ends], 2))
+    def _find_events(self, plan: Plan, shape: tuple[int, int]) -> tuple[Events, Events]:
+        """What the inputs show: fixation and two stimuli; and what the targets show: fixation, then the answer."""
+        kind, windows = self._tasks.answer_kind, self._windows[plan.task]  # (P, event * 2)
+        steps = np.take_along_axis(plan.onsets, windows, axis=1).reshape(*shape, -1, 2)
+        stimuli = encode_stimuli(plan.stimuli, self._tasks)  # (P, event, I)
+        shown = Events(stimuli.reshape(*shape, *stimuli.shape[1:]), *np.ascontiguousarray(np.moveaxis(steps, 3, 0)))
+        answers = np.empty((len(plan.task), 2, self._tasks.n_outputs), np.float32)  # (P, event, O)
+        answers[:, 0], answers[:, 1] = encode_answers(_HOLD, kind), encode_answers(plan.response, kind)
+        edges = plan.onsets[:, [0, _RESPONSE, END]].reshape(*shape, 3)
+        on, off = np.ascontiguousarray(edges[..., :2]), np.ascontiguousarray(edges[..., 1:])
+        return shown, Events(answers.reshape(*shape, *answers.shape[1:]), on, off)
