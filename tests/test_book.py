@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fixtures.copies import copy_tiny_project, replace_source
 
 from cemrnn.reproduce.book import BookError, assemble, build_book
 from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
+from tests.fixtures.copies import copy_tiny_project, replace_source
 
 STEM = "fig1_tiny"
 
@@ -77,7 +77,7 @@ def test_ledger_provenance_and_profile_are_generated(html):
     text = read_text(html, "index.html")
     assert "The value falls." in text
     assert "supported" in text
-    assert "Profile quick: 3 networks per condition." in text
+    assert "Profile quick: 3 networks per condition. Too few to conclude anything." in text
     assert re.search(rf"{STEM} quick 7 3 ", text)
 
 

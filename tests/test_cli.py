@@ -4,9 +4,9 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from fixtures.copies import copy_tiny_project
 
 from cemrnn.cli import main
+from tests.fixtures.copies import copy_tiny_project
 
 
 @pytest.fixture

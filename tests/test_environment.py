@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fixtures.copies import copy_tiny_project
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cemrnn.reproduce import environment
+from tests.fixtures.copies import copy_tiny_project
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"pytorch": "torch"}

@@ -59,7 +59,7 @@ def test_nine_cells_without_outputs(cells):
 def test_the_title_is_the_finding_and_the_number_is_the_files(path, cells):
     number = re.match(r"fig(\d+)_", path.stem)[1]
     assert re.match(rf"# Figure {number}\. \w.{{10,}}", cells[0].source)
-    assert all(not line.startswith("#") for cell in cells[1:] for line in cell.source.splitlines()[:1])
+    assert not any(cell.source.startswith("# ") for cell in cells[1:])
 
 
 def test_code_is_short_and_defines_nothing(cells):

@@ -6,10 +6,10 @@ import sys
 
 import nbformat
 import pytest
-from fixtures.copies import copy_tiny_project, replace_source, run_make
 
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 from cemrnn.reproduce.project import Project
+from tests.fixtures.copies import copy_tiny_project, replace_source, run_make
 
 STEM = "fig1_tiny"
 TARGET = f"build/quick/notebooks/{STEM}.ipynb"

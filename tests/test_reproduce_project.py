@@ -1,9 +1,9 @@
 """Profiles: strict sections and parameters, shared and own values."""
 
 import pytest
-from fixtures.copies import copy_tiny_project
 
 from cemrnn.reproduce.project import Project
+from tests.fixtures.copies import copy_tiny_project
 
 
 @pytest.fixture

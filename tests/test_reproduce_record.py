@@ -6,9 +6,10 @@ import math
 
 import pandas as pd
 import pytest
-from fixtures.tiny.tiny_experiment import TinyConfig, plot, run
 from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from tests.fixtures.tiny.tiny_experiment import TinyConfig, plot, run
 
 recorder = importlib.import_module("cemrnn.reproduce.record")
 PLAIN = {"rate": 2.0, "n_points": 11, "label": "level", "levels": (0.5, 1.0), "seed": 7, "fails": False}

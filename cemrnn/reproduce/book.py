@@ -18,6 +18,7 @@ from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.tasks.presets import PRESETS
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+FEWEST_NETWORKS = 5  # per condition, for the book to make no reservation
 
 
 class BookError(RuntimeError):
@@ -92,7 +93,8 @@ def _write_announcement(out: Path, profile: str, config: Path) -> None:
     counts = sorted({origin["n_replicates"] for origin in origins})
     networks = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     values = yaml.safe_load(config.read_text(encoding="utf-8"))
-    values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition."
+    warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
+    values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition.{warning}"
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ IMAGE_METADATA = {
 }
 FOOTER = "provenance"
 # The book's style also says how fonts are written; it is found without importing the figures and PyTorch.
-STYLE_SHEET = resources.files("cemrnn") / "figures" / "cemrnn.mplstyle"
+STYLE_SHEET = Path(__file__).parents[1] / "figures" / "cemrnn.mplstyle"
 # The tight box makes room for the footer below the axes, whatever the layout engine.
 SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
 
