@@ -92,7 +92,7 @@ $(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) | $(STAMP)
 
 $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PARAMS) $(SOURCES) $(OUT)/trained
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
-	  echo "[3/4] notebook $$n/$(words $(STEMS)): $*"
+	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@$(CEMRNN) run $* --profile $(PROFILE)
 
 $(BOOK): $(EXECUTED) $(PAGES) $(PARAMS)
