@@ -19,6 +19,7 @@ TOLERANCES = {
     "last18": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5},
     "strict": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5},
 }
+_ROUNDING = 1e-5  # category directions are 36 degrees apart: rounding must not decide about neighbours
 _FIXATION_LEVEL = 0.5  # a fixation output above it keeps fixation, below it has let go
 _KEPT_SHARE = 0.95  # of the steps on which `strict` asks for fixation
 _STRICT_MS = 100.0  # `strict` reads the mean answer over this time, at the end of the trial
@@ -181,6 +182,7 @@ def _final_outputs(outputs: Tensor, trials: Trials, n_steps: int) -> Tensor:
 
 def _matches(answer: Tensor, response: Tensor, kind: str, tolerance: float) -> Tensor:
     """Whether answers (M, B, O) are the responses (M, B)."""
+    tolerance -= _ROUNDING
     if kind == "bits":
         bits = (response.long()[..., None] >> torch.arange(answer.shape[-1], device=answer.device)) & 1
         return ((answer - (2 * bits - 1)).abs() < tolerance).all(-1)

@@ -290,7 +290,9 @@ def test_conflict_pairs_share_their_stimuli():
     assert names == one_way | {(j, i) for i, j in one_way}
 
 
-def test_conflict_pairs_of_rotations_are_more_than_72_degrees_apart():
-    apart = {(i, j): min((i - j) % 8, (j - i) % 8) * 45 for i in range(8) for j in range(8)}
-    expected = [pair for pair, degrees in apart.items() if degrees > 72]
-    assert conflict_pairs(TaskSet.rotate(8, preset="fast")) == expected
+@pytest.mark.parametrize("n_tasks", [5, 8])  # in fives, neighbours are 72 degrees apart
+def test_conflict_pairs_of_rotations_are_72_degrees_apart_or_more(n_tasks):
+    k = range(n_tasks)
+    apart = {(i, j): min((i - j) % n_tasks, (j - i) % n_tasks) * 360 / n_tasks for i in k for j in k}
+    expected = [pair for pair, degrees in apart.items() if degrees >= 72]
+    assert conflict_pairs(TaskSet.rotate(n_tasks, preset="fast")) == expected

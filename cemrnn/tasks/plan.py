@@ -10,7 +10,7 @@ from cemrnn.tasks.counter import compiled, fill_uniforms, next_keys
 from cemrnn.tasks.family import EPOCHS, Stimuli, distance_rad
 from cemrnn.tasks.taskset import TaskSet
 
-CONFLICT_RAD = 2 * np.pi / 5  # answers farther apart than this have disjoint windows of 36 degrees
+CONFLICT_RAD = 2 * np.pi / 5 - 1e-9  # from 72 degrees on, open windows of 36 degrees are disjoint
 _MAX_REDRAWS = 1000
 _N_EPOCHS = len(EPOCHS)
 
@@ -152,7 +152,7 @@ class Planner:
 def find_conflicts(plan: Plan, answer_kind: str) -> np.ndarray:
     """Whether each task's answer conflicts with the right one.
 
-    Answers conflict if one is to keep fixation and the other is not; if they are directions more than 72 degrees
+    Answers conflict if one is to keep fixation and the other is not; if they are directions 72 degrees or more
     apart, so that no answer lies within 36 degrees of both; or if signs or bits differ.
 
     Args:
