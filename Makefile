@@ -43,7 +43,7 @@ reproduce: ## environment, training, notebooks and book at PROFILE
 	  echo "[1/4] environment" && $(MAKE) environment && \
 	  echo "[2/4] training" && $(MAKE) train && \
 	  echo "[3/4] notebooks" && $(MAKE) notebooks && \
-	  echo "[4/4] book" && $(MAKE) book; \
+	  echo "[4/4] book" && $(MAKE) $(BOOK); \
 	fi
 	@$(CEMRNN) claims --profile $(PROFILE)
 	@echo "book: $(CURDIR)/$(BOOK)"
@@ -96,4 +96,4 @@ $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PARAMS) $(SOURCES) $(OUT)/trained
 	@$(CEMRNN) run $* --profile $(PROFILE)
 
 $(BOOK): $(EXECUTED) $(PAGES) $(PARAMS)
-	@$(CEMRNN) book --profile $(PROFILE)
+	@$(CEMRNN) book --profile $(PROFILE) > /dev/null
