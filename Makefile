@@ -70,7 +70,8 @@ figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_
 bench: $(STAMP) ## speed of trial generation and training on this machine
 	@$(CEMRNN) bench --profile $(PROFILE)
 
-serve: $(BOOK) ## show the book on http://localhost:PORT
+serve: ## show the book that was built last at PROFILE on http://localhost:PORT
+	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }
 	@$(VENV)/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))
 
 lint: $(STAMP) ## ruff: rules and format
