@@ -1,6 +1,7 @@
 """The command: user mistakes are one line, and each command does what it says."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -70,6 +71,18 @@ def test_a_run_with_other_parameters_goes_to_custom(project):
     assert origin["config"]["n_points"] == 4
     assert origin["config"]["seed"] == 8
     assert not (project / "build" / "smoke").exists()
+
+
+def test_a_sweep_trains_what_is_missing_and_then_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.setenv("CEMRNN_STORE", str(tmp_path))
+    first, second = (call("sweep", "--profile", "smoke") for _ in range(2))
+    assert first.exit_code == second.exit_code == 0, first.output
+    # Eight arms of two networks; both figures use the same.
+    assert "training: 16 networks trained" in first.stdout
+    assert "16 networks, " in first.stderr
+    assert "training: 0 networks trained" in second.stdout
+    assert second.stderr == ""
 
 
 def test_a_failing_run_is_an_exit_code(project):

@@ -46,6 +46,12 @@ def test_the_same_result_gives_the_same_bytes(tmp_path, result, displayed, monke
     assert all(first[path] != content for path, content in other.items())
 
 
+def test_figures_carry_no_dates(result):
+    figure = plot(result)
+    assert b"Date" not in recorder.render(figure, "pdf", "x")
+    assert b"dc:date" not in recorder.render(figure, "svg", "x")
+
+
 def test_the_csv_holds_the_plotted_data(tmp_path, result, displayed, monkeypatch):
     record_into(tmp_path, result, monkeypatch)
     written = pd.read_csv(tmp_path / "figures" / "fig1_tiny.csv")

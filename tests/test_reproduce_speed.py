@@ -1,0 +1,32 @@
+"""The speed report: a line for the trials and one per arm, with times that are means."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cemrnn.experiments.fig1_tasks import TasksConfig
+from cemrnn.reproduce import speed
+from cemrnn.reproduce.project import Project
+
+
+def test_time_calls_leaves_the_first_call_out(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+
+    def call():
+        calls.append(1)
+        now[0] += 10.0 if len(calls) == 1 else 0.5
+
+    mean_s, n_calls = speed.time_calls(call, seconds=2.0)
+    assert (mean_s, n_calls, len(calls)) == (0.5, 4, 5)
+
+
+def test_the_report_has_a_line_per_arm():
+    values = Project(Path(__file__).parents[1]).values("fig1_tasks", "smoke", ["arms=plain,combined"])
+    lines = list(speed.measure_speed(TasksConfig.from_params(values), seconds=0.0))
+    assert re.match(r"trials: +\d+\.\d M steps/s \(20 tasks, 2 networks x 32 trials\)", lines[0])
+    assert [line.split()[0] for line in lines[1:]] == ["plain", "combined"]
+    assert "1.00 x plain" in lines[1]
+    n_parameters = [int(re.search(r"(\d+) parameters", line)[1]) for line in lines[1:]]
+    assert n_parameters[0] == pytest.approx(n_parameters[1], rel=0.02)
