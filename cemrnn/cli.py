@@ -37,7 +37,7 @@ def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
     """Run the notebook STEM, e.g. fig2_ambiguity.
 
     With -p the run starts from the profile's values and goes to build/custom. Lists are written with
-    commas: -p levels=0.1,0.2. `cemrnn params STEM` lists the parameters.
+    commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
     """
     from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 
