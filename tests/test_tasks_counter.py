@@ -7,8 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from cemrnn.tasks.counter import fill_trial_keys, fill_uniforms, next_keys
-from cemrnn.tasks.rendering import add_noise
+from cemrnn.tasks.counter import add_noise, fill_trial_keys, fill_uniforms, next_keys
 
 MASK = 2**64 - 1
 

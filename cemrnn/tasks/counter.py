@@ -4,6 +4,9 @@ Trial n of a network is always the same, whichever call draws it and whatever el
 state of a stream of trials is the number of the next trial. Hash: SplitMix64 (Steele, Lea & Flood 2014).
 Normals: Box & Muller 1958 with polynomial logarithm, sine and cosine, exact to float32 rounding in effect; loops
 over trials vectorise, several times as fast as a generator that draws one number after another.
+
+Numba's cache does not notice that an inlined function of another file has changed: all that inline the hash or the
+normal numbers belong in this file.
 """
 
 from __future__ import annotations
@@ -84,3 +87,46 @@ def normal_pair(x):
     if quarter & 2:
         sine, cosine = cosine, sine
     return r * sine, r * cosine
+
+
+@compiled()
+def add_noise(out, keys, on, off, sigma):
+    """Adds normal numbers, independent over networks, trials, steps and features.
+
+    Args:
+        out: (M, T, B, F) float32.
+        keys: (M, B) uint64, one per trial: select its noise.
+        on, off: (M, B) int64 first step with noise, and first step after it.
+        sigma: (F,) float32 standard deviations.
+    """
+    n_networks, n_steps, n_trials, n_features = out.shape
+    n = n_trials * n_features
+    spare = np.empty(n, np.float32)  # in place of the step after an odd last one
+    for m in range(n_networks):
+        key, scale = np.empty(n, np.uint64), np.zeros((n_trials, n_features), np.float32)
+        for i in range(n):
+            key[i] = mix(keys[m, i // n_features] + np.uint64(i % n_features + 1) * GOLDEN)
+        for t in range(0, n_steps, 2):  # normal numbers come in pairs of steps
+            _rescale(scale, t, on[m], off[m], sigma)
+            here_scale = scale.copy().reshape(n)
+            _rescale(scale, t + 1, on[m], off[m], sigma)
+            after = out[m, t + 1].reshape(n) if t + 1 < n_steps else spare
+            _add_pair(out[m, t].reshape(n), after, np.uint64(t), key, here_scale, scale.reshape(n))
+
+
+@compiled()
+def _rescale(scale, t, on, off, sigma):
+    for b in range(scale.shape[0]):
+        if on[b] == t:
+            scale[b] = sigma
+        if off[b] == t:
+            scale[b] = 0
+
+
+@compiled()
+def _add_pair(here, after, t, key, here_scale, after_scale):
+    offset = t * GOLDEN
+    for i in range(here.shape[0]):
+        x, y = normal_pair(mix(key[i] + offset))
+        here[i] += x * here_scale[i]
+        after[i] += y * after_scale[i]

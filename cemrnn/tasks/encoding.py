@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.tasks.family import Stimuli, distance_rad
+from cemrnn.tasks.counter import compiled
+from cemrnn.tasks.family import Stimuli
 from cemrnn.tasks.flipflop import N_BITS
 from cemrnn.tasks.taskset import RING_UNITS, TaskSet
 
@@ -29,11 +30,8 @@ def encode_stimuli(stimuli: Stimuli, tasks: TaskSet) -> np.ndarray:
     if tasks.answer_kind == "sign":
         out[:, 1:, 1:] = stimuli.strength.swapaxes(1, 2)  # (P, stimulus, stream)
         return out
-    direction, strength = (array.astype(np.float32) for array in stimuli)
-    curves = _ring(direction) if tasks.encoding == "ring" else _cosine(direction)  # (P, stimulus, units)
-    curves[np.isnan(curves)] = 0
-    by_modality = strength.swapaxes(1, 2)[..., None] * curves[:, :, None]  # (P, stimulus, modality, units)
-    out[:, 1:, 1:] = by_modality.reshape(len(out), 2, -1)
+    encode = _fill_ring if tasks.encoding == "ring" else _fill_cosine
+    encode(*stimuli, out)
     return out
 
 
@@ -59,15 +57,32 @@ def encode_answers(answer: np.ndarray, answer_kind: str) -> np.ndarray:
 
 def preferred_directions_rad() -> np.ndarray:
     """Preferred directions (32,) of the units of a ring, rad."""
-    return (2 * np.pi / RING_UNITS) * np.arange(RING_UNITS, dtype=np.float32)
+    return (2 * np.pi / RING_UNITS) * np.arange(RING_UNITS)
 
 
-def _cosine(direction_rad: np.ndarray) -> np.ndarray:
-    """(P, 2) directions -> (P, 2, 2) cosine and sine."""
-    return np.stack([np.cos(direction_rad), np.sin(direction_rad)], axis=-1)
+@compiled()
+def _fill_cosine(direction_rad, strength, out):
+    """Cosine and sine of each modality, times its strength; stimuli that are not shown stay 0."""
+    for p in range(len(direction_rad)):
+        for stimulus in range(2):
+            theta = direction_rad[p, stimulus]
+            if not np.isnan(theta):
+                for modality in range(2):
+                    out[p, 1 + stimulus, 1 + 2 * modality] = strength[p, modality, stimulus] * np.cos(theta)
+                    out[p, 1 + stimulus, 2 + 2 * modality] = strength[p, modality, stimulus] * np.sin(theta)
 
 
-def _ring(direction_rad: np.ndarray) -> np.ndarray:
-    """(P, 2) directions -> (P, 2, 32) rates of units with Gaussian tuning."""
-    apart = distance_rad(direction_rad[..., None], preferred_directions_rad())
-    return _TUNING_PEAK * np.exp(-0.5 * (apart / _TUNING_WIDTH_RAD) ** 2)
+@compiled()
+def _fill_ring(direction_rad, strength, out):
+    """Units with Gaussian tuning, a ring of them in each modality, times its strength."""
+    n_units = (out.shape[2] - 1) // 2
+    for p in range(len(direction_rad)):
+        for stimulus in range(2):
+            for unit in range(n_units):
+                preferred = 2 * np.pi / n_units * unit
+                apart = abs((direction_rad[p, stimulus] - preferred + np.pi) % (2 * np.pi) - np.pi)
+                rate = _TUNING_PEAK * np.exp(-0.5 * (apart / _TUNING_WIDTH_RAD) ** 2)
+                for modality in range(2):
+                    if strength[p, modality, stimulus] != 0:
+                        at = 1 + modality * n_units + unit
+                        out[p, 1 + stimulus, at] = strength[p, modality, stimulus] * rate

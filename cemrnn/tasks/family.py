@@ -35,30 +35,33 @@ class Family:
     Attributes:
         timing: by source ("yang", "driscoll"), the durations in ms of the epochs that the family has; a source
             that is missing falls back to "yang".
-        draw: (uniforms (P, n_uniforms) in [0, 1), preset) -> Stimuli; families may share it.
+        draw: (rows, uniforms (P, n_uniforms or more) in [0, 1), stimuli, preset), fills these rows of the stimuli,
+            which are NaN and 0 before; families may share it.
         n_uniforms: how many uniform numbers a trial needs.
         windows: when the first and the second stimulus are shown, as indices into EPOCHS.
         go_cue: whether the fixation input goes off to ask for the answer; otherwise a stimulus is the cue.
         shown: which of the two modalities are shown; strengths in the other are set to 0.
         context_epoch: index of the epoch with which the context begins.
+        strength_shape: of Stimuli.strength, without its first axis.
     """
 
     name: str
     timing: dict[str, dict[str, Span]]
-    draw: Callable[[np.ndarray, Preset], Stimuli]
+    draw: Callable[[np.ndarray, np.ndarray, Stimuli, Preset], None]
     n_uniforms: int
     windows: tuple[Window, Window]
     go_cue: bool = True
     shown: tuple[bool, bool] = (True, True)
     context_epoch: int = 0
+    strength_shape: tuple[int, ...] = (2, 2)
 
     def durations_ms(self, preset: Preset) -> dict[str, Span]:
         """Durations of the family's epochs, in ms, before the preset's stretch."""
         return self.timing.get(preset.timing, self.timing["yang"])
 
 
-# (stimuli of P trials, parameters (n, d) of n rules) -> answers (n, P), and whether each is defined (n, P)
-RuleFunction = Callable[[Stimuli, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# (direction_rad, strength, parameters (n, d) of n rules, answers (n, P), defined (n, P)): fills the last two
+RuleFunction = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
 
 
 @dataclass(frozen=True)

@@ -16,35 +16,34 @@ N_PULSES = 6  # per bit and trial
 _LAST_PULSE = 0.8  # as a share of the trial
 
 
-def draw_pulses(uniforms: np.ndarray, _preset: Preset) -> Stimuli:
-    """Pulses of random sign: one at the start, the others at random times, in order.
+def draw_pulses(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
+    """Nothing; the given trials get pulses of random sign: one at the start, the others at random times, in order.
 
     Args:
-        uniforms: (P, 36) in [0, 1).
+        rows: which of the P trials.
+        uniforms: (P, 36 or more) in [0, 1).
+        stimuli: to be filled: strength (P, pulse, bit, 2) is the sign, and the time as a share of the trial.
         _preset: not needed: times are shares of the trial.
-
-    Returns:
-        Stimuli of P trials; strength (P, pulse, bit, 2): sign, and time as a share of the trial.
     """
-    sign, time = uniforms.reshape(len(uniforms), 2, N_PULSES, N_BITS).swapaxes(0, 1)
-    time = np.sort(_LAST_PULSE * time, axis=1)
+    numbers = uniforms[rows, : 2 * N_PULSES * N_BITS].reshape(-1, 2, N_PULSES, N_BITS)
+    time = np.sort(_LAST_PULSE * numbers[:, 1], axis=1)
     time[:, 0] = 0.0
-    pulses = np.stack([np.where(sign < 0.5, -1.0, 1.0), time], axis=3)
-    return Stimuli(np.full((len(uniforms), 2), np.nan), pulses)
+    stimuli.strength[rows] = np.stack([np.where(numbers[:, 0] < 0.5, -1.0, 1.0), time], axis=3)
 
 
-def latch(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def latch(
+    _direction_rad: np.ndarray, strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
+) -> None:
     """State after the last pulses, as a number: the sum of 2^i over the bits i that are up.
 
     Args:
-        stimuli: of P trials.
+        _direction_rad, strength: the stimuli of P trials.
         parameters: (n, 3) value of each bit, 1, 2 and 4.
-
-    Returns:
-        (n, P) numbers from 0 to 7, and (n, P) True: always defined.
+        answers: (n, P), filled with numbers from 0 to 7.
+        defined: (n, P), filled with True.
     """
-    answer = parameters @ (stimuli.strength[:, -1, :, 0] > 0).T  # (n, 3) @ (3, P)
-    return answer, np.ones(answer.shape, dtype=bool)
+    answers[:] = parameters @ (strength[:, -1, :, 0] > 0).T  # (n, 3) @ (3, P)
+    defined[:] = True
 
 
 def hold_states(stimuli: Stimuli, ends: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +74,7 @@ _FAMILY = Family(
     draw_pulses,
     2 * N_PULSES * N_BITS,
     (Window(EPOCHS.index("response"), END), Window(END, END)),
+    strength_shape=(N_PULSES, N_BITS, 2),
 )
 
 TASKS = {"flipflop": Task(_FAMILY, latch, (1.0, 2.0, 4.0), "bits")}

@@ -8,44 +8,45 @@ from __future__ import annotations
 
 import numpy as np
 
+from cemrnn.tasks.counter import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
 _STIMULUS, _DELAY = (EPOCHS.index(name) for name in ("stimulus1", "delay1"))
 STREAM_SIGMA = 0.2  # noise of a stream while it is shown, before the scaling by sqrt(2 tau / dt)
-_STRENGTH = choice(0.2, 0.4, 0.8)
+_STRENGTHS = np.array([0.2, 0.4, 0.8])
 
 
-def draw_streams(uniforms: np.ndarray, _preset: Preset) -> Stimuli:
-    """Two streams with independent means, +- .2, .4 or .8.
+def draw_streams(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
+    """Nothing; the given trials get two streams with independent means, +- .2, .4 or .8.
 
     Source: ours, after the two-stream decisions of Mante et al. 2013. With these strengths and STREAM_SIGMA the
     weakest and shortest stimulus has a signal-to-noise ratio of about 1.
 
     Args:
-        uniforms: (P, 4) in [0, 1).
+        rows: which of the P trials.
+        uniforms: (P, 4 or more) in [0, 1).
+        stimuli: to be filled: the mean of stream i is strength (P, i, 0).
         _preset: not needed: strengths are the same in all.
-
-    Returns:
-        Stimuli of P trials; strength (P, stream, 2), the second stimulus is not used.
     """
-    strength = np.zeros((len(uniforms), 2, 2))
-    strength[:, :, 0] = np.where(uniforms[:, :2] < 0.5, -1.0, 1.0) * _STRENGTH.at(uniforms[:, 2:])
-    return Stimuli(np.full((len(uniforms), 2), np.nan), strength)
+    sign = np.where(uniforms[rows, :2] < 0.5, -1.0, 1.0)
+    stimuli.strength[rows, :, 0] = sign * _STRENGTHS[(len(_STRENGTHS) * uniforms[rows, 2:4]).astype(np.int64)]
 
 
-def weigh(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sign of the weighted mean of the two streams.
+@compiled()
+def weigh(_direction_rad, strength, parameters, answers, defined):
+    """Sign of the weighted mean of the two streams; undefined where it is 0.
 
     Args:
-        stimuli: of P trials.
+        _direction_rad, strength: the stimuli of P trials.
         parameters: (n, 2) weight of each stream.
-
-    Returns:
-        (n, P) -1 or 1, and (n, P) whether they are defined (the mean is not 0).
+        answers: (n, P), filled with -1 or 1.
+        defined: (n, P), filled.
     """
-    answer = np.sign(parameters @ stimuli.strength[:, :, 0].T)  # (n, 2) @ (2, P)
-    return answer, answer != 0
+    for i in range(len(parameters)):
+        for p in range(len(strength)):
+            mean = parameters[i, 0] * strength[p, 0, 0] + parameters[i, 1] * strength[p, 1, 0]
+            answers[i, p], defined[i, p] = np.sign(mean), mean != 0
 
 
 # Durations in ms. Source: ours, after the simultaneous decisions of Yang et al. 2019.

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.tasks.counter import next_keys
+from cemrnn.tasks.counter import add_noise, next_keys
 from cemrnn.tasks.encoding import encode_answers, encode_stimuli
 from cemrnn.tasks.family import END, EPOCHS, Window
 from cemrnn.tasks.flipflop import hold_states
 from cemrnn.tasks.integrate import STREAM_SIGMA
 from cemrnn.tasks.plan import Plan
-from cemrnn.tasks.rendering import add_noise, render_events, render_weights
+from cemrnn.tasks.rendering import render_events, render_weights
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
 
@@ -101,7 +101,8 @@ class Layout:
             render_events(targets[networks], *(array[networks] for array in answers))
             render_weights(weights[networks], go[networks], end[networks], grace)
 
-        edges = np.linspace(0, m, min(m, torch.get_num_threads()) + 1).astype(int).tolist()
+        n_parts = min(m, torch.get_num_threads())
+        edges = [m * part // n_parts for part in range(n_parts + 1)]
         list(self._threads.map(render, map(slice, edges, edges[1:])))
         if tasks.answer_kind == "bits":
             pulses, states = hold_states(plan.stimuli, plan.onsets[:, END], n_steps)  # (P, T, 3) each

@@ -6,60 +6,68 @@ import functools
 
 import numpy as np
 
-from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window, distance_rad
+from cemrnn.tasks.counter import compiled
+from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
 _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "delay1", "response"))
-_DISTANCE_RAD = between(np.pi / 9, 17 * np.pi / 9)  # of two directions that do not match
 _SAME_RAD = np.pi / 18  # closer than this is a match: half the smallest distance of a non-match
 _N_DIRECTIONS = 10  # directions of the category tasks: 18, 54, ... degrees, five in each category
 
 
-def draw_two(uniforms: np.ndarray, _preset: Preset, *, category: bool) -> Stimuli:
-    """Two stimuli of strength 1, each in either modality; half of the trials match.
+def draw_two(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset, *, category: bool) -> None:
+    """Nothing; the given trials get two stimuli of strength 1, each in either modality; half of them match.
 
     Location: equal directions, or 20 to 340 degrees apart. Category: two independent draws of ten directions.
     Source: Yang et al. 2019, methods; Driscoll et al. 2024 draw the category directions from the whole circle.
 
     Args:
-        uniforms: (P, 5) in [0, 1).
+        rows: which of the P trials.
+        uniforms: (P, 5 or more) in [0, 1).
+        stimuli: to be filled.
         _preset: not needed: the strength is the same in all.
         category: which of the two distributions of directions.
-
-    Returns:
-        Stimuli of P trials.
     """
-    if category:
-        direction = (np.floor(_N_DIRECTIONS * uniforms[:, :2]) + 0.5) * (2 * np.pi / _N_DIRECTIONS)
-    else:
-        first = 2 * np.pi * uniforms[:, 0]
-        distance = np.where(uniforms[:, 4] < 0.5, 0.0, _DISTANCE_RAD.at(uniforms[:, 1]))
-        direction = np.stack([first, (first + distance) % (2 * np.pi)], axis=1)
-    trials, modality = np.arange(len(uniforms)), (uniforms[:, 2:4] < 0.5).astype(np.int64)
-    strength = np.zeros((len(uniforms), 2, 2))
-    for stimulus in (0, 1):
-        strength[trials, modality[:, stimulus], stimulus] = 1.0
-    return Stimuli(direction, strength)
+    _draw_two(rows, uniforms, category, *stimuli)
 
 
-def match(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@compiled()
+def _draw_two(rows, uniforms, category, direction_rad, strength):
+    for p in rows:
+        u = uniforms[p]
+        if category:
+            for stimulus in range(2):
+                direction_rad[p, stimulus] = (int(_N_DIRECTIONS * u[stimulus]) + 0.5) * (2 * np.pi / _N_DIRECTIONS)
+        else:
+            distance = 0.0 if u[4] < 0.5 else np.pi / 9 + 16 * np.pi / 9 * u[1]
+            direction_rad[p, 0] = 2 * np.pi * u[0]
+            direction_rad[p, 1] = (direction_rad[p, 0] + distance) % (2 * np.pi)
+        for stimulus in range(2):
+            strength[p, int(u[2 + stimulus] < 0.5), stimulus] = 1.0
+
+
+@compiled()
+def match(direction_rad, _strength, parameters, answers, defined):
     """Second direction where the two stimuli agree (or differ) as the rule asks, else NaN: keep fixation.
 
     Undefined where fewer than two directions are shown. Two directions share a category if both, or neither,
     lie in [0, pi).
 
     Args:
-        stimuli: of P trials.
+        direction_rad, _strength: the stimuli of P trials.
         parameters: (n, 2): 1 for category, 0 for location; 1 to answer on a match, 0 on a non-match.
-
-    Returns:
-        (n, P) directions, rad, or NaN, and (n, P) whether they are defined.
+        answers: (n, P), filled with directions, rad, or NaN.
+        defined: (n, P), filled.
     """
-    first, second = stimuli.direction_rad.T
-    same_category, same_location = (first < np.pi) == (second < np.pi), distance_rad(first, second) < _SAME_RAD
-    same = np.where(parameters[:, :1] == 1, same_category, same_location)  # (n, P)
-    answer = np.where(same == (parameters[:, 1:] == 1), second, np.nan)
-    return answer, np.broadcast_to(~np.isnan(first + second), answer.shape)
+    for i in range(len(parameters)):
+        for p in range(len(direction_rad)):
+            first, second = direction_rad[p, 0], direction_rad[p, 1]
+            if parameters[i, 0] == 1:
+                same = (first < np.pi) == (second < np.pi)
+            else:
+                same = abs((first - second + np.pi) % (2 * np.pi) - np.pi) < _SAME_RAD
+            answers[i, p] = second if same == (parameters[i, 1] == 1) else np.nan
+            defined[i, p] = not np.isnan(first + second)
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.

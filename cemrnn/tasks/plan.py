@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -55,11 +56,11 @@ class Planner:
     def __init__(self, tasks: TaskSet) -> None:
         self._tasks = tasks
         families = [task.family for task in tasks.tasks]
-        draws = {family.draw: family.n_uniforms for family in families}
-        self._draws = list(draws.items())
-        self._draw = np.array([list(draws).index(family.draw) for family in families])  # (K,)
+        self._draws = list(dict.fromkeys(family.draw for family in families))
+        self._draw = np.array([self._draws.index(family.draw) for family in families])  # (K,)
+        self._strength_shape = families[0].strength_shape
         self._shown = np.array([family.shown for family in families])  # (K, modality)
-        self._n_uniforms = 1 + _N_EPOCHS + max(draws.values())
+        self._n_uniforms = 1 + _N_EPOCHS + max(family.n_uniforms for family in families)
         self._tabulate_durations()
         self._tabulate_rules()
 
@@ -118,11 +119,16 @@ class Planner:
                     self._n_values[at] = len(span.values)
 
     def _tabulate_rules(self) -> None:
-        rules = list(dict.fromkeys((task.rule, task.parameters) for task in self._tasks.tasks))
-        functions = dict.fromkeys(function for function, _ in rules)
-        ordered = [rule for function in functions for rule in rules if rule[0] is function]
-        self._rules = [(f, np.array([p for g, p in ordered if g is f])) for f in functions]
-        self._rule = np.array([ordered.index((task.rule, task.parameters)) for task in self._tasks.tasks])  # (K,)
+        """Rules without repetition, grouped by function: (function, parameters, their part of all rules)."""
+        functions = [task.rule for task in self._tasks.tasks]
+        rules = dict.fromkeys((task.rule, task.parameters) for task in self._tasks.tasks)
+        rules = sorted(rules, key=lambda rule: functions.index(rule[0]))
+        self._rule = np.array([rules.index((task.rule, task.parameters)) for task in self._tasks.tasks])  # (K,)
+        self._rules, start = [], 0
+        for function, group in itertools.groupby(rules, key=lambda rule: rule[0]):
+            parameters = np.array([values for _, values in group])
+            self._rules.append((function, parameters, slice(start, start + len(parameters))))
+            start += len(parameters)
 
     def _draw_onsets(self, uniforms: np.ndarray, task: np.ndarray) -> np.ndarray:
         onsets = np.zeros((len(task), _N_EPOCHS + 1), np.int64)
@@ -131,20 +137,19 @@ class Planner:
         return onsets
 
     def _draw_stimuli(self, uniforms: np.ndarray, task: np.ndarray) -> Stimuli:
-        kind, parts = self._draw[task], []
-        for i, (draw, n_uniforms) in enumerate(self._draws):
-            rows = np.flatnonzero(kind == i)
-            parts.append((rows, draw(uniforms[rows, :n_uniforms], self._tasks.settings)))
-        stimuli = Stimuli(*(np.empty((len(task), *array.shape[1:])) for array in parts[0][1]))
-        for rows, part in parts:
-            stimuli.direction_rad[rows], stimuli.strength[rows] = part
+        stimuli = Stimuli(np.full((len(task), 2), np.nan), np.zeros((len(task), *self._strength_shape)))
+        draw_of_trial = self._draw[task]
+        for i, draw in enumerate(self._draws):
+            draw(np.flatnonzero(draw_of_trial == i), uniforms, stimuli, self._tasks.settings)
         if not self._shown.all():
             stimuli.strength[:] *= self._shown[task][:, :, None]
         return stimuli
 
     def _answer(self, stimuli: Stimuli) -> tuple[np.ndarray, np.ndarray]:
-        results = [function(stimuli, parameters) for function, parameters in self._rules]
-        answers, defined = (np.concatenate(arrays) for arrays in zip(*results, strict=True))  # (rule, P)
+        n_rules = 1 + self._rule.max()
+        answers, defined = (np.empty((n_rules, len(stimuli.strength)), dtype) for dtype in (float, bool))
+        for function, parameters, part in self._rules:
+            function(*stimuli, parameters, answers[part], defined[part])
         answers[~defined] = np.nan
         return answers[self._rule].T, defined[self._rule].T  # (P, K)
 

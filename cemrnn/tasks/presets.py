@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class Span:
@@ -13,24 +11,6 @@ class Span:
 
     values: tuple[float, ...]
     continuous: bool
-
-    def at(self, uniform: np.ndarray) -> np.ndarray:
-        """Values at the given quantiles.
-
-        Args:
-            uniform: any shape, in [0, 1).
-
-        Returns:
-            Same shape, in the unit of the span.
-        """
-        if self.continuous:
-            low, high = self.values
-            return low + (high - low) * uniform
-        return np.asarray(self.values)[self.index(uniform)]
-
-    def index(self, uniform: np.ndarray) -> np.ndarray:
-        """Positions in `values` of a fair choice, at the given quantiles in [0, 1)."""
-        return (uniform * len(self.values)).astype(np.int64)
 
 
 def between(low: float, high: float) -> Span:

@@ -1,4 +1,4 @@
-"""Laying trials out in time: compiled loops that fill inputs, targets and weights, step by step.
+"""Laying trials out in time: compiled loops that fill what is shown, targets and weights, step by step.
 
 Memory is time-major, (M, T, B, F). What is on changes a few times per trial only: one row (B * F) holds the
 current values, is corrected for the trials that change, and copied to every step.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.tasks.counter import GOLDEN, compiled, mix, normal_pair
+from cemrnn.tasks.counter import compiled
 
 
 @compiled()
@@ -55,49 +55,6 @@ def _next_change(m, b, t, on, off):
             if step > t and (due == 0 or step < due):
                 due = step
     return due
-
-
-@compiled()
-def add_noise(out, keys, on, off, sigma):
-    """Adds normal numbers, independent over networks, trials, steps and features.
-
-    Args:
-        out: (M, T, B, F) float32.
-        keys: (M, B) uint64, one per trial: select its noise.
-        on, off: (M, B) int64 first step with noise, and first step after it.
-        sigma: (F,) float32 standard deviations.
-    """
-    n_networks, n_steps, n_trials, n_features = out.shape
-    n = n_trials * n_features
-    spare = np.empty(n, np.float32)  # in place of the step after an odd last one
-    for m in range(n_networks):
-        key, scale = np.empty(n, np.uint64), np.zeros((n_trials, n_features), np.float32)
-        for i in range(n):
-            key[i] = mix(keys[m, i // n_features] + np.uint64(i % n_features + 1) * GOLDEN)
-        for t in range(0, n_steps, 2):  # normal numbers come in pairs of steps
-            _rescale(scale, t, on[m], off[m], sigma)
-            here_scale = scale.copy().reshape(n)
-            _rescale(scale, t + 1, on[m], off[m], sigma)
-            after = out[m, t + 1].reshape(n) if t + 1 < n_steps else spare
-            _add_pair(out[m, t].reshape(n), after, np.uint64(t), key, here_scale, scale.reshape(n))
-
-
-@compiled()
-def _rescale(scale, t, on, off, sigma):
-    for b in range(scale.shape[0]):
-        if on[b] == t:
-            scale[b] = sigma
-        if off[b] == t:
-            scale[b] = 0
-
-
-@compiled()
-def _add_pair(here, after, t, key, here_scale, after_scale):
-    offset = t * GOLDEN
-    for i in range(here.shape[0]):
-        x, y = normal_pair(mix(key[i] + offset))
-        here[i] += x * here_scale[i]
-        after[i] += y * after_scale[i]
 
 
 @compiled()

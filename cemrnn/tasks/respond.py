@@ -4,44 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
+from cemrnn.tasks.counter import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
 _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "delay1", "response"))
 
 
-def draw_one(uniforms: np.ndarray, _preset: Preset) -> Stimuli:
-    """One stimulus of strength 1, in any direction, in either modality.
+def draw_one(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
+    """Nothing; the given trials get one stimulus of strength 1, in any direction, in either modality.
 
     Args:
-        uniforms: (P, 2) in [0, 1).
+        rows: which of the P trials.
+        uniforms: (P, 2 or more) in [0, 1).
+        stimuli: to be filled.
         _preset: not needed: the strength is the same in all.
-
-    Returns:
-        Stimuli of P trials.
     """
-    n_trials = len(uniforms)
-    direction = np.full((n_trials, 2), np.nan)
-    direction[:, 0] = 2 * np.pi * uniforms[:, 0]
-    strength = np.zeros((n_trials, 2, 2))
-    strength[np.arange(n_trials), (uniforms[:, 1] < 0.5).astype(np.int64), 0] = 1.0
-    return Stimuli(direction, strength)
+    _draw_one(rows, uniforms, *stimuli)
 
 
-def turn(stimuli: Stimuli, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@compiled()
+def _draw_one(rows, uniforms, direction_rad, strength):
+    for p in rows:
+        direction_rad[p, 0] = 2 * np.pi * uniforms[p, 0]
+        strength[p, int(uniforms[p, 1] < 0.5), 0] = 1.0
+
+
+@compiled()
+def turn(direction_rad, _strength, parameters, answers, defined):
     """Directions turned by a fixed angle from the only stimulus; undefined if there are two.
 
     Args:
-        stimuli: of P trials.
+        direction_rad, _strength: the stimuli of P trials.
         parameters: (n, 1) angles in [0, 2 pi).
-
-    Returns:
-        (n, P) directions in [0, 2 pi), and (n, P) whether they are defined.
+        answers: (n, P), filled with directions in [0, 2 pi).
+        defined: (n, P), filled.
     """
-    answer = parameters + stimuli.direction_rad[:, 0]  # (n, 1) + (P,)
-    answer -= 2 * np.pi * (answer >= 2 * np.pi)
-    alone = np.isnan(stimuli.direction_rad[:, 1]) & ~np.isnan(stimuli.direction_rad[:, 0])
-    return answer, np.broadcast_to(alone, answer.shape)
+    for i in range(len(parameters)):
+        for p in range(len(direction_rad)):
+            answer = direction_rad[p, 0] + parameters[i, 0]
+            answers[i, p] = answer - 2 * np.pi if answer >= 2 * np.pi else answer
+            defined[i, p] = not np.isnan(answer) and np.isnan(direction_rad[p, 1])
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.
