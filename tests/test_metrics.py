@@ -117,17 +117,35 @@ def test_strict_allows_one_slip_in_twenty_steps_and_none_of_the_first_100_ms_cou
     assert 0 < expected.float().mean() < 1
 
 
-def test_strict_reads_the_mean_of_the_last_100_ms():
-    trials = draw(FAST)  # of 40 ms: the last two steps
-    go = ~trials.response.isnan()
-    final, outputs = trials.end_steps - 1, optimal_outputs(trials).clone()
-    last_wrong = turned(trials, 30)
-    rows = torch.meshgrid(torch.arange(2), torch.arange(200), indexing="ij")
-    outputs[*rows, final] = last_wrong[*rows, final]  # the mean is 15 degrees off
-    assert score_trials(outputs, trials, "strict").all()
-    assert not score_trials(outputs, trials, "last18")[go].any()
-    outputs[*rows, final - 1] = last_wrong[*rows, final - 1]
-    assert not score_trials(outputs, trials, "strict")[go].any()
+def test_strict_asks_for_fixation_until_the_end_where_it_is_the_answer():
+    trials = draw(FAST)
+    hold, step = trials.response.isnan(), torch.arange(trials.targets.shape[2])
+    outputs = optimal_outputs(trials).clone()
+    slip = hold[..., None] & (step == trials.go_steps[..., None] + 2)  # the first weighted step of the response
+    outputs[..., 0][slip] = 0
+    n_weighted = (trials.weights > 0).sum(2)
+    assert torch.equal(score_trials(outputs, trials, "strict").bool(), ~hold | (n_weighted >= 20))
+    assert (n_weighted[hold] < 20).any() and score_trials(outputs, trials, "last18").all()
+
+
+@pytest.mark.parametrize("preset, n_steps", [("fast", 2), ("yang", 5)])
+def test_strict_reads_the_mean_of_the_last_100_ms(preset, n_steps):
+    trials = draw(TaskSet(names=BATTERY, preset=preset))
+    go, right, wrong = ~trials.response.isnan(), optimal_outputs(trials), turned(trials, 30)
+    before_end = trials.end_steps[..., None] - torch.arange(right.shape[2])  # 1 at the last step
+    scores = {}
+    for n_wrong in range(n_steps + 2):
+        late = ((before_end >= 1) & (before_end <= n_wrong))[..., None]
+        outputs = torch.where(late, wrong, right)
+        scores[n_wrong] = score_trials(outputs, trials, "strict")[go]
+        assert (score_trials(outputs, trials, "last18")[go] == (n_wrong == 0)).all()
+    # The direction of a sum of n - k right and k wrong unit vectors is less than 18 degrees off up to k = n / 2,
+    # and not from k = n on; one step before the window counts for nothing.
+    assert scores[n_steps // 2].all() and not scores[n_steps].any()
+    early = ((before_end > n_steps) & (before_end <= n_steps + 1))[..., None]
+    assert score_trials(torch.where(early, wrong, right), trials, "strict").all()
+    most = torch.atan2(torch.tensor(0.5 * (n_steps - 1)), torch.tensor(1 + math.sqrt(0.75) * (n_steps - 1)))
+    assert (scores[n_steps - 1] == (math.degrees(most) < 18)).all()
 
 
 @pytest.mark.parametrize("rule, width", [("last36", 1.0), ("last18", 0.5), ("strict", 0.5)])

@@ -290,7 +290,7 @@ def test_conflict_pairs_share_their_stimuli():
     assert names == one_way | {(j, i) for i, j in one_way}
 
 
-@pytest.mark.parametrize("n_tasks", [5, 8])  # in fives, neighbours are 72 degrees apart
+@pytest.mark.parametrize("n_tasks", [5, 6, 8])  # neighbours are 72, 60 or 45 degrees apart
 def test_conflict_pairs_of_rotations_are_72_degrees_apart_or_more(n_tasks):
     k = range(n_tasks)
     apart = {(i, j): min((i - j) % n_tasks, (j - i) % n_tasks) * 360 / n_tasks for i in k for j in k}

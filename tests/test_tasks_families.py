@@ -102,6 +102,11 @@ def test_strengths_of_decisions(order, preset):
         yang = {"simultaneous": (0.01, 0.02, 0.04, 0.08), "sequential": (0.08, 0.16, 0.32)}[order]
         expected = (0.2, 0.4, 0.8) if preset == "fast" else yang
         assert set(coherence.round(6).ravel().tolist()) == set(expected)
+        agree = (first > second).all(1) | (first < second).all(1)
+        equal = np.isclose(coherence[:, 0], coherence[:, 1])
+        assert not equal[~agree].any()
+        assert_share(agree, 0.5)
+        assert_share(equal[agree], 1 / len(expected))
         for value in expected:
             for modality in (0, 1):
                 assert_share(np.isclose(coherence[:, modality], value), 1 / len(expected))
