@@ -132,20 +132,17 @@ def test_strict_asks_for_fixation_until_the_end_where_it_is_the_answer():
 def test_strict_reads_the_mean_of_the_last_100_ms(preset, n_steps):
     trials = draw(TaskSet(names=BATTERY, preset=preset))
     go, right, wrong = ~trials.response.isnan(), optimal_outputs(trials), turned(trials, 30)
-    before_end = trials.end_steps[..., None] - torch.arange(right.shape[2])  # 1 at the last step
-    scores = {}
-    for n_wrong in range(n_steps + 2):
-        late = ((before_end >= 1) & (before_end <= n_wrong))[..., None]
-        outputs = torch.where(late, wrong, right)
-        scores[n_wrong] = score_trials(outputs, trials, "strict")[go]
-        assert (score_trials(outputs, trials, "last18")[go] == (n_wrong == 0)).all()
-    # The direction of a sum of n - k right and k wrong unit vectors is less than 18 degrees off up to k = n / 2,
-    # and not from k = n on; one step before the window counts for nothing.
-    assert scores[n_steps // 2].all() and not scores[n_steps].any()
-    early = ((before_end > n_steps) & (before_end <= n_steps + 1))[..., None]
-    assert score_trials(torch.where(early, wrong, right), trials, "strict").all()
-    most = torch.atan2(torch.tensor(0.5 * (n_steps - 1)), torch.tensor(1 + math.sqrt(0.75) * (n_steps - 1)))
-    assert (scores[n_steps - 1] == (math.degrees(most) < 18)).all()
+    before_end = trials.end_steps[..., None, None] - torch.arange(right.shape[2])[:, None]  # (M, B, T, 1), last: 1
+    half = torch.where(
+        (before_end >= 1) & (before_end <= n_steps // 2), wrong, right
+    )  # the mean is 12 or 15 degrees off
+    assert score_trials(half, trials, "strict").all()
+    assert not score_trials(half, trials, "last18")[go].any()
+    every = torch.where((before_end >= 1) & (before_end <= n_steps), wrong, right)
+    assert not score_trials(every, trials, "strict")[go].any()
+    first_read, last_unread = (torch.where(before_end == n, torch.nan, right) for n in (n_steps, n_steps + 1))
+    assert not score_trials(first_read, trials, "strict")[go].any()
+    assert score_trials(last_unread, trials, "strict")[go].all()
 
 
 @pytest.mark.parametrize("rule, width", [("last36", 1.0), ("last18", 0.5), ("strict", 0.5)])

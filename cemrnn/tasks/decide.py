@@ -126,7 +126,7 @@ _ORDERS = {
 }
 _SHOWN = {"mod1": (True, False), "mod2": (False, True), "both": (True, True)}
 _FAMILIES = {
-    (shown, order): Family(f"decide_{shown}_{order}", timing, draw, 8, windows, shown=_SHOWN[shown])
+    (shown, order): Family(timing, draw, 8, windows, shown=_SHOWN[shown])
     for order, (timing, draw, windows) in _ORDERS.items()
     for shown in _SHOWN
 }

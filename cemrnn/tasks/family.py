@@ -45,7 +45,6 @@ class Family:
         strength_shape: of Stimuli.strength, without its first axis.
     """
 
-    name: str
     timing: dict[str, dict[str, Span]]
     draw: Callable[[np.ndarray, np.ndarray, Stimuli, Preset], None]
     n_uniforms: int
@@ -78,8 +77,3 @@ class Task:
     rule: RuleFunction
     parameters: tuple[float, ...]
     answer_kind: str = "direction"
-
-
-def distance_rad(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Smallest angle between two directions, in [0, pi]; NaN where one is NaN."""
-    return np.abs((first - second + np.pi) % (2 * np.pi) - np.pi)

@@ -69,7 +69,6 @@ def hold_states(stimuli: Stimuli, ends: np.ndarray, n_steps: int) -> tuple[np.nd
 
 
 _FAMILY = Family(
-    "flipflop",
     {"yang": {"response": choice(2560)}},
     draw_pulses,
     2 * N_PULSES * N_BITS,

@@ -59,8 +59,8 @@ _TIMING = {
     }
 }
 _WINDOWS = (Window(_STIMULUS, _DELAY), Window(END, END))
-_EARLY = Family("integrate", _TIMING, draw_streams, 4, _WINDOWS)
-_LATE = Family("integrate_late", _TIMING, draw_streams, 4, _WINDOWS, context_epoch=_DELAY)
+_EARLY = Family(_TIMING, draw_streams, 4, _WINDOWS)
+_LATE = Family(_TIMING, draw_streams, 4, _WINDOWS, context_epoch=_DELAY)
 
 TASKS = {
     f"integrate{suffix}_{stream + 1}": Task(family, weigh, tuple(np.eye(2)[stream].tolist()), "sign")

@@ -87,7 +87,6 @@ _TIMING = {
 }
 _FAMILIES = {
     name: Family(
-        f"match_{name}",
         _TIMING,
         functools.partial(draw_two, category=name == "category"),
         5,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cemrnn.tasks.counter import compiled, fill_uniforms, next_keys
-from cemrnn.tasks.family import EPOCHS, Stimuli, distance_rad
+from cemrnn.tasks.family import EPOCHS, Stimuli
 from cemrnn.tasks.taskset import TaskSet
 
 CONFLICT_RAD = 2 * np.pi / 5 - 1e-9  # from 72 degrees on, open windows of 36 degrees are disjoint
@@ -170,7 +170,7 @@ def find_conflicts(plan: Plan, answer_kind: str) -> np.ndarray:
     response = plan.response[:, None]
     hold, other_hold = np.isnan(response), np.isnan(plan.alternative)
     if answer_kind == "direction":
-        differ = distance_rad(plan.alternative, response) > CONFLICT_RAD
+        differ = np.abs((plan.alternative - response + np.pi) % (2 * np.pi) - np.pi) > CONFLICT_RAD
     else:
         differ = plan.alternative != response
     return plan.defined & np.where(hold | other_hold, hold != other_hold, differ)

@@ -49,7 +49,6 @@ def turn(direction_rad, _strength, parameters, answers, defined):
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.
 DELAY = Family(
-    "respond_delay",
     {
         "yang": {"fixation": between(300, 700), "stimulus1": between(500, 1500), "response": choice(500)},
         "driscoll": {
@@ -63,7 +62,6 @@ DELAY = Family(
     (Window(_STIMULUS, END), Window(END, END)),
 )
 REACTION = Family(
-    "respond_reaction",
     {
         "yang": {"fixation": between(500, 2500), "response": choice(500)},
         "driscoll": {"fixation": between(500, 2500), "response": between(300, 1700)},
@@ -74,7 +72,6 @@ REACTION = Family(
     go_cue=False,
 )
 MEMORY = Family(
-    "respond_memory",
     {
         "yang": {
             "fixation": choice(300, 500, 700),
