@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
-from collections.abc import Iterable
 
 from cemrnn.model import NetworkConfig, count_parameters
 from cemrnn.modulation import ARMS
@@ -22,8 +22,15 @@ def match_budget(arm: str, reference: NetworkConfig) -> NetworkConfig:
     """
     if arm == reference.arm:
         return reference
-    budget = count_parameters(reference)
-    nearest = min(_candidates(arm, reference), key=lambda c: abs(count_parameters(c) - budget))
+    budget, size_name = count_parameters(reference), "rank" if "synaptic" in ARMS[arm] else "n_units"
+    start = dataclasses.replace(reference, arm=arm, **{"rank": 1} if size_name == "rank" else {"rank": 0})
+
+    def resize(size: int) -> NetworkConfig:
+        return dataclasses.replace(start, **{size_name: size})
+
+    sizes = range(1, 4 * reference.n_units)
+    above = bisect.bisect_left(sizes, budget, key=lambda size: count_parameters(resize(size)))
+    nearest = min(map(resize, sizes[max(above - 1, 0) : above + 1]), key=lambda c: abs(count_parameters(c) - budget))
     got = count_parameters(nearest)
     if abs(got - budget) > TOLERANCE * budget:
         raise ValueError(
@@ -31,11 +38,3 @@ def match_budget(arm: str, reference: NetworkConfig) -> NetworkConfig:
             f"(N = {nearest.n_units}, R = {nearest.rank})"
         )
     return nearest
-
-
-def _candidates(arm: str, reference: NetworkConfig) -> Iterable[NetworkConfig]:
-    if "synaptic" in ARMS[arm]:
-        ranks = range(1, 4 * reference.n_units)
-        return (dataclasses.replace(reference, arm=arm, rank=rank) for rank in ranks)
-    sizes = range(1, 4 * reference.n_units)
-    return (dataclasses.replace(reference, arm=arm, rank=0, n_units=n) for n in sizes)

@@ -263,8 +263,8 @@ class CEMRNN:
 def draw_parameters(config: NetworkConfig, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Initial trained and fixed tensors of one network; modulation starts at zero, so every arm starts plain.
 
-    Weights are Gaussian with variance one over the number of inputs of a unit; W is then scaled to the spectral
-    radius. Synaptic components start with strength zero and directions of unit length.
+    W starts as `recurrent_start` says, other weights Gaussian with variance one over the number of inputs of a unit.
+    Synaptic components start with strength zero and directions of about unit length.
     """
     scale = {"input": config.n_inputs, "readout": config.n_units}
     scale |= {"synaptic_in": config.n_units, "synaptic_out": config.n_units, "encoder_input": config.n_inputs}

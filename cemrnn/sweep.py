@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from cemrnn.learner import TrainedNetwork
 from cemrnn.model import CEMRNN, count_parameters
 from cemrnn.store import Store, entry_key
@@ -87,7 +89,7 @@ def train_missing(
 
 
 def load_population(
-    configs: Sequence[TrainingConfig], store: Store, *, device: str = "cpu"
+    configs: Sequence[TrainingConfig], store: Store, *, device: str | torch.device = "cpu"
 ) -> tuple[CEMRNN, list[TrainedNetwork]]:
     """An ensemble of trained networks ready to simulate, and their records; missing ones are trained first.
 
@@ -96,7 +98,7 @@ def load_population(
         store: where they are, or go.
         device: where the ensemble lives.
     """
-    train_missing(configs, store, device=device)
+    train_missing(configs, store, device=torch.device(device).type)
     networks = [store.load(config) for config in configs]
     population = CEMRNN(configs[0].network, [c.seed for c in configs], device=device)
     for m, network in enumerate(networks):

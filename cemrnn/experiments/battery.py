@@ -12,7 +12,7 @@ from torch import Tensor
 from cemrnn.budget import match_budget
 from cemrnn.config import Config, unknown_name
 from cemrnn.intervals import bootstrap_mean
-from cemrnn.learner import TrainedNetwork
+from cemrnn.learner import TrainedNetwork, choose_device
 from cemrnn.metrics import score_per_task, score_trials
 from cemrnn.model import CEMRNN, NetworkConfig
 from cemrnn.modulation import ARMS
@@ -30,6 +30,7 @@ class BatteryConfig(Config):
     arms: tuple[str, ...]  # what context reaches
     tasks: tuple[str, ...]  # the battery
     preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
+    encoding: Literal["cosine", "ring"]  # of directions in the input
     n_units: int  # N of the combined arm; the others match its trained parameters
     rank: int  # R of the combined arm
     activation: str  # phi
@@ -52,7 +53,7 @@ class BatteryConfig(Config):
     @property
     def task_set(self) -> TaskSet:
         """The battery as a task set."""
-        return TaskSet(names=self.tasks, preset=self.preset)
+        return TaskSet(names=self.tasks, preset=self.preset, encoding=self.encoding)
 
     @property
     def seeds(self) -> list[int]:
@@ -77,10 +78,11 @@ class BatteryConfig(Config):
 
     def training(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate."""
+        network, tasks = self.network(arm), self.task_set
         return [
             TrainingConfig(
-                network=self.network(arm),
-                tasks=self.task_set,
+                network=network,
+                tasks=tasks,
                 n_updates=self.n_updates,
                 batch_trials=self.batch_trials,
                 learning_rate=self.learning_rate,
@@ -114,7 +116,7 @@ def load_populations(config: BatteryConfig) -> list[Population]:
     """The trained and tested networks of every arm; what the store lacks is trained first."""
     populations = []
     for arm in config.arms:
-        model, networks = load_population(config.training(arm), Store.default(), device=config.device)
+        model, networks = load_population(config.training(arm), Store.default(), device=choose_device(config.device))
         populations.append(Population(arm, model, networks, score_tasks(model, config)))
     return populations
 

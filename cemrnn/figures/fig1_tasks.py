@@ -11,9 +11,16 @@ from matplotlib.figure import Figure
 from cemrnn.experiments.result import Result
 from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curves, open_figure
 
-INPUTS = (("fixation", "black", "-"), ("mod 1 cos", "#0072B2", "-"), ("mod 1 sin", "#0072B2", "--"))
-INPUTS += (("mod 2 cos", "#D55E00", "-"), ("mod 2 sin", "#D55E00", "--"))
-OUTPUTS = (("fixation", "black"), ("cos", "#0072B2"), ("sin", "#D55E00"))
+# None of these is an arm's colour; cosines are solid and sines dashed throughout.
+FIXATION, FIRST, SECOND, ANSWER = "black", "#6A3D9A", "#8C6D1F", "#A50F3C"
+INPUTS = (
+    ("fixation", FIXATION, "-"),
+    ("mod 1 cos", FIRST, "-"),
+    ("mod 1 sin", FIRST, "--"),
+    ("mod 2 cos", SECOND, "-"),
+    ("mod 2 sin", SECOND, "--"),
+)
+OUTPUTS = (("fixation", FIXATION, "-"), ("cos", ANSWER, "-"), ("sin", ANSWER, "--"))
 
 
 def plot(result: Result) -> Figure:
@@ -34,8 +41,6 @@ def plot(result: Result) -> Figure:
 
 def _draw_examples(figure: Figure, table: pd.DataFrame, tasks: list[str], n_rows: int, n_columns: int) -> None:
     grid = figure.subplots(2 * n_rows, n_columns, squeeze=False)
-    for axes in grid.flat[2 * n_rows * n_columns :]:
-        axes.remove()
     for k, task in enumerate(tasks):
         row, column = divmod(k, n_columns)
         upper, lower = grid[2 * row, column], grid[2 * row + 1, column]
@@ -52,8 +57,10 @@ def _draw_examples(figure: Figure, table: pd.DataFrame, tasks: list[str], n_rows
         grid[2 * row, column].remove()
         grid[2 * row + 1, column].remove()
     figure.text(0.0, 0.99, "a", fontweight="bold", va="top")
-    handles = [pyplot.Line2D([], [], color=c, linestyle=s, label=f"input {n}") for n, c, s in INPUTS]
-    handles += [pyplot.Line2D([], [], color=c, label=f"output {n}") for n, c in OUTPUTS]
+    handles = [
+        pyplot.Line2D([], [], color=c, linestyle=s, label=n if n == "fixation" else f"input {n}") for n, c, s in INPUTS
+    ]
+    handles += [pyplot.Line2D([], [], color=c, linestyle=s, label=f"output {n}") for n, c, s in OUTPUTS[1:]]
     handles += [pyplot.Line2D([], [], color="0.6", linewidth=2.5, alpha=0.6, label="target")]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=6, columnspacing=1)
 
@@ -61,9 +68,9 @@ def _draw_examples(figure: Figure, table: pd.DataFrame, tasks: list[str], n_rows
 def _draw_trial(upper: Axes, lower: Axes, part: pd.DataFrame) -> None:
     for i, (_, colour, line) in enumerate(INPUTS):
         upper.plot(part["time_ms"], part[f"input_{i}"], color=colour, linestyle=line, linewidth=0.9)
-    for i, (_, colour) in enumerate(OUTPUTS):
+    for i, (_, colour, line) in enumerate(OUTPUTS):
         lower.plot(part["time_ms"], part[f"target_{i}"], color=colour, linewidth=3, alpha=0.25)
-        lower.plot(part["time_ms"], part[f"output_{i}"], color=colour, linewidth=0.9)
+        lower.plot(part["time_ms"], part[f"output_{i}"], color=colour, linestyle=line, linewidth=0.9)
     upper.set_ylim(-1.6, 1.6)
     lower.set_ylim(-1.4, 1.4)
 

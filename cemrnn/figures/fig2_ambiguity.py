@@ -80,10 +80,16 @@ def _draw_controls(axes: Axes, table: pd.DataFrame, arms: list[str], chance: flo
     ]
     axes.axvline(chance, color="0.4", linewidth=1, linestyle=":")
     axes.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=3, handletextpad=0, columnspacing=0.6
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.55, 1.13),
+        ncols=3,
+        handletextpad=0,
+        columnspacing=0.4,
+        fontsize=6,
     )
     axes.set_yticks(range(len(arms)), arms)
     axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("accuracy on conflict trials (dotted: chance)")
+    axes.set_xlabel("accuracy on conflict trials")
     add_letter(axes, "h")
