@@ -37,6 +37,8 @@ class Operands(NamedTuple):
     strength: np.ndarray  # (M, T | 1, B, R)
     scale: np.ndarray  # (M, T | 1, B, 1)
     noise: np.ndarray  # (M, T, B, N)
+    lengths: np.ndarray  # (M, B) int64, steps of each trial
+    order: np.ndarray  # (M, B) int64, trials from the shortest to the longest
 
 
 class Kept(NamedTuple):
@@ -114,7 +116,7 @@ def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     readout_bias_grad = torch.zeros_like(t.readout_bias) if outputs_grad is None else outputs_grad.sum((1, 2))
     return (
         recurrent_grad, input_grad, readout_grad, readout_bias_grad, synaptic_in_grad, synaptic_out_grad.mT,
-        *filled[4:], None, filled.initial,
+        *filled[4:], None, filled.initial, None,
     )  # fmt: skip
 
 
@@ -160,7 +162,11 @@ def _stack(t):
 def _operands(t, stacked) -> Operands:
     weights = [stacked, t.synaptic_in, t.readout, t.readout_bias[:, None], t.initial]
     drive = [t.inputs, t.bias, t.gain, t.strength, t.scale, t.noise]
-    return _view(Operands, weights + drive, t, *[3] * len(weights), *[4] * len(drive))
+    arrays = _view(tuple, weights + drive, t, *[3] * len(weights), *[4] * len(drive))
+    n_networks, n_steps, n_trials, _ = t.inputs.shape
+    lengths = np.full((n_networks, n_trials), n_steps) if t.lengths is None else t.lengths.numpy()
+    # Blocks of trials of like length stop early: padding to the longest trial of the batch costs nothing.
+    return Operands(*arrays, lengths, np.argsort(lengths, axis=1, kind="stable"))
 
 
 def _view(group, tensors, t, *n_axes: int):

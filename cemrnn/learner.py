@@ -73,7 +73,7 @@ class Learner:
         c = self.config
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials)).to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
-        outputs, _ = self.model.run(trials.inputs, trials.context, noise=noise)
+        outputs, _ = self.model.run(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
         loss = weighted_loss(outputs, trials)
         parameters = list(self.model.parameters.values())
         gradients = torch.autograd.grad(loss.sum(), parameters)
@@ -93,7 +93,7 @@ class Learner:
         n_tasks = c.tasks.n_contexts
         trials = self.evaluation.draw(n_tasks * c.evaluation_trials, self._deal(n_tasks * c.evaluation_trials))
         trials = trials.to(self.device)
-        outputs, _ = self.model.simulate(trials.inputs, trials.context, noise=self.noise)
+        outputs, _ = self.model.simulate(trials.inputs, trials.cue(), noise=self.noise, lengths=trials.end_steps)
         scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, n_tasks).cpu()  # (M, K)
         losses = torch.stack(self._losses).mean(0)
         for position, m in enumerate(self.active):

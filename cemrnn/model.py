@@ -162,6 +162,7 @@ class CEMRNN:
         *,
         noise: Tensor | None = None,
         initial: Tensor | None = None,
+        lengths: Tensor | None = None,
         keep_rates: bool = False,
         backend: str = "auto",
     ) -> tuple[Tensor, Tensor | None]:
@@ -173,6 +174,7 @@ class CEMRNN:
                 when the arm has no pathway.
             noise: (M, B, T, N) recurrent noise, already scaled; None for none.
             initial: (M, B, N) rates before the first step; None for zero.
+            lengths: (M, B) int64 steps of each trial, after which outputs and rates are 0; None for T.
             keep_rates: whether rates are returned.
             backend: see `cemrnn.recurrence.integrate`.
 
@@ -199,7 +201,7 @@ class CEMRNN:
         names = ("recurrent", "input", "readout", "readout_bias", "synaptic_in", "synaptic_out")
         return integrate(
             Weights(*(p.get(name) for name in names)),
-            Drive(inputs=inputs, bias=bias, noise=noise, initial=initial, **added),
+            Drive(inputs=inputs, bias=bias, noise=noise, initial=initial, lengths=lengths, **added),
             alpha=c.alpha,
             activation=c.activation,
             keep_rates=keep_rates,
@@ -232,13 +234,14 @@ class CEMRNN:
         context: Tensor | None,
         *,
         noise: NoiseStream | None,
+        lengths: Tensor | None = None,
         keep_rates: bool = False,
         chunk_trials: int = 512,
     ) -> tuple[Tensor, Tensor | None]:
         """Outputs, and rates if kept, without gradients and with fresh noise; trials go in chunks.
 
         Args:
-            inputs, context, keep_rates: see `run`.
+            inputs, context, lengths, keep_rates: see `run`.
             noise: stream of recurrent noise; None for a noiseless run.
             chunk_trials: trials per call of the engine, which bounds the memory.
 
@@ -253,6 +256,7 @@ class CEMRNN:
                 u,
                 context if context is None else context[:, part],
                 noise=None if noise is None else noise.draw(*u.shape[1:3], self.config),
+                lengths=None if lengths is None else lengths[:, part],
                 keep_rates=keep_rates,
             )
             outputs.append(y)

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from cemrnn.streams import derive_seed
-from cemrnn.tasks.counter import GOLDEN, mix, normal_pair
+from cemrnn.tasks.counter import fill_normals, next_draw_keys
 
 
 class NoiseStream:
@@ -41,7 +40,7 @@ class NoiseStream:
             self._buffer = torch.empty(math.prod(shape), device=self.device)
         noise = self._buffer[: math.prod(shape)].view(shape)
         sigma = math.sqrt(2 / config.alpha) * config.sigma_rec
-        keys, self._n_draws = _draw_keys(self._keys, self._n_draws), self._n_draws + 1
+        keys, self._n_draws = next_draw_keys(self._keys, self._n_draws), self._n_draws + 1
         fill = _fill_on_cpu if self.device.type == "cpu" else _fill_on_device
         list(self._threads.map(fill, keys, noise.flatten(2), [np.float32(sigma)] * len(keys)))
         return noise.transpose(1, 2)
@@ -57,30 +56,6 @@ class NoiseStream:
     def load_state(self, state: dict[str, int]) -> None:
         """Nothing; continues where the stream was when `state` returned the given value."""
         self._n_draws = state["n_draws"]
-
-
-@njit(cache=True)
-def _draw_keys(network_keys, n_draws):
-    keys = np.empty_like(network_keys)
-    for m in range(len(keys)):
-        keys[m] = mix(network_keys[m] + np.uint64(n_draws + 1) * GOLDEN)
-    return keys
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill_normals(key, out, sigma):
-    """Fills out (T, P) with normal numbers of standard deviation sigma, two from every 64-bit hash.
-
-    A step's numbers do not depend on T: padding to a longer trial elsewhere in the ensemble changes nothing.
-    """
-    half = out.shape[1] // 2
-    for t in range(out.shape[0]):
-        step_key, row = mix(key + np.uint64(t + 1) * GOLDEN), out[t]
-        for i in range(half):
-            first, second = normal_pair(mix(step_key + np.uint64(i + 1) * GOLDEN))
-            row[i], row[half + i] = sigma * first, sigma * second
-        if out.shape[1] % 2:
-            row[2 * half] = sigma * normal_pair(mix(step_key + np.uint64(half + 1) * GOLDEN))[0]
 
 
 def _fill_on_cpu(key: np.uint64, out: Tensor, sigma: np.float32) -> None:

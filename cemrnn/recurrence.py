@@ -52,6 +52,7 @@ class Drive:
     scale: Tensor | None = None  # (M, B | 1, T | 1, 1), kappa on all recurrent weights; None means 1
     noise: Tensor | None = None  # (M, B, T, N), already scaled; never differentiated
     initial: Tensor | None = None  # (M, B, N), h_0; None means 0
+    lengths: Tensor | None = None  # (M, B) int64, steps of each trial; None means T. Never differentiated
 
 
 def integrate(
@@ -74,7 +75,7 @@ def integrate(
         keep_rates: whether rates are returned; without them memory is spent on outputs alone.
 
     Returns:
-        outputs (M, B, T, O), and rates (M, B, T, N) or None.
+        outputs (M, B, T, O), and rates (M, B, T, N) or None; both are 0 from the end of a trial on.
 
     Raises:
         ValueError: a shape, dtype, alpha, activation or backend does not fit.
@@ -114,6 +115,7 @@ class Tensors(NamedTuple):
     scale: Tensor | None  # (M, T | 1, B, 1)
     noise: Tensor | None  # (M, T, B, N)
     initial: Tensor | None  # (M, B, N)
+    lengths: Tensor | None  # (M, B)
 
 
 class _Recurrence(torch.autograd.Function):
@@ -123,6 +125,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx, settings: Settings, *tensors):
         arguments = Tensors(*tensors)
         outputs, rates, saved = settings.backend.forward(settings, arguments, keep=any(ctx.needs_input_grad))
+        outputs, rates = (_stop_at_ends(x, arguments.lengths) for x in (outputs, rates))
         ctx.settings = settings
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
@@ -133,6 +136,7 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx, outputs_grad, rates_grad):
         n_arguments = len(Tensors._fields)
         arguments, saved = Tensors(*ctx.saved_tensors[:n_arguments]), ctx.saved_tensors[n_arguments:]
+        outputs_grad, rates_grad = (_stop_at_ends(x, arguments.lengths) for x in (outputs_grad, rates_grad))
         needed = Tensors(*ctx.needs_input_grad[1:])
         gradients = ctx.settings.backend.backward(ctx.settings, arguments, saved, outputs_grad, rates_grad, needed)
         return None, *(g if n else None for g, n in zip(gradients, needed, strict=True))
@@ -141,9 +145,17 @@ class _Recurrence(torch.autograd.Function):
 def _time_major(name: str, tensor: Tensor | None, n_trials: int) -> Tensor | None:
     if tensor is None:
         return None
-    if name == "initial":
+    if name in ("initial", "lengths"):
         return tensor.contiguous()
     return tensor.expand(-1, n_trials, -1, -1).transpose(1, 2).contiguous()  # (M, T | 1, B, F)
+
+
+def _stop_at_ends(values: Tensor | None, lengths: Tensor | None) -> Tensor | None:
+    """The values (M, T, B, F) with 0 after the end of each trial, where a back end may leave anything."""
+    if values is None or lengths is None:
+        return values
+    ended = torch.arange(values.shape[1], device=values.device)[:, None] >= lengths[:, None]  # (M, T, B)
+    return values.masked_fill(ended[..., None], 0)
 
 
 _BACKENDS = {"compiled": compiled, "batched": batched}
@@ -171,6 +183,8 @@ def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: st
         tensor = getattr(weights, name, None) if name in Weights._fields else getattr(drive, name)
         if tensor is not None:
             _check_tensor(name, tensor, axes, sizes, drive.inputs)
+    if drive.lengths is not None:
+        _check_lengths(drive.lengths, drive.inputs)
     synaptic = [weights.synaptic_in, weights.synaptic_out, drive.strength]
     if any(t is None for t in synaptic) and any(t is not None for t in synaptic):
         raise ValueError("strength, synaptic_in and synaptic_out: expected all three or none")
@@ -204,6 +218,17 @@ def _check_tensor(name: str, tensor: Tensor, axes: str, sizes: dict[str, int], i
         raise ValueError(
             f"{name}: expected {inputs.dtype} on {inputs.device} like inputs, got {tensor.dtype} on {tensor.device}"
         )
+
+
+def _check_lengths(lengths: Tensor, inputs: Tensor) -> None:
+    n_networks, n_trials, n_steps, _ = inputs.shape
+    if lengths.shape != (n_networks, n_trials) or lengths.dtype != torch.int64 or lengths.device != inputs.device:
+        raise ValueError(
+            f"lengths: expected int64 (network {n_networks}, trial {n_trials}) on {inputs.device}, "
+            f"got {lengths.dtype} {_sizes(lengths)} on {lengths.device}"
+        )
+    if lengths.numel() and not 1 <= lengths.min() <= lengths.max() <= n_steps:
+        raise ValueError(f"lengths: expected 1 to {n_steps} steps, got {lengths.min()} to {lengths.max()}")
 
 
 def _allowed(axis: str, sizes: dict[str, int]) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ PHI = {
 
 
 def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_trials=B, n_steps=T, seed=0):
-    """Random weights and drive; pathways is some of 'g' gain, 's' synaptic, 'k' scale, 'x' noise, 'i' initial."""
+    """Random weights and drive; pathways is some of 'g' gain, 's' synaptic, 'k' scale, 'x' noise, 'i' initial, 'l' lengths."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
@@ -47,6 +47,7 @@ def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_tr
         scale=1 + modulator(1) if "k" in pathways else None,
         noise=normal(M, n_trials, n_steps, N) if "x" in pathways else None,
         initial=normal(M, n_trials, N) if "i" in pathways else None,
+        lengths=torch.randint(1, n_steps + 1, (M, n_trials), generator=generator) if "l" in pathways else None,
     )
     return weights, drive
 
@@ -78,8 +79,10 @@ def loop(w, d, alpha, activation):
             r = (1 - alpha) * r + alpha * PHI[activation](p)
             rs.append(r)
             ys.append(r @ w.readout[m] + w.readout_bias[m])
-        outputs.append(torch.stack(ys, dim=1))
-        rates.append(torch.stack(rs, dim=1))
+        ends = torch.full((d.inputs.shape[1],), d.inputs.shape[2]) if d.lengths is None else d.lengths[m]
+        running = (torch.arange(d.inputs.shape[2]) < ends[:, None])[..., None]
+        outputs.append(torch.where(running, torch.stack(ys, dim=1), 0))
+        rates.append(torch.where(running, torch.stack(rs, dim=1), 0))
     return torch.stack(outputs), torch.stack(rates)
 
 
@@ -104,7 +107,7 @@ def test_shapes_are_those_documented(backend):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("pathways", ["", "gx", "sx", "kxi", "gskxi"])
+@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axes", [(1, 1), (B, 1), (1, T), (B, T)])
 def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
@@ -122,13 +125,13 @@ def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("activation", ["tanh", "softplus"])  # smooth, so finite differences apply
 def test_gradcheck(backend, activation):
-    weights, drive = draw("gskxi", 3, 4, n_trials=3, n_steps=4)
+    weights, drive = draw("gskxil", 3, 4, n_trials=3, n_steps=4)
     inputs = leaves(weights, drive)
 
     def run(*tensors):
         named = dict(zip(inputs, tensors, strict=True))
         w = Weights(*(named.get(k) for k in Weights._fields))
-        d = Drive(noise=drive.noise, **{k: v for k, v in named.items() if k not in Weights._fields})
+        d = Drive(noise=drive.noise, lengths=drive.lengths, **{k: v for k, v in named.items() if k not in Weights._fields})
         return integrate(w, d, alpha=0.3, activation=activation, backend=backend)
 
     assert torch.autograd.gradcheck(run, tuple(inputs.values()))
@@ -137,10 +140,11 @@ def test_gradcheck(backend, activation):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_float32_agrees_with_float64(device, activation):
-    weights, drive = draw("gskxi", B, T)
+    weights, drive = draw("gskxil", B, T)
     single = Weights(*(None if w is None else w.detach().float().to(device) for w in weights))
     names = Drive.__dataclass_fields__
-    moved = {k: None if getattr(drive, k) is None else getattr(drive, k).detach().float().to(device) for k in names}
+    moved = {k: None if getattr(drive, k) is None else getattr(drive, k).detach().to(device) for k in names}
+    moved = {k: v.float() if v is not None and v.is_floating_point() else v for k, v in moved.items()}
     run64 = values_and_gradients(lambda w, d: integrate(w, d, alpha=0.3, activation=activation), weights, drive)
     run32 = values_and_gradients(lambda w, d: integrate(w, d, alpha=0.3, activation=activation), single, Drive(**moved))
     for name, value in run64.items():
@@ -202,6 +206,8 @@ def test_no_step_of_the_trial_is_a_node_of_the_graph():
     [
         (dict(bias=torch.zeros(M, B, 1, N + 1).double()), r"bias: expected shape \(network 2, trial 19 or 1, time"),
         (dict(inputs=torch.zeros(M, B, T, I)), "recurrent: expected torch.float32"),
+        (dict(lengths=torch.full((M, B), T + 1)), "lengths: expected 1 to 5 steps, got 6 to 6"),
+        (dict(lengths=torch.ones(M, B)), r"lengths: expected int64 \(network 2, trial 19\)"),
         (dict(strength=None), "strength, synaptic_in and synaptic_out: expected all three or none"),
         (dict(inputs=torch.zeros(M, B, T).double()), r"inputs: expected \(network, trial, time, input\)"),
     ],

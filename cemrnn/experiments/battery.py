@@ -137,7 +137,7 @@ def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = N
         context: (M, B, K) another cue for the same trials; None for the right one.
     """
     trials = draw_test_trials(config).to(model.flat.device)
-    outputs = simulate(model, trials, trials.context if context is None else context, config, "test")
+    outputs = simulate(model, trials, trials.cue() if context is None else context, config, "test")
     scores = score_trials(outputs, trials, "last36")
     return score_per_task(scores, trials.task, len(config.tasks)).cpu().numpy()
 
@@ -145,7 +145,7 @@ def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = N
 def simulate(model: CEMRNN, trials: Trials, context: Tensor, config: BatteryConfig, name: str) -> Tensor:
     """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
     noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
-    return model.simulate(trials.inputs, context, noise=noise)[0]
+    return model.simulate(trials.inputs, context, noise=noise, lengths=trials.end_steps)[0]
 
 
 def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:

@@ -99,7 +99,7 @@ def _example_table(populations: list[Population], config: TasksConfig) -> pd.Dat
     """One trial per task: inputs, targets and outputs of the first network of the example arm."""
     model = next(p.model for p in populations if p.arm == config.example_arm)
     trials = draw_test_trials(config).to(model.flat.device)
-    outputs = simulate(model, trials, trials.context, config, "test")
+    outputs = simulate(model, trials, trials.cue(), config, "test")
     tables = []
     for k, task in enumerate(config.tasks):  # test trials come in turn, so trial k is the first of task k
         n_steps = int(trials.end_steps[0, k])

@@ -130,3 +130,28 @@ def _add_pair(here, after, t, key, here_scale, after_scale):
         x, y = normal_pair(mix(key[i] + offset))
         here[i] += x * here_scale[i]
         after[i] += y * after_scale[i]
+
+
+@compiled()
+def next_draw_keys(network_keys, n_draws):
+    """Keys (M,) of the next draw of each network, after n_draws of them."""
+    keys = np.empty_like(network_keys)
+    for m in range(len(keys)):
+        keys[m] = mix(network_keys[m] + np.uint64(n_draws + 1) * GOLDEN)
+    return keys
+
+
+@compiled()
+def fill_normals(key, out, sigma):
+    """Fills out (T, P) with normal numbers of standard deviation sigma, two from every 64-bit hash.
+
+    A step's numbers do not depend on T: padding to a longer trial elsewhere in the ensemble changes nothing.
+    """
+    half = out.shape[1] // 2
+    for t in range(out.shape[0]):
+        step_key, row = mix(key + np.uint64(t + 1) * GOLDEN), out[t]
+        for i in range(half):
+            first, second = normal_pair(mix(step_key + np.uint64(i + 1) * GOLDEN))
+            row[i], row[half + i] = sigma * first, sigma * second
+        if out.shape[1] % 2:
+            row[2 * half] = sigma * normal_pair(mix(step_key + np.uint64(half + 1) * GOLDEN))[0]

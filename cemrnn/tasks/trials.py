@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -51,6 +52,14 @@ class Trials:
     alternative: Tensor
     alternative_defined: Tensor
     dt_ms: float
+
+    def cue(self) -> Tensor:
+        """Context as a network receives it: (M, B, K), or (M, B, T, K) if any begins after the trial does."""
+        if not self.context_onset_steps.any():
+            return self.context
+        steps = torch.arange(self.inputs.shape[2], device=self.context.device)
+        shown = steps >= self.context_onset_steps[..., None]  # (M, B, T)
+        return self.context[:, :, None] * shown[..., None]
 
     def to(self, device: str) -> Trials:
         """The same trials on another device, in the same memory layout."""
