@@ -1,7 +1,7 @@
 """Back end for the CPU: one fused kernel per block of trials, all its state in cache.
 
 Trials do not interact, so a thread takes one network and a block of trials through all steps. The inputs and
-the synaptic components are appended to the state, x = [kappa h | u | (kappa h V) * s], so that a step is one
+the synaptic components are appended to the state, x = [kappa r | u | (kappa r V) * s], so that a step is one
 product with the stacked weights [W; B_in; U^T], and so is its gradient. Forward keeps phi's values only: the
 states are rebuilt from them exactly. Gradients of weights are summed per block and then over blocks, in a
 fixed order, so that a result does not depend on the number of threads.
@@ -46,7 +46,7 @@ class Kept(NamedTuple):
 
     values: np.ndarray  # f_t
     products: np.ndarray  # a_t, with a gain
-    components: np.ndarray  # kappa h V, with synaptic components
+    components: np.ndarray  # kappa r V, with synaptic components
 
 
 class Incoming(NamedTuple):

@@ -151,7 +151,7 @@ def _scaled(h, m, t, rows, o):
 
 @_fused
 def _extend(x, h, m, t, rows, o):
-    """x = [kappa h | u | untouched]."""
+    """x = [kappa r | u | untouched]."""
     n_units, n_inputs = h.shape[1], o.inputs.shape[3]
     scaled = _scaled(h, m, t, rows, o)
     u = o.inputs[m, t]
@@ -232,7 +232,7 @@ def _rebuild_states(i, m, rows, n_steps, alpha, o, kept):
 
 @_fused
 def _gather_output_gradients(i, m, rows, states, o, incoming, gradients):
-    """dL/dh_t from the readout and from the rates themselves, (T, block, N); fills the readout's gradient."""
+    """dL/dr_t from the readout and from the rates themselves, (T, block, N); fills the readout's gradient."""
     n_steps, block, n_units = states.shape[0] - 1, states.shape[1], states.shape[2]
     n_outputs = o.readout.shape[2]
     local = np.zeros((n_steps, block, n_units), o.inputs.dtype)
@@ -265,7 +265,7 @@ def _clear(m, rows, n_steps, gradients):
 
 @_fused
 def _descend(da, local, carry, f, alpha, one, code):
-    """local becomes delta = dL/dh_t in full; da becomes dL/dp_t = alpha delta phi'(p)."""
+    """local becomes delta = dL/dr_t in full; da becomes dL/dp_t = alpha delta phi'(p)."""
     zero = one - one
     for b in range(f.shape[0]):
         for j in range(f.shape[1]):
@@ -321,7 +321,7 @@ def _strength_back(i, m, t, rows, first, dx, x, d_component, o, kept, gradients)
 
 @_fused
 def _carry_back(carry, dx, h, delta, alpha, one, m, t, rows, o, gradients):
-    """dL/dh_{t-1} through the leak and through the product; fills the gradient of the scale."""
+    """dL/dr_{t-1} through the leak and through the product; fills the gradient of the scale."""
     for b in range(len(rows)):
         factor = one
         if o.scale.size:

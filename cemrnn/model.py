@@ -1,7 +1,7 @@
 """The CEMRNN: an ensemble of recurrent networks whose context acts through the pathways of one arm.
 
-    p_t = g_t * (h_{t-1} W + ((h_{t-1} V) * s_t) U^T + u_t B) + b + beta_t + sqrt(2 / alpha) sigma_rec xi_t
-    h_t = (1 - alpha) h_{t-1} + alpha phi(p_t),    y_t = h_t C + d,    alpha = dt / tau
+    p_t = g_t * (r_{t-1} W + ((r_{t-1} V) * s_t) U^T + u_t B) + b + beta_t + sqrt(2 / alpha) sigma_rec xi_t
+    r_t = (1 - alpha) r_{t-1} + alpha phi(p_t),    y_t = r_t C + d,    alpha = dt / tau
     beta_t = e_t E,    g_t = 1 + e_t G,    s_t = q_t S
 
 e and q are the context seen through low-passes with time constants tau_E and tau_S. The context is given with

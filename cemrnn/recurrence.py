@@ -2,11 +2,11 @@
 
 One call advances M networks of one shape over B trials and T steps and reads them out::
 
-    a_t = kappa_t h_{t-1} W + ((kappa_t h_{t-1} V) * s_t) U^T + u_t B_in
+    a_t = kappa_t r_{t-1} W + ((kappa_t r_{t-1} V) * s_t) U^T + u_t B_in
     p_t = g_t * a_t + b_t + noise_t
     f_t = phi(p_t)
-    h_t = (1 - alpha) h_{t-1} + alpha f_t
-    y_t = h_t C + d
+    r_t = (1 - alpha) r_{t-1} + alpha f_t
+    y_t = r_t C + d
 
 `Drive` holds what varies over trials (inputs, modulation, noise), `Weights` what is trained. Two back ends
 compute the same function: `compiled` (CPU, one fused kernel per block of trials) and `batched` (any device,
@@ -51,7 +51,7 @@ class Drive:
     strength: Tensor | None = None  # (M, B | 1, T | 1, R), s; needed with synaptic_in and synaptic_out
     scale: Tensor | None = None  # (M, B | 1, T | 1, 1), kappa on all recurrent weights; None means 1
     noise: Tensor | None = None  # (M, B, T, N), already scaled; never differentiated
-    initial: Tensor | None = None  # (M, B, N), h_0; None means 0
+    initial: Tensor | None = None  # (M, B, N), r_0; None means 0
     lengths: Tensor | None = None  # (M, B) int64, steps of each trial; None means T. Never differentiated
 
 

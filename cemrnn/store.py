@@ -6,6 +6,7 @@ whole or not at all. It is loaded only if its checksums match; a damaged one is 
 
 from __future__ import annotations
 
+import ast
 import csv
 import functools
 import hashlib
@@ -28,7 +29,7 @@ from cemrnn.training import TrainingConfig
 
 log = logging.getLogger(__name__)
 
-# Modules whose text decides what a training does; a change in any of them changes every key.
+# Modules whose code decides what a training does; a change in any of them changes every key.
 DEFINING_SOURCES = (
     "activation", "batched", "compiled", "kernel", "learner", "metrics", "model", "modulation", "noise", "optimiser",
     "recurrence", "streams", "tasks",
@@ -37,12 +38,22 @@ DEFINING_SOURCES = (
 
 @functools.cache
 def source_fingerprint() -> str:
-    """SHA-256 over the sources that define training."""
+    """SHA-256 over the code that defines training; comments, docstrings and layout do not count."""
     root, total = Path(cemrnn.__file__).parent, hashlib.sha256()
     for name in DEFINING_SOURCES:
         for path in sorted((root / name).rglob("*.py")) or [root / f"{name}.py"]:
-            total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            code = strip_documentation(path.read_text(encoding="utf-8"))
+            total.update(f"{path.relative_to(root).as_posix()}\0{code}\0".encode())
     return total.hexdigest()
+
+
+def strip_documentation(source: str) -> str:
+    """The source without comments and docstrings, in one layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
 
 
 def entry_key(config: TrainingConfig) -> str:

@@ -22,7 +22,7 @@ PHI = {
 
 
 def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_trials=B, n_steps=T, seed=0):
-    """Random weights and drive; pathways is some of 'g' gain, 's' synaptic, 'k' scale, 'x' noise, 'i' initial, 'l' lengths."""
+    """Random weights and drive; pathways: g gain, s synaptic, k scale, x noise, i initial state, l lengths."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
@@ -131,7 +131,9 @@ def test_gradcheck(backend, activation):
     def run(*tensors):
         named = dict(zip(inputs, tensors, strict=True))
         w = Weights(*(named.get(k) for k in Weights._fields))
-        d = Drive(noise=drive.noise, lengths=drive.lengths, **{k: v for k, v in named.items() if k not in Weights._fields})
+        d = Drive(
+            noise=drive.noise, lengths=drive.lengths, **{k: v for k, v in named.items() if k not in Weights._fields}
+        )
         return integrate(w, d, alpha=0.3, activation=activation, backend=backend)
 
     assert torch.autograd.gradcheck(run, tuple(inputs.values()))

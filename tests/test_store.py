@@ -69,6 +69,13 @@ def test_the_fingerprint_reads_every_source_it_names():
         assert (root / name).is_dir() or (root / f"{name}.py").is_file()
 
 
+def test_only_code_counts_for_the_fingerprint():
+    source = "def double(x):\n    return 2 * x\n"
+    documented = '"""Module."""\n\n\ndef double(x):\n    """Twice."""\n    return 2 * x  # why\n'
+    assert store_module.strip_documentation(source) == store_module.strip_documentation(documented)
+    assert store_module.strip_documentation(source) != store_module.strip_documentation(source.replace("2", "3"))
+
+
 def flip_byte(folder):
     path = folder / "weights.safetensors"
     content = bytearray(path.read_bytes())

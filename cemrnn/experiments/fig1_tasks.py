@@ -21,6 +21,7 @@ from cemrnn.experiments.result import Result
 from cemrnn.intervals import bootstrap_mean
 from cemrnn.metrics import chance_level
 from cemrnn.model import count_parameters
+from cemrnn.tasks.encoding import decode_inputs
 
 STEM = "fig1_tasks"
 conditions = all_conditions
@@ -104,8 +105,10 @@ def _example_table(populations: list[Population], config: TasksConfig) -> pd.Dat
     for k, task in enumerate(config.tasks):  # test trials come in turn, so trial k is the first of task k
         n_steps = int(trials.end_steps[0, k])
         columns = {"task": task, "time_ms": np.arange(n_steps) * trials.dt_ms}
-        for name, tensor in (("input", trials.inputs), ("target", trials.targets), ("output", outputs)):
-            values = tensor[0, k, :n_steps].cpu().numpy()
+        parts = {"input": trials.inputs, "target": trials.targets, "output": outputs}
+        shown = {name: tensor[0, k, :n_steps].cpu().numpy() for name, tensor in parts.items()}
+        shown["input"] = decode_inputs(shown["input"], config.task_set)
+        for name, values in shown.items():
             columns |= {f"{name}_{i}": values[:, i] for i in range(values.shape[1])}
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)

@@ -18,13 +18,13 @@ def measure_speed(config: BatteryConfig, seconds: float) -> Iterator[str]:
         config: arms, tasks and sizes to train with.
         seconds: length of each measurement, after one call that warms up.
     """
-    stream = TrialStream(TaskSet(names=BATTERY, preset=config.preset), config.seeds)
+    stream = TrialStream(TaskSet(names=BATTERY, preset=config.preset, encoding=config.encoding), config.seeds)
     shape = (config.n_replicates, config.batch_trials)
     n_steps = 0
 
     def draw() -> None:
         nonlocal n_steps
-        n_steps += stream.draw(config.batch_trials).inputs.shape[2] * shape[0] * shape[1]
+        n_steps += int(stream.draw(config.batch_trials).end_steps.sum())  # padding is not counted
 
     per_call_s, n_calls = time_calls(draw, seconds)
     rate = n_steps / (n_calls + 1) / per_call_s

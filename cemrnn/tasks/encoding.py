@@ -55,6 +55,32 @@ def encode_answers(answer: np.ndarray, answer_kind: str) -> np.ndarray:
     return out
 
 
+def decode_inputs(inputs: np.ndarray, tasks: TaskSet) -> np.ndarray:
+    """Inputs as fixation, and cosine and sine of each modality, whatever the encoding.
+
+    A ring is read by its population vector, scaled so that a stimulus of strength 1 has length 1.
+
+    Args:
+        inputs: (..., I) of tasks whose answers are directions.
+        tasks: kind of answer and encoding.
+
+    Returns:
+        (..., 5).
+
+    Raises:
+        ValueError: the tasks ask for another kind of answer.
+    """
+    if tasks.answer_kind != "direction":
+        raise ValueError(f"tasks: expected answers of kind 'direction', got '{tasks.answer_kind}'")
+    if tasks.encoding == "cosine":
+        return inputs
+    preferred = preferred_directions_rad()
+    axes = np.stack([np.cos(preferred), np.sin(preferred)], axis=1)  # (32, 2)
+    tuning = _TUNING_PEAK * np.exp(-0.5 * ((preferred + np.pi) % (2 * np.pi) - np.pi) ** 2 / _TUNING_WIDTH_RAD**2)
+    rings = inputs[..., 1:].reshape(*inputs.shape[:-1], 2, RING_UNITS) @ axes / (tuning @ axes[:, 0])
+    return np.concatenate([inputs[..., :1], rings.reshape(*inputs.shape[:-1], 4)], axis=-1)
+
+
 def preferred_directions_rad() -> np.ndarray:
     """Preferred directions (32,) of the units of a ring, rad."""
     return (2 * np.pi / RING_UNITS) * np.arange(RING_UNITS)
