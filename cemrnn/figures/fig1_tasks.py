@@ -71,7 +71,7 @@ def _draw_trial(upper: Axes, lower: Axes, part: pd.DataFrame) -> None:
     for i, (_, colour, line) in enumerate(OUTPUTS):
         lower.plot(part["time_ms"], part[f"target_{i}"], color=colour, linewidth=3, alpha=0.25)
         lower.plot(part["time_ms"], part[f"output_{i}"], color=colour, linestyle=line, linewidth=0.9)
-    upper.set_ylim(-1.6, 1.6)
+    upper.set_ylim(-2.2, 2.2)
     lower.set_ylim(-1.4, 1.4)
 
 

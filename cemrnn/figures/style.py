@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 SHEET = Path(__file__).with_name("cemrnn.mplstyle")
+MAX_MARKERS = 12  # per curve, about
 
 
 class Look(NamedTuple):
@@ -53,7 +54,9 @@ def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
         if part[y].isna().all():
             continue
         look = LOOKS[arm]
-        axes.plot(part[x], part[y], color=look.colour, linestyle=look.line, marker=look.marker, label=arm)
+        every = max(1, len(part) // MAX_MARKERS)  # a marker on every point would hide a long curve
+        style = dict(color=look.colour, linestyle=look.line, marker=look.marker, markevery=every, label=arm)
+        axes.plot(part[x], part[y], **style)
         axes.fill_between(part[x], part["low"], part["high"], color=look.colour, alpha=0.15, linewidth=0)
 
 
