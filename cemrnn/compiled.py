@@ -84,7 +84,8 @@ def forward(settings, t, keep: bool):
     sizes = Kept(n_units, n_units * (t.gain is not None), n_components)
     kept = [t.inputs.new_empty(n_networks * n_blocks, n_steps, block, size) if keep else None for size in sizes]
     _run(
-        kernel.run_forward, n_networks, n_blocks, block, *_numbers(settings, t), _operands(t, _stack(t)),
+        kernel.run_forward, n_networks, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
+        _operands(t, _stack(t)),
         *_view(tuple, (outputs, rates), t, 4, 4), _view(Kept, kept, t, 4, 4, 4),
     )  # fmt: skip
     return outputs, rates, kept if keep else ()

@@ -226,3 +226,14 @@ def test_bad_settings_are_refused_by_name(setting):
     weights, drive = draw()
     with pytest.raises(ValueError, match=next(iter(setting))):
         integrate(weights, drive, **(dict(alpha=0.3, activation="relu") | setting))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_not_a_number_reaches_the_outputs_of_its_network_alone(dtype, activation, backend):
+    weights, drive = draw("gs", dtype=dtype)
+    weights.input[1, 0, 0] = math.nan
+    outputs, _ = integrate(weights, drive, alpha=0.3, activation=activation, backend=backend)
+    assert torch.isfinite(outputs[0]).all()
+    assert torch.isnan(outputs[1]).all()
