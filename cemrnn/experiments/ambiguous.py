@@ -179,6 +179,12 @@ def _answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor],
     return np.stack(first, axis=-1), np.stack(second, axis=-1)  # (M, P, L) each
 
 
+def _deal_cues(n_trials: int, n_pairs: int) -> np.ndarray:
+    """Trial (B,) whose cue each trial gets: over the trials of a pair, the cues of all pairs come round in turn."""
+    turn, pair = np.divmod(np.arange(n_trials), n_pairs)
+    return turn * n_pairs + (pair + turn) % n_pairs
+
+
 def score_controls(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> pd.DataFrame:
     """Accuracy on conflict trials with the right cue, with cues shuffled over trials, and before training.
 
@@ -188,8 +194,7 @@ def score_controls(population: Population, config: AmbiguityConfig, chance: np.n
     """
     model, passed = population.model, population.passed(config.passing_score)
     conflicts = draw_conflicts(config, model.flat.device)
-    orders = [stream(seed, "shuffled cues").permutation(conflicts.own.shape[1]) for seed in config.seeds]
-    shuffled = torch.stack([cue[order] for cue, order in zip(conflicts.own, orders, strict=True)])
+    shuffled = conflicts.own[:, _deal_cues(conflicts.own.shape[1], len(conflicts.pairs))]
     untrained = CEMRNN(model.config, config.seeds, device=model.flat.device)
     conditions = {
         "clean": (model, conflicts.own),

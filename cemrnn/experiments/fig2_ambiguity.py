@@ -115,10 +115,13 @@ def _scalars(
     if {*SINGLE, "combined"} <= arms.keys():
         for name, interval in _contrasts(arms, networks, seed).items():
             scalars |= interval.to_scalars(name)
-    shuffled = controls[controls["control"] == "shuffled"]["favours_cued"].to_numpy(float)
-    untrained = controls[controls["control"] == "untrained"]["normalised"].to_numpy(float)
-    scalars |= bootstrap_mean(shuffled, seed=seed).to_scalars("accuracy_shuffled_normalised")
-    scalars |= bootstrap_mean(untrained, seed=seed).to_scalars("accuracy_untrained_normalised")
+    for name, control, column in (
+        ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
+        ("accuracy_untrained_normalised", "untrained", "normalised"),
+    ):
+        # the arms of a replicate share its trials, so their mean is one observation
+        by_replicate = controls[controls["control"] == control].groupby("network")[column].mean()
+        scalars |= bootstrap_mean(by_replicate.to_numpy(float), seed=seed).to_scalars(name)
     return scalars
 
 

@@ -1,0 +1,1 @@
+"""Speed, measured against named peers on identical work; never part of the tests."""

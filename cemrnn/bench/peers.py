@@ -1,0 +1,158 @@
+"""What the engine is compared with: the same update, done the ways it is usually done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cemrnn.model import CEMRNN, NetworkConfig
+from cemrnn.modulation import ARMS
+from cemrnn.optimiser import Adam
+
+LEARNING_RATE = 1e-3
+N_CONTEXTS, N_INPUTS, N_OUTPUTS, RANK = 8, 5, 3, 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One size of work: M networks, B trials and T steps per update."""
+
+    arm: str
+    activation: str
+    n_units: int
+    n_networks: int
+    n_trials: int = 64
+    n_steps: int = 60
+
+    @property
+    def network(self) -> NetworkConfig:
+        """The network of the case; without noise, which the peers do not draw."""
+        return NetworkConfig(
+            arm=self.arm,
+            activation=self.activation,
+            n_units=self.n_units,
+            n_contexts=N_CONTEXTS,
+            n_inputs=N_INPUTS,
+            n_outputs=N_OUTPUTS,
+            rank=RANK if "synaptic" in ARMS[self.arm] else 0,
+            sigma_rec=0.0,
+        )
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (M, B, T, I), cues (M, B, K) and targets (M, B, T, O), in the engine's layout."""
+        generator = torch.Generator().manual_seed(0)
+        shape = (self.n_networks, self.n_steps, self.n_trials)
+        inputs = torch.randn((*shape, N_INPUTS), generator=generator).transpose(1, 2)
+        targets = torch.randn((*shape, N_OUTPUTS), generator=generator).transpose(1, 2)
+        cue = torch.nn.functional.one_hot(torch.arange(self.n_trials) % N_CONTEXTS, N_CONTEXTS).float()
+        return inputs, cue.expand(self.n_networks, -1, -1), targets
+
+
+def build_ours(case: Case) -> Callable[[], float]:
+    """One update of the whole ensemble by this package; it returns the summed loss."""
+    model = CEMRNN(case.network, range(case.n_networks))
+    optimiser = Adam(model.flat, weight_decay=0.0)
+    inputs, cue, targets = case.draw()
+
+    def update() -> float:
+        outputs, _ = model.run(inputs, cue)
+        loss = (outputs - targets).square().mean((1, 2, 3)).sum()
+        gradients = torch.autograd.grad(loss, list(model.parameters.values()))
+        optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
+        return loss.item()
+
+    return update
+
+
+def build_loop(case: Case) -> Callable[[], float]:
+    """One update per network, by a Python loop over time under autograd: how such networks are usually trained."""
+    drawn, (inputs, cue, targets) = CEMRNN(case.network, range(case.n_networks)), case.draw()
+    networks = [
+        {name: p[m].detach().clone().requires_grad_() for name, p in drawn.parameters.items()}
+        for m in range(case.n_networks)
+    ]
+    optimisers = [torch.optim.Adam(list(p.values()), lr=LEARNING_RATE) for p in networks]
+
+    def update() -> float:
+        total = 0.0
+        for m, (p, optimiser) in enumerate(zip(networks, optimisers, strict=True)):
+            loss = (_loop_outputs(p, case, inputs[m], cue[m]) - targets[m]).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item()
+        return total
+
+    return update
+
+
+def _loop_outputs(p: dict[str, Tensor], case: Case, inputs: Tensor, cue: Tensor) -> Tensor:
+    phi, alpha = {"relu": torch.relu, "tanh": torch.tanh}[case.activation], case.network.alpha
+    pathways = ARMS[case.arm]
+    bias = p["bias"] + cue @ p["bias_modulation"] if "bias" in pathways else p["bias"]
+    gain = 1 + cue @ p["gain_modulation"] if "gain" in pathways else None
+    strength = cue @ p["strength_modulation"] if "synaptic" in pathways else None
+    rates, outputs = inputs.new_zeros(inputs.shape[0], case.n_units), []
+    for t in range(inputs.shape[1]):
+        drive = rates @ p["recurrent"] + inputs[:, t] @ p["input"]
+        if strength is not None:
+            drive = drive + ((rates @ p["synaptic_in"]) * strength) @ p["synaptic_out"].T
+        drive = drive if gain is None else gain * drive
+        rates = (1 - alpha) * rates + alpha * phi(drive + bias)
+        outputs.append(rates @ p["readout"] + p["readout_bias"])
+    return torch.stack(outputs, dim=1)
+
+
+def build_torch_rnn(case: Case) -> Callable[[], float] | None:
+    """One update per network by torch.nn.RNN, which has no leak and no modulation; None for other arms than plain."""
+    if case.arm != "plain":
+        return None
+    inputs, _, targets = case.draw()
+    networks = []
+    for _ in range(case.n_networks):
+        cell = torch.nn.RNN(N_INPUTS, case.n_units, nonlinearity=case.activation, batch_first=True)
+        networks.append((cell, torch.nn.Linear(case.n_units, N_OUTPUTS)))
+    optimisers = [torch.optim.Adam([*c.parameters(), *r.parameters()], lr=LEARNING_RATE) for c, r in networks]
+
+    def update() -> float:
+        total = 0.0
+        for m, ((cell, readout), optimiser) in enumerate(zip(networks, optimisers, strict=True)):
+            loss = (readout(cell(inputs[m])[0]) - targets[m]).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item()
+        return total
+
+    return update
+
+
+def build_product(case: Case) -> Callable[[], None]:
+    """The recurrent products alone, each as one batched matrix product: what the machine could do at best."""
+    rates = torch.randn(case.n_networks, case.n_trials * case.n_steps, case.n_units)
+    weights = torch.randn(case.n_networks, case.n_units, case.n_units)
+    out = torch.empty_like(rates)
+
+    def multiply() -> None:
+        for _ in range(3):  # forward, gradient of the state, gradient of the weights: three of equal cost
+            torch.bmm(rates, weights, out=out)
+
+    return multiply
+
+
+PEERS: dict[str, Callable[[Case], Callable[[], object] | None]] = {
+    "loop per network under autograd": build_loop,
+    "torch.nn.RNN per network": build_torch_rnn,
+    "batched products alone": build_product,
+}
+
+
+def time_call(call: Callable[[], object]) -> float:
+    """Seconds that one call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
