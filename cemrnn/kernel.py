@@ -78,7 +78,7 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gra
     first, n_components = n_units + n_inputs, o.strength.shape[3]
     states = _rebuild_states(i, m, rows, n_steps, alpha, o, kept)
     local = _gather_output_gradients(i, m, rows, states, o, incoming, gradients)
-    _clear(m, rows, n_steps, gradients)
+    _clear(m, rows, gradients)
     xs = np.zeros((n_steps, block, n_stacked), o.inputs.dtype)
     das = np.zeros((n_steps, block, n_units), o.inputs.dtype)
     scaled_states = np.zeros((n_steps, block, n_units), o.inputs.dtype)
@@ -172,21 +172,19 @@ def _extend(x, h, m, t, rows, o):
 def _excite(p, a, m, t, rows, o):
     """p = g * a + b + noise."""
     bias = o.bias[m, _at(t, o.bias)]
-    n_units = a.shape[1]
-    if o.gain.size:
-        gain = o.gain[m, _at(t, o.gain)]
-        for b in range(len(rows)):
-            for j in range(n_units):
-                p[b, j] = gain[rows[b], j] * a[b, j] + bias[rows[b], j]
-    else:
-        for b in range(len(rows)):
-            for j in range(n_units):
-                p[b, j] = a[b, j] + bias[rows[b], j]
-    if o.noise.size:
-        noise = o.noise[m, t]
-        for b in range(len(rows)):
-            for j in range(n_units):
-                p[b, j] += noise[rows[b], j]
+    for b in range(len(rows)):
+        out, drive, shift = p[b], a[b], bias[rows[b]]
+        if o.gain.size:
+            gain = o.gain[m, _at(t, o.gain), rows[b]]
+            for j in range(len(out)):
+                out[j] = gain[j] * drive[j] + shift[j]
+        else:
+            for j in range(len(out)):
+                out[j] = drive[j] + shift[j]
+        if o.noise.size:
+            noise = o.noise[m, t, rows[b]]
+            for j in range(len(out)):
+                out[j] += noise[j]
 
 
 @_fused(inline="always")
@@ -206,15 +204,22 @@ def tanh_single(x):
 def _activate(code, single, f, one):
     zero = one - one
     for b in range(f.shape[0]):
-        for j in range(f.shape[1]):
-            p = f[b, j]
-            if code == 0:
-                f[b, j] = max(p, zero)
-            elif code == 2:
-                f[b, j] = max(p, zero) + math.log1p(math.exp(-abs(p)))
-            else:
-                value = tanh_single(p) if single else math.tanh(p)
-                f[b, j] = value if code == 1 else max(value, zero)
+        row = f[b]
+        if code == 0:
+            for j in range(len(row)):
+                row[j] = max(row[j], zero)
+        elif code == 2:
+            for j in range(len(row)):
+                row[j] = max(row[j], zero) + math.log1p(math.exp(-abs(row[j])))
+        elif single:
+            for j in range(len(row)):
+                row[j] = tanh_single(row[j])
+        else:
+            for j in range(len(row)):
+                row[j] = math.tanh(row[j])
+        if code == 3:
+            for j in range(len(row)):
+                row[j] = max(row[j], zero)
 
 
 @_fused
@@ -272,11 +277,11 @@ def _gather_output_gradients(i, m, rows, states, o, incoming, gradients):
 
 
 @_fused
-def _clear(m, rows, n_steps, gradients):
-    """Zeros where a gradient is summed over time, and at the steps that are not simulated."""
+def _clear(m, rows, gradients):
+    """Zeros in the gradients that the steps add to."""
     for gradient in (gradients.inputs, gradients.bias, gradients.gain, gradients.strength, gradients.scale):
         if gradient.size:
-            for t in range(0 if gradient.shape[1] == 1 else n_steps, gradient.shape[1]):
+            for t in range(gradient.shape[1]):
                 for b in range(len(rows)):
                     for j in range(gradient.shape[3]):
                         gradient[m, t, rows[b], j] = 0
@@ -287,67 +292,66 @@ def _descend(da, local, carry, f, alpha, one, code):
     """local becomes delta = dL/dr_t in full; da becomes dL/dp_t = alpha delta phi'(p)."""
     zero = one - one
     for b in range(f.shape[0]):
-        for j in range(f.shape[1]):
-            delta = local[b, j] + carry[b, j]
-            local[b, j] = delta
-            value = f[b, j]
-            if code == 0:
-                slope = one if value > zero else zero
-            elif code == 1:
-                slope = one - value * value
-            elif code == 2:
-                slope = -math.expm1(-value)
-            else:
-                slope = one - value * value if value > zero else zero
-            da[b, j] = alpha * delta * slope
-
-
-@_fused
-def _store(gradient, m, t, row, j, value):
-    if gradient.shape[1] > 1:
-        gradient[m, t, row, j] = value
-    else:
-        gradient[m, 0, row, j] += value
+        delta, value, out = local[b], f[b], da[b]
+        for j in range(len(delta)):
+            delta[j] += carry[b, j]
+        if code == 0:
+            for j in range(len(delta)):
+                out[j] = alpha * delta[j] if value[j] > zero else zero
+        elif code == 1:
+            for j in range(len(delta)):
+                out[j] = alpha * delta[j] * (one - value[j] * value[j])
+        elif code == 2:
+            for j in range(len(delta)):
+                out[j] = alpha * delta[j] * -math.expm1(-value[j])
+        else:
+            for j in range(len(delta)):
+                out[j] = alpha * delta[j] * (one - value[j] * value[j]) if value[j] > zero else zero
 
 
 @_fused
 def _modulate_back(i, m, t, rows, da, o, kept, gradients):
     """Gradients of bias and gain; da turns from dL/dp into dL/da."""
+    d_bias = gradients.bias[m, _at(t, gradients.bias)]
     for b in range(len(rows)):
-        for j in range(da.shape[1]):
-            _store(gradients.bias, m, t, rows[b], j, da[b, j])
+        into, d = d_bias[rows[b]], da[b]
+        for j in range(len(d)):
+            into[j] += d[j]
     if o.gain.size:
-        gain = o.gain[m, _at(t, o.gain)]
+        gain, d_gain = o.gain[m, _at(t, o.gain)], gradients.gain[m, _at(t, gradients.gain)]
         product = kept.products[i, t]
         for b in range(len(rows)):
-            for j in range(da.shape[1]):
-                _store(gradients.gain, m, t, rows[b], j, da[b, j] * product[b, j])
-                da[b, j] *= gain[rows[b], j]
+            into, g, a, d = d_gain[rows[b]], gain[rows[b]], product[b], da[b]
+            for j in range(len(d)):
+                into[j] += d[j] * a[j]
+                d[j] *= g[j]
 
 
 @_fused
 def _strength_back(i, m, t, rows, first, dx, x, d_component, o, kept, gradients):
     """Completes x with the weighted components; fills the gradients of strength and of the components."""
-    strength = o.strength[m, _at(t, o.strength)]
+    strength, d_strength = o.strength[m, _at(t, o.strength)], gradients.strength[m, _at(t, gradients.strength)]
     component = kept.components[i, t]
     for b in range(len(rows)):
         for k in range(component.shape[1]):
             d_weighted = dx[b, first + k]
             x[b, first + k] = component[b, k] * strength[rows[b], k]
-            _store(gradients.strength, m, t, rows[b], k, d_weighted * component[b, k])
+            d_strength[rows[b], k] += d_weighted * component[b, k]
             d_component[b, k] = d_weighted * strength[rows[b], k]
 
 
 @_fused
 def _carry_back(carry, dx, h, delta, alpha, one, m, t, rows, o, gradients):
     """dL/dr_{t-1} through the leak and through the product; fills the gradient of the scale."""
+    decay = one - alpha
     for b in range(len(rows)):
         factor = one
         if o.scale.size:
             total = one - one
             for j in range(h.shape[1]):
                 total += dx[b, j] * h[b, j]
-            _store(gradients.scale, m, t, rows[b], 0, total)
+            gradients.scale[m, _at(t, gradients.scale), rows[b], 0] += total
             factor = o.scale[m, _at(t, o.scale), rows[b], 0]
-        for j in range(h.shape[1]):
-            carry[b, j] = (one - alpha) * delta[b, j] + factor * dx[b, j]
+        into, d, back = carry[b], delta[b], dx[b]
+        for j in range(len(into)):
+            into[j] = decay * d[j] + factor * back[j]
