@@ -185,12 +185,11 @@ def _deal_cues(n_trials: int, n_pairs: int) -> np.ndarray:
     return turn * n_pairs + (pair + turn) % n_pairs
 
 
-def score_controls(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> pd.DataFrame:
+def score_controls(population: Population, config: AmbiguityConfig) -> pd.DataFrame:
     """Accuracy on conflict trials with the right cue, with cues shuffled over trials, and before training.
 
-    `normalised` puts chance at 0 and the clean accuracy at 1. `favours_cued` is the share of answers for the right
-    task minus that for the other, relative to the same with the right cue: 0 means that the cue is ignored.
-    Rows of networks that are not compared are NaN, except untrained ones.
+    `favours_cued` is the share of answers for the right task minus that for the other, relative to the same with the
+    right cue: 0 means that the cue is ignored. Rows of networks that are not compared are NaN, except untrained ones.
     """
     model, passed = population.model, population.passed(config.passing_score)
     conflicts = draw_conflicts(config, model.flat.device)
@@ -205,13 +204,11 @@ def score_controls(population: Population, config: AmbiguityConfig, chance: np.n
         name: conflicts.answers(simulate(network, conflicts.trials, cue, config, "ambiguity"))
         for name, (network, cue) in conditions.items()
     }
-    pair_chance = chance[conflicts.pairs[:, 0]]
-    (clean_own, clean_other), parts = answers["clean"], []
+    preference, parts = np.where(passed, np.subtract(*answers["clean"]).mean(1), np.nan), []
     for name, (own, other) in answers.items():
         columns = {
             "accuracy": own.mean(1),
-            "normalised": normalise_accuracy(own, pair_chance, clean_own).mean(1),
-            "favours_cued": (own - other).mean(1) / (clean_own - clean_other).mean(1),
+            "favours_cued": (own - other).mean(1) / preference,
         }
         kept = passed | (name == "untrained")
         columns = {key: np.where(kept, value, np.nan) for key, value in columns.items()}

@@ -49,7 +49,7 @@ def run(config: AmbiguityConfig) -> Result:
     chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
     populations = load_populations(config)
     arms = {p.arm: measure_arm(p, config, chance) for p in populations}
-    controls = pd.concat([score_controls(p, config, chance) for p in populations], ignore_index=True)
+    controls = pd.concat([score_controls(p, config) for p in populations], ignore_index=True)
     pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
     curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)
     networks = pd.concat([a.networks() for a in arms.values()], ignore_index=True)
@@ -117,7 +117,7 @@ def _scalars(
             scalars |= interval.to_scalars(name)
     for name, control, column in (
         ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
-        ("accuracy_untrained_normalised", "untrained", "normalised"),
+        ("accuracy_untrained", "untrained", "accuracy"),
     ):
         # the arms of a replicate share its trials, so their mean is one observation
         by_replicate = controls[controls["control"] == control].groupby("network")[column].mean()
