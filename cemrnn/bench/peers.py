@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,19 +76,11 @@ def build_loop(case: Case) -> Callable[[], float]:
         {name: p[m].detach().clone().requires_grad_() for name, p in drawn.parameters.items()}
         for m in range(case.n_networks)
     ]
-    optimisers = [torch.optim.Adam(list(p.values()), lr=LEARNING_RATE) for p in networks]
-
-    def update() -> float:
-        total = 0.0
-        for m, (p, optimiser) in enumerate(zip(networks, optimisers, strict=True)):
-            loss = (_loop_outputs(p, case, inputs[m], cue[m]) - targets[m]).square().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.item()
-        return total
-
-    return update
+    return _update_one_by_one(
+        [functools.partial(_loop_outputs, p, case, inputs[m], cue[m]) for m, p in enumerate(networks)],
+        [list(p.values()) for p in networks],
+        targets,
+    )
 
 
 def _loop_outputs(p: dict[str, Tensor], case: Case, inputs: Tensor, cue: Tensor) -> Tensor:
@@ -116,12 +109,28 @@ def build_torch_rnn(case: Case) -> Callable[[], float] | None:
     for _ in range(case.n_networks):
         cell = torch.nn.RNN(N_INPUTS, case.n_units, nonlinearity=case.activation, batch_first=True)
         networks.append((cell, torch.nn.Linear(case.n_units, N_OUTPUTS)))
-    optimisers = [torch.optim.Adam([*c.parameters(), *r.parameters()], lr=LEARNING_RATE) for c, r in networks]
+
+    def read(m: int) -> Tensor:
+        cell, readout = networks[m]
+        return readout(cell(inputs[m])[0])
+
+    return _update_one_by_one(
+        [functools.partial(read, m) for m in range(case.n_networks)],
+        [[*cell.parameters(), *readout.parameters()] for cell, readout in networks],
+        targets,
+    )
+
+
+def _update_one_by_one(
+    forwards: list[Callable[[], Tensor]], parameters: list[list[Tensor]], targets: Tensor
+) -> Callable[[], float]:
+    """One update of every network after the other, each with torch's Adam; it returns the summed loss."""
+    optimisers = [torch.optim.Adam(p, lr=LEARNING_RATE) for p in parameters]
 
     def update() -> float:
         total = 0.0
-        for m, ((cell, readout), optimiser) in enumerate(zip(networks, optimisers, strict=True)):
-            loss = (readout(cell(inputs[m])[0]) - targets[m]).square().mean()
+        for forward, target, optimiser in zip(forwards, targets, optimisers, strict=True):
+            loss = (forward() - target).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
