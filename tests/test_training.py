@@ -111,6 +111,23 @@ def test_a_network_with_a_loss_that_is_not_finite_fails_alone():
     torch.testing.assert_close(learner.model.flat, reference.model.flat, rtol=1e-4, atol=1e-5)
 
 
+def test_a_failed_network_keeps_the_weights_it_had():
+    learner = Learner([small_config(seed) for seed in range(2)], CPU)
+    learner.update()
+    before, draw = learner.model.flat[1].clone(), learner.trials.draw
+
+    def draw_broken(*arguments):
+        trials = draw(*arguments)
+        trials.targets[1] = float("nan")
+        return trials
+
+    learner.trials.draw = draw_broken
+    learner.update()
+    kept = learner.finished[1].flat
+    assert torch.isfinite(kept).all()
+    assert (kept - before).abs().max() < 2 * learner.config.learning_rate  # momentum alone
+
+
 def test_a_network_does_not_depend_on_its_ensemble():
     configs = [small_config(seed, n_updates=3, evaluate_every=3) for seed in range(3)]
     together = flats(train(configs))
