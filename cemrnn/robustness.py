@@ -219,25 +219,6 @@ def psychometric(lambdas: np.ndarray, share_first: np.ndarray) -> Psychometric:
     return Psychometric(lambda_50=lambda_50, slope=slope, fitted=fitted, steep=steep)
 
 
-def blend_share(matches_first: np.ndarray, matches_second: np.ndarray) -> np.ndarray:
-    """Share of trials whose answer belongs to neither task.
-
-    Args:
-        matches_first: (..., B) bool, the answer is the one that the first task requires.
-        matches_second: same shape, for the second task.
-
-    Returns:
-        (...,) shares.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
-    matches_first, matches_second = np.asarray(matches_first, bool), np.asarray(matches_second, bool)
-    if matches_first.shape != matches_second.shape:
-        raise ValueError(f"matches_second: expected shape {matches_first.shape}, got {matches_second.shape}")
-    return 1 - (matches_first | matches_second).mean(axis=-1)
-
-
 def _fit_logistic(lambdas: np.ndarray, share: np.ndarray) -> tuple[float, float, bool, bool]:
     """λ50, slope, fitted, steep of one curve."""
     failed = (np.nan, np.nan, False, False)

@@ -11,7 +11,6 @@ from cemrnn.robustness import (
     Threshold,
     area_under_mixture,
     average_pairs,
-    blend_share,
     compare_thresholds,
     normalise_accuracy,
     psychometric,
@@ -172,7 +171,7 @@ def test_one_censored_arm_gives_a_smaller_difference_both_give_none():
         assert np.isnan([hidden.value, hidden.low, hidden.high]).all()
 
 
-# psychometric function and blends
+# psychometric function
 
 
 @given(st.floats(0.15, 0.85), st.floats(2, 50))
@@ -206,12 +205,6 @@ def test_psychometric_shape_and_flags():
     assert np.isnan(fit.lambda_50[2:]).all() and np.isnan(fit.slope[2:]).all()
 
 
-def test_blends_belong_to_neither():
-    first = np.array([[1, 1, 0, 0], [0, 0, 0, 0]], bool)
-    second = np.array([[0, 0, 1, 0], [0, 0, 0, 0]], bool)
-    np.testing.assert_array_equal(blend_share(first, second), [0.25, 1.0])
-
-
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -223,7 +216,6 @@ def test_blends_belong_to_neither():
         (lambda: threshold_level(np.array([1.0, 0.5]), np.ones(2)), "levels: expected .* increasing"),
         (lambda: threshold_level(GRID, np.ones(3)), r"normalised: expected 11 levels .* got shape \(3,\)"),
         (lambda: psychometric(GRID[:2], np.ones(2)), "lambdas: expected at least 3"),
-        (lambda: blend_share(np.ones(3), np.ones(2)), r"matches_second: expected shape \(3,\), got \(2,\)"),
     ],
 )
 def test_wrong_input_is_named(call, message):

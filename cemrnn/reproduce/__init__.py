@@ -1,5 +1,4 @@
-"""Notebooks to figures to book: parameters, runs, records, provenance, pages."""
+"""Notebooks to figures to book: parameters, runs, records, provenance, pages.
 
-from cemrnn.reproduce.record import record, show
-
-__all__ = ["record", "show"]
+Nothing is imported here: `record` loads matplotlib and IPython, which commands do not need.
+"""
