@@ -1,0 +1,1 @@
+"""The commands of `cemrnn` that are more than a few lines, one module each."""
