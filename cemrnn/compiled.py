@@ -1,8 +1,8 @@
 """Back end for the CPU: one fused kernel per block of trials, all its state in cache.
 
-Trials do not interact, so a thread takes one network and a block of trials through all steps. The inputs and
-the synaptic components are appended to the state, x = [kappa r | u | (kappa r V) * s], so that a step is one
-product with the stacked weights [W; B_in; U^T], and so is its gradient. Forward keeps phi's values only: the
+Trials do not interact, so a thread takes one network and a block of trials through all steps. The synaptic
+components and the inputs are appended to the state, x = [kappa r | (kappa r V) * s | u], so that a step is one
+product with the stacked weights [W; U^T; B_in], and so is its gradient. Forward keeps phi's values only: the
 states are rebuilt from them exactly. Gradients of weights are summed per block and then over blocks, in a
 fixed order, so that a result does not depend on the number of threads.
 """
@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from cemrnn import kernel
 from cemrnn.activation import ACTIVATIONS
+from cemrnn.kernel.product import round_up
 
 BLOCK_TRIALS = 16  # rows per product: enough to amortise the call, few enough to stay in the first cache
 
@@ -26,7 +26,7 @@ BLOCK_TRIALS = 16  # rows per product: enough to amortise the call, few enough t
 class Operands(NamedTuple):
     """Arrays that both kernels read; an empty one stands for an absent tensor."""
 
-    stacked: np.ndarray  # (M, N + I + R, N)
+    stacked: np.ndarray  # (M, N + R + I, N)
     synaptic_in: np.ndarray  # (M, N, R)
     readout: np.ndarray  # (M, N, O)
     readout_bias: np.ndarray  # (M, 1, O)
@@ -54,7 +54,7 @@ class Incoming(NamedTuple):
 
     outputs: np.ndarray  # (M, T, B, O)
     rates: np.ndarray  # (M, T, B, N)
-    stacked: np.ndarray  # (M, N, N + I + R)
+    stacked: np.ndarray  # (M, N, N + R + I)
     synaptic_in: np.ndarray  # (M, R, N)
     readout: np.ndarray  # (M, O, N)
 
@@ -62,9 +62,9 @@ class Incoming(NamedTuple):
 class Gradients(NamedTuple):
     """What backward fills: sums per block for the weights, then what varies over trials."""
 
-    stacked: np.ndarray  # (M * blocks, N + I + R, N)
+    stacked: np.ndarray  # (M * blocks, N + R + I, N)
     synaptic_in: np.ndarray  # (M * blocks, N, R)
-    readout: np.ndarray  # (M * blocks, N, O)
+    readout: np.ndarray  # (M * blocks, O, N)
     initial: np.ndarray
     inputs: np.ndarray
     bias: np.ndarray
@@ -75,7 +75,6 @@ class Gradients(NamedTuple):
 
 def forward(settings, t, keep: bool):
     """Outputs (M, T, B, O), rates (M, T, B, N) or None, and with keep the values that backward needs."""
-    _limit_blas()
     n_networks, n_steps, n_trials, _ = t.inputs.shape
     n_units, n_components = t.recurrent.shape[-1], 0 if t.strength is None else t.strength.shape[-1]
     block, n_blocks = _blocks(n_trials)
@@ -83,10 +82,10 @@ def forward(settings, t, keep: bool):
     rates = t.inputs.new_empty(n_networks, n_steps, n_trials, n_units) if settings.keep_rates else None
     sizes = Kept(n_units, n_units * (t.gain is not None), n_components)
     kept = [t.inputs.new_empty(n_networks * n_blocks, n_steps, block, size) if keep else None for size in sizes]
+    operands = _operands(t, _stack(t))
     _run(
-        kernel.run_forward, n_networks, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
-        _operands(t, _stack(t)),
-        *_view(tuple, (outputs, rates), t, 4, 4), _view(Kept, kept, t, 4, 4, 4),
+        kernel.run_forward, operands, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
+        operands, *_view(tuple, (outputs, rates), t, 4, 4), _view(Kept, kept, t, 4, 4, 4),
     )  # fmt: skip
     return outputs, rates, kept if keep else ()
 
@@ -95,47 +94,48 @@ def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     """Gradients of every tensor of the call, in its order; see `cemrnn.recurrence.Tensors`."""
     n_networks, _, n_trials, n_inputs = t.inputs.shape
     block, n_blocks = _blocks(n_trials)
-    stacked, n_units = _stack(t), t.recurrent.shape[-1]
-    incoming = [outputs_grad, rates_grad, stacked.mT, _transposed(t.synaptic_in), t.readout.mT]
+    stacked, n_units, n_outputs = _stack(t), t.recurrent.shape[-1], t.readout.shape[-1]
+    n_components = 0 if t.strength is None else t.strength.shape[-1]
+    operands = _operands(t, stacked)
+    back = [_pad_columns(None if x is None else x.mT) for x in (stacked, t.synaptic_in, t.readout)]
+    n_sums = n_networks * n_blocks
     filled = Gradients(
-        *(_per_block(x, n_blocks) for x in (stacked, t.synaptic_in, t.readout)),
+        stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
+        synaptic_in=None if t.synaptic_in is None else t.inputs.new_empty(n_sums, *operands.synaptic_in.shape[1:]),
+        readout=t.inputs.new_empty(n_sums, n_outputs, round_up(n_units)),
         initial=t.inputs.new_empty(n_networks, n_trials, n_units),
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
         **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale")},
     )
     _run(
-        kernel.run_backward, n_networks, n_blocks, block, *_numbers(settings, t), _operands(t, stacked),
-        _view(Kept, kept, t, 4, 4, 4), _view(Incoming, incoming, t, 4, 4, 3, 3, 3),
+        kernel.run_backward, operands, n_blocks, block, *_numbers(settings, t), operands,
+        _view(Kept, kept, t, 4, 4, 4), _view(Incoming, [outputs_grad, rates_grad, *back], t, 4, 4, 3, 3, 3),
         _view(Gradients, filled, t, 3, 3, 3, 3, 4, 4, 4, 4, 4),
     )  # fmt: skip
     stacked_grad, synaptic_in_grad, readout_grad = (
         None if x is None else x.unflatten(0, (n_networks, n_blocks)).sum(1) for x in filled[:3]
     )
-    recurrent_grad, input_grad, synaptic_out_grad = stacked_grad.split(
-        [n_units, n_inputs, stacked.shape[1] - n_units - n_inputs], dim=1
+    recurrent_grad, synaptic_out_grad, input_grad = stacked_grad[..., :n_units].split(
+        [n_units, n_components, n_inputs], dim=1
     )
+    if synaptic_in_grad is not None:
+        synaptic_in_grad = synaptic_in_grad[..., :n_components]
     readout_bias_grad = torch.zeros_like(t.readout_bias) if outputs_grad is None else outputs_grad.sum((1, 2))
     return (
-        recurrent_grad, input_grad, readout_grad, readout_bias_grad, synaptic_in_grad, synaptic_out_grad.mT,
-        *filled[4:], None, filled.initial, None,
+        recurrent_grad, input_grad, readout_grad[..., :n_units].mT, readout_bias_grad, synaptic_in_grad,
+        synaptic_out_grad.mT, *filled[4:], None, filled.initial, None,
     )  # fmt: skip
 
 
-@functools.cache
-def _limit_blas():
-    # The kernel's threads call SciPy's BLAS (loaded by this import): one that starts its own would fight them.
-    import scipy.linalg.cython_blas  # noqa: F401
-
-    return threadpool_limits(limits=1, user_api="blas")
-
-
-def _run(function, n_networks: int, n_blocks: int, *arguments) -> None:
+def _run(function, operands: Operands, n_blocks: int, block: int, *arguments) -> None:
     """The kernel over all blocks of trials, shared among as many threads as torch may use."""
-    n_tasks, n_threads = n_networks * n_blocks, torch.get_num_threads()
-    edges = [n_tasks * k // n_threads for k in range(n_threads + 1)]
-    shares = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
-    waiting = [_threads(n_threads).submit(function, share, n_blocks, *arguments) for share in shares[1:]]
-    function(shares[0], n_blocks, *arguments)
+    lasts = np.minimum(np.arange(1, n_blocks + 1) * block, operands.order.shape[1]) - 1
+    n_steps = np.take_along_axis(operands.lengths, operands.order[:, lasts], axis=1)  # (M, blocks), of the longest
+    tasks = np.argsort(-n_steps, axis=None, kind="stable")
+    n_threads = min(torch.get_num_threads(), len(tasks))
+    shares = [np.ascontiguousarray(tasks[k::n_threads]) for k in range(n_threads)]  # one type, one compilation
+    waiting = [_threads(n_threads).submit(function, share, n_blocks, block, *arguments) for share in shares[1:]]
+    function(shares[0], n_blocks, block, *arguments)
     for future in waiting:
         future.result()
 
@@ -156,15 +156,23 @@ def _numbers(settings, t):
 
 
 def _stack(t):
-    rows = [t.recurrent, t.input] + ([] if t.synaptic_out is None else [t.synaptic_out.mT])
-    return torch.cat(rows, dim=1)  # (M, N + I + R, N)
+    rows = [t.recurrent, t.input] if t.synaptic_out is None else [t.recurrent, t.synaptic_out.mT, t.input]
+    return torch.cat(rows, dim=1)  # (M, N + R + I, N)
+
+
+def _pad_columns(tensor):
+    """The tensor with columns of zeros until the kernel's products can take it."""
+    if tensor is None:
+        return None
+    return torch.nn.functional.pad(tensor, (0, round_up(tensor.shape[-1]) - tensor.shape[-1]))
 
 
 def _operands(t, stacked) -> Operands:
-    weights = [stacked, t.synaptic_in, t.readout, t.readout_bias[:, None], t.initial]
+    n_networks, n_steps, n_trials, _ = t.inputs.shape
+    initial = t.inputs.new_zeros(n_networks, n_trials, t.recurrent.shape[-1]) if t.initial is None else t.initial
+    weights = [*map(_pad_columns, (stacked, t.synaptic_in, t.readout)), t.readout_bias[:, None], initial]
     drive = [t.inputs, t.bias, t.gain, t.strength, t.scale, t.noise]
     arrays = _view(tuple, weights + drive, t, *[3] * len(weights), *[4] * len(drive))
-    n_networks, n_steps, n_trials, _ = t.inputs.shape
     lengths = np.full((n_networks, n_trials), n_steps) if t.lengths is None else t.lengths.numpy()
     # Blocks of trials of like length stop early: padding to the longest trial of the batch costs nothing.
     return Operands(*arrays, lengths, np.argsort(lengths, axis=1, kind="stable"))
@@ -180,13 +188,5 @@ def _view(group, tensors, t, *n_axes: int):
     return group(arrays) if group is tuple else group(*arrays)
 
 
-def _transposed(tensor):
-    return None if tensor is None else tensor.mT
-
-
 def _like(tensor):
     return None if tensor is None else torch.empty_like(tensor)
-
-
-def _per_block(tensor, n_blocks: int):
-    return None if tensor is None else tensor.new_empty(tensor.shape[0] * n_blocks, *tensor.shape[1:])

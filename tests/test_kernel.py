@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cemrnn.kernel import tanh_single
+from cemrnn.kernel.forward import tanh_single
 
 ULP = 2.0**-24  # half the spacing of float32 numbers just above 1
 
