@@ -162,9 +162,8 @@ def _stack(t):
 
 def _pad_columns(tensor):
     """The tensor with columns of zeros until the kernel's products can take it."""
-    if tensor is None:
-        return None
-    return torch.nn.functional.pad(tensor, (0, round_up(tensor.shape[-1]) - tensor.shape[-1]))
+    n_missing = 0 if tensor is None else round_up(tensor.shape[-1]) - tensor.shape[-1]
+    return torch.nn.functional.pad(tensor, (0, n_missing)) if n_missing else tensor
 
 
 def _operands(t, stacked) -> Operands:

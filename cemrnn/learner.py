@@ -11,11 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cemrnn.loss import weighted_loss
 from cemrnn.metrics import score_per_task, score_trials
 from cemrnn.model import CEMRNN
 from cemrnn.noise import NoiseStream
 from cemrnn.optimiser import Adam, clip_gradient
-from cemrnn.tasks import Trials, TrialStream
+from cemrnn.tasks import TrialStream
 
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
 
@@ -35,16 +36,6 @@ class TrainedNetwork:
     status: Literal["reached", "exhausted", "failed"]
     n_updates: int
     history: pd.DataFrame
-
-
-def weighted_loss(outputs: Tensor, trials: Trials) -> Tensor:
-    """Loss of every network (M,): squared error averaged with the trials' weights.
-
-    sum w v (y - y*)^2 / sum w v, w the weight of the step and v that of the output. Weights are not squared; in
-    Yang et al. 2019 the mask is, so that theirs are 1 : 25 where ours are 1 : 5.
-    """
-    weights = trials.weights.unsqueeze(-1) * trials.output_weights  # (M, B, T, O)
-    return (weights * (outputs - trials.targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2, 3))
 
 
 class Learner:

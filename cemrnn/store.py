@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 # Modules whose code decides what a training does; a change in any of them changes every key.
 DEFINING_SOURCES = (
-    "activation", "batched", "compiled", "kernel", "learner", "metrics", "model", "modulation", "noise", "optimiser",
-    "recurrence", "streams", "tasks",
+    "activation", "batched", "compiled", "kernel", "learner", "loss", "metrics", "model", "modulation", "noise",
+    "optimiser", "recurrence", "streams", "tasks",
 )  # fmt: skip
 
 

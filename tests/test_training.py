@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from cemrnn.files import read_tensors, write_tensors
-from cemrnn.learner import Learner, choose_device, weighted_loss
+from cemrnn.learner import Learner, choose_device
+from cemrnn.loss import weighted_loss
 from cemrnn.optimiser import Adam, clip_gradient
 from cemrnn.tasks import TrialStream
 from cemrnn.training import Progress, TrainingInterrupted, train
@@ -59,11 +60,24 @@ def test_adam_equals_that_of_torch(weight_decay):
     torch.testing.assert_close(flat, reference.detach(), rtol=1e-12, atol=1e-14)
 
 
-def test_gradients_are_clipped_per_network():
-    gradient = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+@pytest.mark.parametrize("n_parameters", [2, 16, 37])  # fewer than, as many as, and more than the lanes of the sum
+def test_gradients_are_clipped_per_network(n_parameters):
+    unit = torch.ones(n_parameters, dtype=torch.float64) / n_parameters**0.5
+    gradient = torch.stack([5 * unit, 0.5 * unit]).float()
     norm = clip_gradient(gradient, 1.0)
     torch.testing.assert_close(norm, torch.tensor([5.0, 0.5]))
-    torch.testing.assert_close(gradient, torch.tensor([[0.6, 0.8], [0.3, 0.4]]))
+    torch.testing.assert_close(gradient, torch.stack([unit, 0.5 * unit]).float())
+
+
+def test_gradient_of_the_loss_is_that_of_double_precision_autograd():
+    trials = TrialStream(TASKS, [0, 1]).draw(5)
+    outputs = torch.randn(trials.targets.shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    (gradient,) = torch.autograd.grad((weighted_loss(outputs, trials) * torch.tensor([1.0, 3.0])).sum(), outputs)
+    exact = outputs.detach().double().requires_grad_()
+    weights = (trials.weights[..., None] * trials.output_weights).double()
+    loss = (weights * (exact - trials.targets) ** 2).sum((1, 2, 3)) / weights.sum((1, 2, 3))
+    (expected,) = torch.autograd.grad((loss * torch.tensor([1.0, 3.0])).sum(), exact)
+    torch.testing.assert_close(gradient.double(), expected, rtol=1e-5, atol=1e-9)
 
 
 def test_networks_learn_and_stop_at_the_target():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cemrnn.loss import weighted_error
 from cemrnn.model import CEMRNN, NetworkConfig
 from cemrnn.modulation import ARMS
 from cemrnn.optimiser import Adam
@@ -58,10 +59,11 @@ def build_ours(case: Case) -> Callable[[], float]:
     model = CEMRNN(case.network, range(case.n_networks))
     optimiser = Adam(model.flat, weight_decay=0.0)
     inputs, cue, targets = case.draw()
+    weights, output_weights = torch.ones(targets.transpose(1, 2).shape[:3]).transpose(1, 2), torch.ones(N_OUTPUTS)
 
     def update() -> float:
         outputs, _ = model.run(inputs, cue)
-        loss = (outputs - targets).square().mean((1, 2, 3)).sum()
+        loss = weighted_error(outputs, targets, weights, output_weights).sum()
         gradients = torch.autograd.grad(loss, list(model.parameters.values()))
         optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
         return loss.item()
