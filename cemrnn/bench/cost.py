@@ -1,0 +1,129 @@
+"""The coefficients of the cost model: seconds of updates and evaluations over a design of sizes, and their fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+
+from cemrnn.cost import COEFFICIENTS_S, TERMS, count_work, evaluation_trials
+from cemrnn.learner import Learner
+from cemrnn.model import NetworkConfig
+from cemrnn.modulation import ARMS
+from cemrnn.streams import stream
+from cemrnn.tasks import BATTERY, CORE_TASKS, TaskSet
+from cemrnn.training import TrainingConfig
+
+TASK_SETS = (
+    TaskSet(names=("reaction_pro", "reaction_anti"), preset="fast"),
+    TaskSet(names=CORE_TASKS, preset="fast"),
+    TaskSet(names=BATTERY, preset="yang", encoding="ring"),
+    TaskSet.rotate(24, preset="fast"),
+    TaskSet.rotate(64, preset="yang"),
+)
+
+
+def draw_design(n_points: int) -> list[tuple[TrainingConfig, int]]:
+    """Trainings of many sizes, each with its number of networks; the same on every call.
+
+    Sizes are drawn with equal probability from a few of each, and independently, so that no two terms of the cost
+    model go together.
+    """
+    generator, points = stream(0, "cost design"), []
+    while len(points) < n_points:
+        n_units, rank = (int(generator.choice(v)) for v in ((16, 32, 64, 128, 256), (2, 8, 32)))
+        batch_trials, n_networks = (int(generator.choice(v)) for v in ((16, 64, 128), (1, 2, 6, 16)))
+        arm, activation = (str(generator.choice(v)) for v in (sorted(ARMS), ("relu", "tanh", "softplus")))
+        tasks = TASK_SETS[generator.integers(len(TASK_SETS))]
+        if n_networks * batch_trials * n_units > 2**16:  # keeps the whole design within a minute
+            continue
+        points.append((_training(tasks, arm, n_units, rank, activation, batch_trials), n_networks))
+    return points
+
+
+def _training(tasks: TaskSet, arm: str, n_units: int, rank: int, activation: str, batch_trials: int) -> TrainingConfig:
+    network = NetworkConfig(
+        arm=arm,
+        n_units=n_units,
+        rank=rank if "synaptic" in ARMS[arm] else 0,
+        activation=activation,
+        n_contexts=tasks.n_contexts,
+        n_inputs=tasks.n_inputs,
+        n_outputs=tasks.n_outputs,
+        dt_ms=tasks.dt_ms,
+        tau_ms=tasks.tau_ms,
+    )
+    settings = dict(n_updates=10**9, learning_rate=1e-3, evaluation_trials=max(1, 256 // tasks.n_contexts))
+    return TrainingConfig(network=network, tasks=tasks, batch_trials=batch_trials, seed=0, **settings)
+
+
+def measure_point(config: TrainingConfig, n_networks: int, seconds: float) -> dict[str, float]:
+    """Seconds on one core, per network, of one update and of one evaluation: medians of alternating repeats.
+
+    Seconds are the process's own, so that other programs on the machine disturb them little.
+
+    Args:
+        config: what to train.
+        n_networks: M, trained together.
+        seconds: repeats are made until this much time has passed, after two that warm up.
+    """
+    all_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        learner, times = Learner([config] * n_networks, torch.device("cpu")), []
+        while len(times) < 4 or sum(map(sum, times[2:])) < seconds:
+            times.append((_cpu_s(learner.update), _cpu_s(learner.evaluate)))
+    finally:
+        torch.set_num_threads(all_threads)
+    update_s, evaluation_s = np.median(times[2:], axis=0) / n_networks
+    return {"update": update_s, "evaluation": evaluation_s}
+
+
+def _cpu_s(call: Callable[[], object]) -> float:
+    started = time.process_time()
+    call()
+    return time.process_time() - started
+
+
+def fit_seconds(work: list[dict[str, float]], seconds: list[float]) -> dict[str, float]:
+    """Seconds per unit of work by term, none negative, at which relative errors are smallest (least squares).
+
+    Args:
+        work: of every measurement, by term.
+        seconds: what it took.
+    """
+    rows = np.array([[point[term] for term in TERMS] for point in work]) / np.array(seconds)[:, None]
+    scale = np.abs(rows).max(axis=0)
+    scale[scale == 0] = 1.0  # a term that no measurement has costs nothing
+    coefficients, _ = nnls(rows / scale, np.ones(len(rows)))
+    return dict(zip(TERMS, (coefficients / scale).tolist(), strict=True))
+
+
+def predict_seconds(work: dict[str, float], coefficients_s: dict[str, float]) -> float:
+    """Seconds that the fitted coefficients give to the work."""
+    return sum(coefficients_s[term] * work[term] for term in TERMS)
+
+
+def measure_cost(n_points: int, seconds: float) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+    """Fitted coefficients, and predicted over measured seconds of every point, each by kind (update, evaluation).
+
+    Args:
+        n_points: of the design.
+        seconds: least time for each.
+    """
+    design = draw_design(n_points)
+    measured = [measure_point(config, n_networks, seconds) for config, n_networks in design]
+    coefficients, ratios = {}, {}
+    for kind in COEFFICIENTS_S:
+        work = [
+            count_work(c.network, c.tasks, c.batch_trials if kind == "update" else evaluation_trials(c), n_together=m)
+            for c, m in design
+        ]
+        taken = [point[kind] for point in measured]
+        coefficients[kind] = fit_seconds(work, taken)
+        predicted = [predict_seconds(point, coefficients[kind]) for point in work]
+        ratios[kind] = np.array(predicted) / np.array(taken)
+    return coefficients, ratios

@@ -1,0 +1,122 @@
+"""What a training costs before it runs: seconds on one core, and bytes in the store.
+
+The work of one update, or of one evaluation, is counted from the sizes of the network and its tasks; seconds are
+that work times coefficients fitted to measurements (`cemrnn bench --topic cost` measures again, and prints them):
+
+    products    S N (N + I + O + 2 R)    multiplications of the recurrence
+    units       S N (1 + gain)           passes over the units; a gain is one more
+    softplus    S N                      if it is softplus
+    steps       B T (I + O)              drawing and weighing trials, padding included
+    answers     B K                      what every task would answer, and the cue
+    parameters  P                        gradient and optimiser
+    network     1                        what a network pays, however small it is
+    call        1 / M                    what an ensemble pays once, however many networks it has
+
+B trials of T steps at most, S steps in them without padding. All but `call` are per network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+from cemrnn.model import NetworkConfig, count_parameters
+from cemrnn.modulation import ARMS
+from cemrnn.tasks import TaskSet
+from cemrnn.training import TrainingConfig
+
+TERMS = ("products", "units", "softplus", "steps", "answers", "parameters", "network", "call")
+MACHINE = "AMD EPYC, Zen 4, one core at 2.6 GHz, float32"
+COEFFICIENTS_S: dict[str, dict[str, float]] = {
+    "update": {
+        "products": 5.78e-11,
+        "units": 3.63e-09,
+        "softplus": 2.82e-08,
+        "steps": 5.72e-09,
+        "answers": 8.99e-08,
+        "parameters": 4.17e-08,
+        "network": 9.47e-05,
+        "call": 1.71e-03,
+    },
+    "evaluation": {
+        "products": 2.32e-11,
+        "units": 2.81e-09,
+        "softplus": 1.33e-08,
+        "steps": 3.63e-09,
+        "answers": 4.42e-08,
+        "parameters": 0.0,
+        "network": 6.07e-04,
+        "call": 4.85e-04,
+    },
+}
+# Bytes of an entry beside weights, history and config: file headers, checksums; of a number in the history.
+ENTRY_OVERHEAD_BYTES, NUMBER_BYTES = 700, 11
+
+
+def core_seconds(config: TrainingConfig, *, n_together: int = 1) -> float:
+    """Seconds on one core to train one network to its last update, evaluations included.
+
+    A network that reaches its target score stops earlier: this is the most that it can take. The coefficients hold
+    for the machine that `MACHINE` names.
+
+    Args:
+        config: the network, its tasks and its training.
+        n_together: M, networks that train as one ensemble.
+    """
+    update = count_work(config.network, config.tasks, config.batch_trials, n_together=n_together)
+    evaluation = count_work(config.network, config.tasks, evaluation_trials(config), n_together=n_together)
+    n_evaluations = math.ceil(config.n_updates / config.evaluate_every)
+    return config.n_updates * _price(update, "update") + n_evaluations * _price(evaluation, "evaluation")
+
+
+def entry_bytes(config: TrainingConfig) -> float:
+    """Bytes of the files of a network in the store, about; the history is that of the longest training."""
+    n_evaluations = math.ceil(config.n_updates / config.evaluate_every)
+    history = (n_evaluations * (config.tasks.n_contexts + 2) + 1) * NUMBER_BYTES + sum(map(len, config.tasks.names))
+    recipe = len(json.dumps(config.to_dict(), indent=1))
+    return 4 * count_parameters(config.network) + history + recipe + ENTRY_OVERHEAD_BYTES
+
+
+def count_work(network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_together: int = 1) -> dict[str, float]:
+    """Work by term (see the module) of one pass over `n_trials` trials, per network.
+
+    Args:
+        network: N, I, O, R, P, arm and activation.
+        tasks: gives K and the length of trials.
+        n_trials: B.
+        n_together: M.
+
+    Raises:
+        ValueError: a count is not positive.
+    """
+    for name, value in (("n_trials", n_trials), ("n_together", n_together)):
+        if value <= 0:
+            raise ValueError(f"{name}: expected a positive number, got {value}")
+    c, n_channels = network, network.n_inputs + network.n_outputs
+    unit_steps = n_trials * mean_steps(tasks) * c.n_units
+    return {
+        "products": unit_steps * (c.n_units + n_channels + 2 * c.rank),
+        "units": unit_steps * (1 + len({"gain", "gate"} & set(ARMS[c.arm]))),
+        "softplus": unit_steps * (c.activation == "softplus"),
+        "steps": n_trials * tasks.max_steps * n_channels,
+        "answers": n_trials * tasks.n_contexts,
+        "parameters": count_parameters(network),
+        "network": 1.0,
+        "call": 1 / n_together,
+    }
+
+
+def evaluation_trials(config: TrainingConfig) -> int:
+    """Trials of one evaluation, all tasks together."""
+    return config.evaluation_trials * config.tasks.n_contexts
+
+
+def mean_steps(tasks: TaskSet) -> float:
+    """Mean length of a trial in steps, over timings and tasks."""
+    spans = [task.family.durations_ms(tasks.settings).values() for task in tasks.tasks]
+    durations_ms = [sum(sum(span.values) / len(span.values) for span in of_task) for of_task in spans]
+    return sum(durations_ms) / len(durations_ms) * tasks.settings.stretch / tasks.dt_ms
+
+
+def _price(work: dict[str, float], kind: str) -> float:
+    return sum(COEFFICIENTS_S[kind][term] * work[term] for term in TERMS)
