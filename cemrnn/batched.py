@@ -31,12 +31,14 @@ def forward(settings, t, keep: bool):
             values.append(f)
             products.append(product)
     outputs = _project(rates, t.readout) + t.readout_bias[:, None, None]
-    return outputs, rates, (rates, *values, *products, *components) if keep else ()
+    kept = (rates, *values, *products, *components) if keep else ()
+    return *(_stop_at_ends(x, t.lengths) for x in (outputs, rates)), kept
 
 
 def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     """Gradients of every tensor of the call, in its order; see `cemrnn.recurrence.Tensors`."""
     rates, n_steps = kept[0], t.inputs.shape[1]
+    outputs_grad, rates_grad = (_stop_at_ends(x, t.lengths) for x in (outputs_grad, rates_grad))
     values, products, components = (kept[1 + i * n_steps : 1 + (i + 1) * n_steps] for i in range(3))
     slope, alpha = ACTIVATIONS[settings.activation].slope, settings.alpha
     g = {name: torch.zeros_like(x) if x is not None else None for name, x in t._asdict().items()}
@@ -93,3 +95,11 @@ def _project(x: Tensor, weight: Tensor) -> Tensor:
 
 def _outer(x: Tensor, y: Tensor) -> Tensor:
     return torch.bmm(x.flatten(1, 2).mT, y.flatten(1, 2))
+
+
+def _stop_at_ends(values: Tensor | None, lengths: Tensor | None) -> Tensor | None:
+    """The values (M, T, B, F) with 0 after the end of each trial."""
+    if values is None or lengths is None:
+        return values
+    ended = torch.arange(values.shape[1], device=values.device)[:, None] >= lengths[:, None]  # (M, T, B)
+    return values.masked_fill(ended[..., None], 0)

@@ -2,8 +2,8 @@
 
 Trials do not interact, so a thread takes one network and a block of trials through all steps. The synaptic
 components and the inputs are appended to the state, x = [kappa r | (kappa r V) * s | u], so that a step is one
-product with the stacked weights [W; U^T; B_in], and so is its gradient. Forward keeps phi's values only: the
-states are rebuilt from them exactly. Gradients of weights are summed per block and then over blocks, in a
+product with the stacked weights [W; U^T; B_in], and so is its gradient. Forward keeps x, from which the way
+back finds phi's slope again. Gradients of weights are summed per block and then over blocks, in a
 fixed order, so that a result does not depend on the number of threads.
 """
 
@@ -42,11 +42,11 @@ class Operands(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What forward leaves for backward, block by block (M * blocks, T, block, feature)."""
+    """What forward leaves for backward, block by block."""
 
-    values: np.ndarray  # f_t
-    products: np.ndarray  # a_t, with a gain
-    components: np.ndarray  # kappa r V, with synaptic components
+    states: np.ndarray  # (M * blocks, (T + 1) * block * columns of x), x with r in place of kappa r
+    products: np.ndarray  # (M * blocks, T, block, N), a_t, with a gain
+    components: np.ndarray  # (M * blocks, T, block, R), kappa r V, with synaptic components
 
 
 class Incoming(NamedTuple):
@@ -65,6 +65,7 @@ class Gradients(NamedTuple):
     stacked: np.ndarray  # (M * blocks, N + R + I, N)
     synaptic_in: np.ndarray  # (M * blocks, N, R)
     readout: np.ndarray  # (M * blocks, O, N)
+    readout_bias: np.ndarray  # (M * blocks, 1, O)
     initial: np.ndarray
     inputs: np.ndarray
     bias: np.ndarray
@@ -80,12 +81,16 @@ def forward(settings, t, keep: bool):
     block, n_blocks = _blocks(n_trials)
     outputs = t.inputs.new_empty(n_networks, n_steps, n_trials, t.readout.shape[-1])
     rates = t.inputs.new_empty(n_networks, n_steps, n_trials, n_units) if settings.keep_rates else None
-    sizes = Kept(n_units, n_units * (t.gain is not None), n_components)
-    kept = [t.inputs.new_empty(n_networks * n_blocks, n_steps, block, size) if keep else None for size in sizes]
-    operands = _operands(t, _stack(t))
+    operands, n_tasks = _operands(t, _stack(t)), n_networks * n_blocks
+    sizes = Kept(
+        (n_tasks, (n_steps + 1) * block * round_up(operands.stacked.shape[1])),
+        (n_tasks, n_steps, block, n_units * (t.gain is not None)),
+        (n_tasks, n_steps, block, n_components),
+    )
+    kept = [t.inputs.new_empty(size) if keep else None for size in sizes]
     _run(
         kernel.run_forward, operands, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
-        operands, *_view(tuple, (outputs, rates), t, 4, 4), _view(Kept, kept, t, 4, 4, 4),
+        operands, *_view(tuple, (outputs, rates), t, 4, 4), _view(Kept, kept, t, 2, 4, 4),
     )  # fmt: skip
     return outputs, rates, kept if keep else ()
 
@@ -103,27 +108,27 @@ def backward(settings, t, kept, outputs_grad, rates_grad, needed):
         stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
         synaptic_in=None if t.synaptic_in is None else t.inputs.new_empty(n_sums, *operands.synaptic_in.shape[1:]),
         readout=t.inputs.new_empty(n_sums, n_outputs, round_up(n_units)),
+        readout_bias=t.inputs.new_empty(n_sums, 1, n_outputs),
         initial=t.inputs.new_empty(n_networks, n_trials, n_units),
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
         **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale")},
     )
     _run(
         kernel.run_backward, operands, n_blocks, block, *_numbers(settings, t), operands,
-        _view(Kept, kept, t, 4, 4, 4), _view(Incoming, [outputs_grad, rates_grad, *back], t, 4, 4, 3, 3, 3),
-        _view(Gradients, filled, t, 3, 3, 3, 3, 4, 4, 4, 4, 4),
+        _view(Kept, kept, t, 2, 4, 4), _view(Incoming, [outputs_grad, rates_grad, *back], t, 4, 4, 3, 3, 3),
+        _view(Gradients, filled, t, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4),
     )  # fmt: skip
-    stacked_grad, synaptic_in_grad, readout_grad = (
-        None if x is None else x.unflatten(0, (n_networks, n_blocks)).sum(1) for x in filled[:3]
+    stacked_grad, synaptic_in_grad, readout_grad, readout_bias_grad = (
+        None if x is None else x.unflatten(0, (n_networks, n_blocks)).sum(1) for x in filled[:4]
     )
     recurrent_grad, synaptic_out_grad, input_grad = stacked_grad[..., :n_units].split(
         [n_units, n_components, n_inputs], dim=1
     )
     if synaptic_in_grad is not None:
         synaptic_in_grad = synaptic_in_grad[..., :n_components]
-    readout_bias_grad = torch.zeros_like(t.readout_bias) if outputs_grad is None else outputs_grad.sum((1, 2))
     return (
-        recurrent_grad, input_grad, readout_grad[..., :n_units].mT, readout_bias_grad, synaptic_in_grad,
-        synaptic_out_grad.mT, *filled[4:], None, filled.initial, None,
+        recurrent_grad, input_grad, readout_grad[..., :n_units].mT, readout_bias_grad[:, 0], synaptic_in_grad,
+        synaptic_out_grad.mT, *filled[5:], None, filled.initial, None,
     )  # fmt: skip
 
 

@@ -125,7 +125,6 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx, settings: Settings, *tensors):
         arguments = Tensors(*tensors)
         outputs, rates, saved = settings.backend.forward(settings, arguments, keep=any(ctx.needs_input_grad))
-        outputs, rates = (_stop_at_ends(x, arguments.lengths) for x in (outputs, rates))
         ctx.settings = settings
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)
@@ -136,7 +135,6 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx, outputs_grad, rates_grad):
         n_arguments = len(Tensors._fields)
         arguments, saved = Tensors(*ctx.saved_tensors[:n_arguments]), ctx.saved_tensors[n_arguments:]
-        outputs_grad, rates_grad = (_stop_at_ends(x, arguments.lengths) for x in (outputs_grad, rates_grad))
         needed = Tensors(*ctx.needs_input_grad[1:])
         gradients = ctx.settings.backend.backward(ctx.settings, arguments, saved, outputs_grad, rates_grad, needed)
         return None, *(g if n else None for g, n in zip(gradients, needed, strict=True))
@@ -148,14 +146,6 @@ def _time_major(name: str, tensor: Tensor | None, n_trials: int) -> Tensor | Non
     if name in ("initial", "lengths"):
         return tensor.contiguous()
     return tensor.expand(-1, n_trials, -1, -1).transpose(1, 2).contiguous()  # (M, T | 1, B, F)
-
-
-def _stop_at_ends(values: Tensor | None, lengths: Tensor | None) -> Tensor | None:
-    """The values (M, T, B, F) with 0 after the end of each trial, where a back end may leave anything."""
-    if values is None or lengths is None:
-        return values
-    ended = torch.arange(values.shape[1], device=values.device)[:, None] >= lengths[:, None]  # (M, T, B)
-    return values.masked_fill(ended[..., None], 0)
 
 
 _BACKENDS = {"compiled": compiled, "batched": batched}

@@ -11,16 +11,14 @@ from cemrnn.kernel.block import (
     entry,
     flatten,
     inlined,
-    leak,
     rows_of,
     scale,
     sizes_of,
     sources_digest,
-    start,
+    states_of,
     steps_of,
-    weigh,
 )
-from cemrnn.kernel.product import multiply, round_up
+from cemrnn.kernel.product import fused, multiply, round_up
 
 CHUNK_STEPS = 8  # steps between two sums of the gradients of weights: their operands stay in cache
 
@@ -41,39 +39,45 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gra
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
     n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
     n_steps = steps_of(m, rows, o)
-    xs, states = start(m, rows, n_steps, o)
-    _rebuild(i, m, rows, xs, states, n_units, alpha, o, kept)
-    _clear(m, rows, gradients)
+    xs = states_of(i, n_steps, n_rows, round_up(n_stacked), kept)
+    _clear(i, m, rows, gradients)
     das = np.empty((CHUNK_STEPS, n_rows, o.stacked.shape[2]), xs.dtype)
-    local = np.empty((CHUNK_STEPS, n_rows, o.stacked.shape[2]), xs.dtype)
     d_components = np.empty((CHUNK_STEPS, n_rows, o.synaptic_in.shape[2]), xs.dtype)
-    carry = np.zeros((n_rows, n_units), xs.dtype)
+    dys = np.empty((CHUNK_STEPS, n_rows, o.readout_bias.shape[2]), xs.dtype)
     # Unless the inputs ask for a gradient, their columns are left out.
-    dx = np.empty((n_rows, round_up(n_stacked if gradients.inputs.size else n_units + n_components)), xs.dtype)
+    n_columns = round_up(n_stacked if gradients.inputs.size else n_units + n_components)
+    carry = np.zeros((n_rows, n_columns), xs.dtype)
+    dx = np.empty_like(carry) if o.scale.size else carry  # without a scale it is added where it goes
+    scaled = np.empty((CHUNK_STEPS if o.scale.size else 0, n_rows, xs.shape[2]), xs.dtype)
     last = n_steps
     while last > 0:
         first = max(0, last - CHUNK_STEPS)
-        _gather_output_gradients(i, m, rows, first, last, n_steps, states, local, n_units, o, incoming, gradients)
+        _gather(dys, gradients.readout_bias[i], m, rows, first, last, o, incoming)
         for t in range(last - 1, first - 1, -1):
-            da, delta = das[t - first], local[t - first]
-            _descend(i, m, t, rows, da, delta, carry, n_units, alpha, one, code, o, kept, gradients)
-            multiply(da[:, :n_units], incoming.stacked[m][:, : dx.shape[1]], dx[:, :], False)
+            da, dy = das[t - first], dys[t - first]
+            multiply(dy[:, :], incoming.readout[m][:, :], carry[:, : incoming.readout.shape[2]], True)
+            if incoming.rates.size:
+                _add_rates(carry, n_units, m, t, rows, o, incoming)
+            _slope(da, carry, xs[t + 1], xs[t], n_rows, n_units, alpha, one, code)
+            _modulate_back(i, m, t, rows, n_units, da, carry, one - alpha, o, kept, gradients)
+            multiply(da[:, :n_units], incoming.stacked[m][:, :n_columns], dx[:, :], not o.scale.size)
             if gradients.inputs.size:
-                for b in range(n_rows):
-                    row = rows[b]
-                    for j in range(o.inputs.shape[3]):
-                        gradients.inputs[m, t, row, j] = dx[b, n_units + n_components + j]
+                _input_back(m, t, rows, n_units + n_components, dx, gradients)
             if n_components:
-                d_component = d_components[t - first]
+                d_component, n_padded = d_components[t - first], incoming.synaptic_in.shape[2]
                 _strength_back(i, m, t, rows, n_units, n_components, dx, d_component, o, kept, gradients)
-                multiply(
-                    d_component[:, :n_components],
-                    incoming.synaptic_in[m][:, :],
-                    dx[:, : incoming.synaptic_in.shape[2]],
-                    True,
-                )
-            _carry_back(carry, dx, states[t], delta, n_units, alpha, one, m, t, rows, o, gradients)
-        _sum_over_chunk(i, first, last, n_steps, xs, das, d_components, n_units, n_components, n_stacked, gradients)
+                multiply(d_component[:, :n_components], incoming.synaptic_in[m][:, :], dx[:, :n_padded], True)
+            if o.scale.size:
+                _scale_back(carry, dx, xs[t], n_units, one, m, t, rows, o, gradients)
+                scale(scaled[t - first], xs[t], n_units, m, t, rows, o)
+        multiply(
+            flatten(dys, 0, last - first).T[:, :],
+            flatten(xs, first + 1, last + 1)[:, : gradients.readout.shape[2]],
+            gradients.readout[i][:, :],
+            last < n_steps,
+        )
+        x = flatten(scaled, 0, last - first) if o.scale.size else flatten(xs, first, last)
+        _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_components, n_stacked, gradients)
         last = first
     for b in range(n_rows):
         row = rows[b]
@@ -82,19 +86,9 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gra
 
 
 @inlined
-def _rebuild(i, m, rows, xs, states, n_units, alpha, o, kept):
-    """Fills states and xs as forward had them, from the values of phi and the components that it kept."""
-    for t in range(len(xs) - 1):
-        scale(xs[t], states[t], n_units, m, t, rows, o)
-        if o.strength.size:
-            weigh(xs[t], kept.components[i, t], n_units, m, t, rows, o)
-        for b in range(len(rows)):
-            leak(states[t + 1], states[t], kept.values[i, t], b, n_units, alpha)
-
-
-@inlined
-def _clear(m, rows, gradients):
+def _clear(i, m, rows, gradients):
     """Zeros in the gradients that the steps add to."""
+    gradients.readout_bias[i] = 0
     for gradient in (gradients.inputs, gradients.bias, gradients.gain, gradients.strength, gradients.scale):
         if gradient.size:
             for t in range(gradient.shape[1]):
@@ -105,41 +99,67 @@ def _clear(m, rows, gradients):
 
 
 @inlined
-def _gather_output_gradients(i, m, rows, first, last, n_steps, states, local, n_units, o, incoming, gradients):
-    """local becomes dL/dr_t from the readout and from the rates themselves; adds to the readout's gradient."""
-    n_rows, n_outputs = len(rows), o.readout_bias.shape[2]
-    dy = np.zeros(((last - first) * n_rows, n_outputs), states.dtype)
-    if incoming.outputs.size:
-        for t in range(first, last):
-            for b in range(n_rows):
-                row = rows[b]
-                if t < o.lengths[m, row]:
-                    for k in range(n_outputs):
-                        dy[(t - first) * n_rows + b, k] = incoming.outputs[m, t, row, k]
-    multiply(dy[:, :], incoming.readout[m][:, :], flatten(local, 0, last - first)[:, :], False)
-    rates, total = flatten(states, first + 1, last + 1), gradients.readout[i]
-    multiply(dy.T[:, :], rates[:, : total.shape[1]], total[:, :], last < n_steps)
-    if incoming.rates.size:
-        for t in range(first, last):
-            for b in range(n_rows):
-                row = rows[b]
-                if t < o.lengths[m, row]:
-                    for j in range(n_units):
-                        local[t - first, b, j] += incoming.rates[m, t, row, j]
+def _gather(dys, total, m, rows, first, last, o, incoming):
+    """Gradients of the outputs, step by step of the chunk, 0 from a trial's end on; adds them to their total."""
+    for t in range(first, last):
+        dy = dys[t - first]
+        for b in range(len(rows)):
+            row = rows[b]
+            counts = incoming.outputs.size > 0 and t < o.lengths[m, row]
+            for k in range(dy.shape[1]):
+                dy[b, k] = incoming.outputs[m, t, row, k] if counts else 0
+                total[0, k] += dy[b, k]
 
 
 @inlined
-def _descend(i, m, t, rows, da, delta, carry, n_units, alpha, one, code, o, kept, gradients):
-    """delta becomes dL/dr_t in full, da becomes dL/da_t; gradients of bias and gain."""
-    bias, gain, f = gradients.bias, o.gain, kept.values[i, t]
+def _add_rates(carry, n_units, m, t, rows, o, incoming):
+    """Adds the gradient of the rates themselves."""
     for b in range(len(rows)):
         row = rows[b]
-        for j in range(n_units):
-            delta[b, j] += carry[b, j]
-        _slope(da, delta, f, b, n_units, alpha, one, code)
+        if t < o.lengths[m, row]:
+            for j in range(n_units):
+                carry[b, j] += incoming.rates[m, t, row, j]
+
+
+@inlined
+def _slope(da, delta, following, h, n_rows, n_units, alpha, one, code):
+    """da = dL/dp_t = alpha delta phi'(p), with phi(p) found again from the states before and after.
+
+    Where phi(p) was 0, the state after is exactly that of `fused` with 0.
+    """
+    zero, rate = one - one, one / alpha
+    for b in range(n_rows):
+        if code == 0:
+            for j in range(n_units):
+                silent = fused(alpha, -h[b, j], h[b, j])
+                da[b, j] = alpha * delta[b, j] if following[b, j] > silent else zero
+        elif code == 1:
+            for j in range(n_units):
+                f = fused(rate, following[b, j] - h[b, j], h[b, j])
+                da[b, j] = alpha * delta[b, j] * (one - f * f)
+        elif code == 2:
+            for j in range(n_units):
+                f = fused(rate, following[b, j] - h[b, j], h[b, j])
+                da[b, j] = alpha * delta[b, j] * -math.expm1(-f)
+        else:
+            for j in range(n_units):
+                silent = fused(alpha, -h[b, j], h[b, j])
+                f = fused(rate, following[b, j] - h[b, j], h[b, j])
+                da[b, j] = alpha * delta[b, j] * (one - f * f) if following[b, j] > silent else zero
+
+
+@inlined
+def _modulate_back(i, m, t, rows, n_units, da, carry, decay, o, kept, gradients):
+    """Gradients of bias and gain; da turns from dL/dp into dL/da, carry from dL/dr_t into its part through the leak."""
+    bias, gain = gradients.bias, o.gain
+    for b in range(len(rows)):
+        row = rows[b]
         d_bias = bias[m, at(t, bias), row]
         for j in range(n_units):
             d_bias[j] += da[b, j]
+            carry[b, j] *= decay
+        for j in range(n_units, carry.shape[1]):
+            carry[b, j] = 0
         if gain.size:
             g, d_gain = gain[m, at(t, gain), row], gradients.gain[m, at(t, gradients.gain), row]
             product = kept.products[i, t, b]
@@ -149,21 +169,12 @@ def _descend(i, m, t, rows, da, delta, carry, n_units, alpha, one, code, o, kept
 
 
 @inlined
-def _slope(da, delta, f, b, n_units, alpha, one, code):
-    """da = dL/dp_t = alpha delta phi'(p), for one row."""
-    zero = one - one
-    if code == 0:
-        for j in range(n_units):
-            da[b, j] = alpha * delta[b, j] if f[b, j] > zero else zero
-    elif code == 1:
-        for j in range(n_units):
-            da[b, j] = alpha * delta[b, j] * (one - f[b, j] * f[b, j])
-    elif code == 2:
-        for j in range(n_units):
-            da[b, j] = alpha * delta[b, j] * -math.expm1(-f[b, j])
-    else:
-        for j in range(n_units):
-            da[b, j] = alpha * delta[b, j] * (one - f[b, j] * f[b, j]) if f[b, j] > zero else zero
+def _input_back(m, t, rows, n_before, dx, gradients):
+    """Gradients of the inputs, whose columns come last."""
+    for b in range(len(rows)):
+        row = rows[b]
+        for j in range(gradients.inputs.shape[3]):
+            gradients.inputs[m, t, row, j] = dx[b, n_before + j]
 
 
 @inlined
@@ -180,27 +191,23 @@ def _strength_back(i, m, t, rows, n_units, n_components, dx, d_component, o, kep
 
 
 @inlined
-def _carry_back(carry, dx, h, delta, n_units, alpha, one, m, t, rows, o, gradients):
-    """dL/dr_{t-1} through the leak and through the product; fills the gradient of the scale."""
-    decay = one - alpha
+def _scale_back(carry, dx, h, n_units, one, m, t, rows, o, gradients):
+    """Gradient of the scale; carry gets its part through the product."""
     for b in range(len(rows)):
         row = rows[b]
-        if o.scale.size:
-            total = one - one
-            for j in range(n_units):
-                total += dx[b, j] * h[b, j]
-            gradients.scale[m, at(t, gradients.scale), row, 0] += total
-            factor = o.scale[m, at(t, o.scale), row, 0]
-            for j in range(n_units):
-                dx[b, j] *= factor
+        total = one - one
         for j in range(n_units):
-            carry[b, j] = decay * delta[b, j] + dx[b, j]
+            total += dx[b, j] * h[b, j]
+        gradients.scale[m, at(t, gradients.scale), row, 0] += total
+        factor = o.scale[m, at(t, o.scale), row, 0]
+        for j in range(n_units):
+            carry[b, j] += factor * dx[b, j]
 
 
 @inlined
-def _sum_over_chunk(i, first, last, n_steps, xs, das, d_components, n_units, n_components, n_stacked, gradients):
+def _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_components, n_stacked, gradients):
     """Adds the chunk's part to the gradients of the weights, which the last chunk of the trial starts."""
-    x, da, add = flatten(xs, first, last), flatten(das, 0, last - first), last < n_steps
+    da, add = flatten(das, 0, last - first), last < n_steps
     multiply(x[:, :n_stacked].T[:, :], da[:, :], gradients.stacked[i][:, :], add)
     if n_components:
         d_component = flatten(d_components, 0, last - first)

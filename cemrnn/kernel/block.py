@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from cemrnn.kernel.product import round_up
-
 # Contraction allows fused multiply-add; nothing here lets the compiler reorder sums.
 _FASTMATH = {"contract", "nsz"}
 entry = functools.partial(njit, cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
@@ -62,51 +60,25 @@ def at(t, array):
 
 
 @inlined
-def start(m, rows, n_steps, o):
-    """xs (T + 1, rows, columns) with the inputs in place, and states of the same shape with r_0 in place.
+def states_of(i, n_steps, n_rows, n_columns, kept):
+    """xs (T + 1, rows, columns) where forward keeps it, or an array of its own if nothing is kept.
 
-    Without a scale they are one array: x begins with r itself.
+    The first columns are r itself, which the scale, if there is one, multiplies on the way to the product.
     """
-    n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
-    xs = np.empty((n_steps + 1, n_rows, round_up(n_stacked)), o.inputs.dtype)
-    states = np.empty_like(xs) if o.scale.size else xs
-    for t in range(n_steps):
-        for b in range(n_rows):
-            row = rows[b]
-            for j in range(o.inputs.shape[3]):
-                xs[t, b, n_units + n_components + j] = o.inputs[m, t, row, j]
-    for b in range(n_rows):
-        row = rows[b]
-        for j in range(n_units):
-            states[0, b, j] = o.initial[m, row, j]
-    return xs, states
+    n = (n_steps + 1) * n_rows * n_columns
+    values = kept.states[i, :n] if kept.states.size else np.empty(n, kept.states.dtype)
+    return values.reshape((n_steps + 1, n_rows, n_columns))
 
 
 @inlined
-def scale(x, h, n_units, m, t, rows, o):
-    """The first columns of x become kappa r; without a scale they are r already."""
-    if o.scale.size:
-        for b in range(len(rows)):
-            factor = o.scale[m, at(t, o.scale), rows[b], 0]
-            for j in range(n_units):
-                x[b, j] = factor * h[b, j]
-
-
-@inlined
-def weigh(x, component, n_units, m, t, rows, o):
-    """The columns of x after the units become (kappa r V) * s."""
-    strength = o.strength[m, at(t, o.strength)]
+def scale(scaled, x, n_units, m, t, rows, o):
+    """scaled becomes x with kappa r in place of r."""
     for b in range(len(rows)):
-        row = rows[b]
-        for k in range(o.strength.shape[3]):
-            x[b, n_units + k] = component[b, k] * strength[row, k]
-
-
-@inlined
-def leak(following, h, f, b, n_units, alpha):
-    """r_t = (1 - alpha) r_{t-1} + alpha f_t, for one row."""
-    for j in range(n_units):
-        following[b, j] = h[b, j] + alpha * (f[b, j] - h[b, j])
+        factor = o.scale[m, at(t, o.scale), rows[b], 0]
+        for j in range(n_units):
+            scaled[b, j] = factor * x[b, j]
+        for j in range(n_units, x.shape[1]):
+            scaled[b, j] = x[b, j]
 
 
 @inlined

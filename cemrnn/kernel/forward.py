@@ -11,16 +11,14 @@ from cemrnn.kernel.block import (
     entry,
     flatten,
     inlined,
-    leak,
     rows_of,
     scale,
     sizes_of,
     sources_digest,
-    start,
+    states_of,
     steps_of,
-    weigh,
 )
-from cemrnn.kernel.product import multiply
+from cemrnn.kernel.product import fused, multiply, round_up
 
 _LIMIT = np.float32(9)
 _P0, _P1, _P2 = np.float32(0.9999999794487278), np.float32(0.13381017019154076), np.float32(0.003495577813694739)
@@ -45,29 +43,58 @@ def _forward_block(i, n_blocks, block, alpha, one, code, single, o, outputs, rat
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
     n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
     n_steps = steps_of(m, rows, o)
-    xs, states = start(m, rows, n_steps, o)
+    xs = states_of(i, n_steps, n_rows, round_up(n_stacked), kept)
+    _start(xs, m, rows, n_units, n_components, o)
     a = np.empty((n_rows, o.stacked.shape[2]), xs.dtype)
-    f = np.empty((n_rows, n_units), xs.dtype)
     component = np.empty((n_rows, o.synaptic_in.shape[2]), xs.dtype)
+    scaled = np.empty((n_rows if o.scale.size else 0, xs.shape[2]), xs.dtype)
     for t in range(n_steps):
         x = xs[t]
-        scale(x, states[t], n_units, m, t, rows, o)
+        if o.scale.size:
+            scale(scaled, x, n_units, m, t, rows, o)
+            x = scaled
         if n_components:
             multiply(x[:, :n_units], o.synaptic_in[m][:, :], component[:, :], False)
-            weigh(x, component, n_units, m, t, rows, o)
-            if kept.components.size:
-                kept.components[i, t, :n_rows] = component[:, :n_components]
+            _weigh(x, xs[t], component, i, n_units, n_components, m, t, rows, o, kept)
         multiply(x[:, :n_stacked], o.stacked[m][:, :], a[:, :], False)
         if kept.products.size:
             kept.products[i, t, :n_rows] = a[:, :n_units]
-        value = kept.values[i, t] if kept.values.size else f
-        _fire(value, a, states[t + 1], states[t], n_units, m, t, rows, o, alpha, one, code, single)
-    _read(outputs, rates, states, n_units, m, rows, o)
+        _excite(a, n_units, m, t, rows, o)
+        _fire(xs[t + 1], xs[t], a, n_rows, n_units, alpha, one, code, single)
+    _read(outputs, rates, xs, n_units, m, rows, o)
 
 
 @inlined
-def _fire(f, a, following, h, n_units, m, t, rows, o, alpha, one, code, single):
-    """a becomes p = g * a + b + noise, f = phi(p), and the following states leak towards it."""
+def _start(xs, m, rows, n_units, n_components, o):
+    """Puts the inputs and r_0 in place."""
+    for t in range(len(xs) - 1):
+        for b in range(len(rows)):
+            row = rows[b]
+            for j in range(o.inputs.shape[3]):
+                xs[t, b, n_units + n_components + j] = o.inputs[m, t, row, j]
+    for b in range(len(rows)):
+        row = rows[b]
+        for j in range(n_units):
+            xs[0, b, j] = o.initial[m, row, j]
+
+
+@inlined
+def _weigh(x, kept_x, component, i, n_units, n_components, m, t, rows, o, kept):
+    """The columns of x after the units become (kappa r V) * s, there and where x is kept."""
+    strength = o.strength[m, at(t, o.strength)]
+    for b in range(len(rows)):
+        row = rows[b]
+        for k in range(n_components):
+            x[b, n_units + k] = component[b, k] * strength[row, k]
+        for k in range(n_components):
+            kept_x[b, n_units + k] = x[b, n_units + k]
+    if kept.components.size:
+        kept.components[i, t, : len(rows)] = component[:, :n_components]
+
+
+@inlined
+def _excite(a, n_units, m, t, rows, o):
+    """a becomes p = g * a + b + noise."""
     bias, gain, noise = o.bias[m, at(t, o.bias)], o.gain, o.noise
     for b in range(len(rows)):
         row = rows[b]
@@ -82,8 +109,6 @@ def _fire(f, a, following, h, n_units, m, t, rows, o, alpha, one, code, single):
             e = noise[m, t, row]
             for j in range(n_units):
                 a[b, j] += e[j]
-        _activate(f, a, b, n_units, one, code, single)
-        leak(following, h, f, b, n_units, alpha)
 
 
 @entry(inline="always")
@@ -100,41 +125,39 @@ def tanh_single(x):
 
 
 @inlined
-def _activate(f, p, b, n_units, one, code, single):
-    """f = phi(p), for one row."""
+def _fire(following, h, p, n_rows, n_units, alpha, one, code, single):
+    """r_t = r_{t-1} + alpha (phi(p) - r_{t-1}), rounded as the way back expects (see backward._slope)."""
     zero = one - one
-    if code == 0:
-        for j in range(n_units):
-            f[b, j] = max(p[b, j], zero)
-    elif code == 2:
-        for j in range(n_units):
-            f[b, j] = max(p[b, j], zero) + math.log1p(math.exp(-abs(p[b, j])))
-    elif single:
-        for j in range(n_units):
-            f[b, j] = tanh_single(p[b, j])
-    else:
-        for j in range(n_units):
-            f[b, j] = math.tanh(p[b, j])
-    if code == 3:
-        for j in range(n_units):
-            f[b, j] = max(f[b, j], zero)
+    for b in range(n_rows):
+        if code == 0:
+            for j in range(n_units):
+                following[b, j] = fused(alpha, max(p[b, j], zero) - h[b, j], h[b, j])
+        elif code == 2:
+            for j in range(n_units):
+                f = max(p[b, j], zero) + math.log1p(math.exp(-abs(p[b, j])))
+                following[b, j] = fused(alpha, f - h[b, j], h[b, j])
+        else:
+            floor = zero if code == 3 else -one
+            for j in range(n_units):
+                f = tanh_single(p[b, j]) if single else math.tanh(p[b, j])
+                following[b, j] = fused(alpha, max(f, floor) - h[b, j], h[b, j])
 
 
 @inlined
-def _read(outputs, rates, states, n_units, m, rows, o):
-    """y = r C + d for all steps at once; nothing is written after a trial's end."""
-    n_steps, n_rows = states.shape[0] - 1, len(rows)
-    y = np.empty((n_steps * n_rows, o.readout.shape[2]), states.dtype)
-    multiply(flatten(states, 1, n_steps + 1)[:, :n_units], o.readout[m][:, :], y[:, :], False)
-    for t in range(n_steps):
+def _read(outputs, rates, xs, n_units, m, rows, o):
+    """y = r C + d for all steps at once; 0 from a trial's end on."""
+    n_steps, n_rows = len(xs) - 1, len(rows)
+    y = np.empty((n_steps * n_rows, o.readout.shape[2]), xs.dtype)
+    multiply(flatten(xs, 1, n_steps + 1)[:, :n_units], o.readout[m][:, :], y[:, :], False)
+    for t in range(outputs.shape[1]):
         for b in range(n_rows):
             row = rows[b]
-            if t < o.lengths[m, row]:
-                for k in range(outputs.shape[3]):
-                    outputs[m, t, row, k] = y[t * n_rows + b, k] + o.readout_bias[m, 0, k]
-                if rates.size:
-                    for j in range(n_units):
-                        rates[m, t, row, j] = states[t + 1, b, j]
+            ended = t >= o.lengths[m, row]
+            for k in range(outputs.shape[3]):
+                outputs[m, t, row, k] = 0 if ended else y[t * n_rows + b, k] + o.readout_bias[m, 0, k]
+            if rates.size:
+                for j in range(n_units):
+                    rates[m, t, row, j] = 0 if ended else xs[t + 1, b, j]
 
 
 run_forward = _compile(sources_digest())

@@ -15,6 +15,7 @@ import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.typing import signature as signature_of
 from numba.extending import intrinsic
 
 MULTIPLE = 4  # columns of the second operand and of the result must be padded to this
@@ -43,6 +44,16 @@ def multiply(a, b, c, add):
         add: whether c is added to.
     """
     _multiply(a, b, c, add)
+
+
+@intrinsic
+def fused(typing_context, a, b, c):
+    """a * b + c, rounded once: the same number wherever it is compiled."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return signature_of(a, a, a, a), generate
 
 
 @intrinsic
