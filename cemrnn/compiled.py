@@ -20,7 +20,7 @@ from cemrnn import kernel
 from cemrnn.activation import ACTIVATIONS
 from cemrnn.kernel.product import round_up
 
-BLOCK_TRIALS = 16  # rows per product: enough to amortise the call, few enough to stay in the first cache
+BLOCK_TRIALS = 32  # rows per product at most: enough to amortise a step, few enough for trials of like length
 
 
 class Operands(NamedTuple):
@@ -54,7 +54,7 @@ class Incoming(NamedTuple):
 
     outputs: np.ndarray  # (M, T, B, O)
     rates: np.ndarray  # (M, T, B, N)
-    stacked: np.ndarray  # (M, N, N + R + I)
+    stacked: np.ndarray  # (M, N, N + R), with I more columns if the inputs need a gradient
     synaptic_in: np.ndarray  # (M, R, N)
     readout: np.ndarray  # (M, O, N)
 
@@ -81,7 +81,8 @@ def forward(settings, t, keep: bool):
     block, n_blocks = _blocks(n_trials)
     outputs = t.inputs.new_empty(n_networks, n_steps, n_trials, t.readout.shape[-1])
     rates = t.inputs.new_empty(n_networks, n_steps, n_trials, n_units) if settings.keep_rates else None
-    operands, n_tasks = _operands(t, _stack(t)), n_networks * n_blocks
+    stacked = _stack(t)
+    operands, n_tasks = _operands(t, stacked), n_networks * n_blocks
     sizes = Kept(
         (n_tasks, (n_steps + 1) * block * round_up(operands.stacked.shape[1])),
         (n_tasks, n_steps, block, n_units * (t.gain is not None)),
@@ -92,24 +93,27 @@ def forward(settings, t, keep: bool):
         kernel.run_forward, operands, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
         operands, *_view(tuple, (outputs, rates), t, 4, 4), _view(Kept, kept, t, 2, 4, 4),
     )  # fmt: skip
-    return outputs, rates, kept if keep else ()
+    return outputs, rates, (*kept, stacked) if keep else ()
 
 
 def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     """Gradients of every tensor of the call, in its order; see `cemrnn.recurrence.Tensors`."""
+    *kept, stacked = kept
     n_networks, _, n_trials, n_inputs = t.inputs.shape
     block, n_blocks = _blocks(n_trials)
-    stacked, n_units, n_outputs = _stack(t), t.recurrent.shape[-1], t.readout.shape[-1]
+    n_units, n_outputs = t.recurrent.shape[-1], t.readout.shape[-1]
     n_components = 0 if t.strength is None else t.strength.shape[-1]
     operands = _operands(t, stacked)
-    back = [_pad_columns(None if x is None else x.mT) for x in (stacked, t.synaptic_in, t.readout)]
+    n_rows = stacked.shape[1] if needed.inputs else n_units + n_components
+    returning = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout)
+    back = [_pad_columns(None if x is None else x.mT) for x in returning]
     n_sums = n_networks * n_blocks
     filled = Gradients(
         stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
         synaptic_in=None if t.synaptic_in is None else t.inputs.new_empty(n_sums, *operands.synaptic_in.shape[1:]),
         readout=t.inputs.new_empty(n_sums, n_outputs, round_up(n_units)),
         readout_bias=t.inputs.new_empty(n_sums, 1, n_outputs),
-        initial=t.inputs.new_empty(n_networks, n_trials, n_units),
+        initial=t.inputs.new_empty(n_networks, n_trials, n_units) if needed.initial else None,
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
         **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale")},
     )
@@ -162,7 +166,7 @@ def _numbers(settings, t):
 
 def _stack(t):
     rows = [t.recurrent, t.input] if t.synaptic_out is None else [t.recurrent, t.synaptic_out.mT, t.input]
-    return torch.cat(rows, dim=1)  # (M, N + R + I, N)
+    return _pad_columns(torch.cat(rows, dim=1))  # (M, N + R + I, N)
 
 
 def _pad_columns(tensor):
@@ -173,8 +177,7 @@ def _pad_columns(tensor):
 
 def _operands(t, stacked) -> Operands:
     n_networks, n_steps, n_trials, _ = t.inputs.shape
-    initial = t.inputs.new_zeros(n_networks, n_trials, t.recurrent.shape[-1]) if t.initial is None else t.initial
-    weights = [*map(_pad_columns, (stacked, t.synaptic_in, t.readout)), t.readout_bias[:, None], initial]
+    weights = [stacked, *map(_pad_columns, (t.synaptic_in, t.readout)), t.readout_bias[:, None], t.initial]
     drive = [t.inputs, t.bias, t.gain, t.strength, t.scale, t.noise]
     arrays = _view(tuple, weights + drive, t, *[3] * len(weights), *[4] * len(drive))
     lengths = np.full((n_networks, n_trials), n_steps) if t.lengths is None else t.lengths.numpy()

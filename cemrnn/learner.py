@@ -65,16 +65,15 @@ class Learner:
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials)).to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
         outputs, _ = self.model.run(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
-        loss = weighted_loss(outputs, trials)
-        parameters = list(self.model.parameters.values())
-        gradients = torch.autograd.grad(loss.sum(), parameters)
+        loss, slope = weighted_loss(outputs, trials)
+        gradients = torch.autograd.grad(outputs, list(self.model.parameters.values()), slope)
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
         norm = clip_gradient(gradient, c.clip_norm)
-        failed = ~torch.isfinite(loss.detach() + norm)
+        failed = ~torch.isfinite(loss + norm)
         gradient[failed] = 0
         self.optimiser.step(self.model.flat, gradient, self._learning_rate())
         self.n_updates += 1
-        self._losses.append(loss.detach())
+        self._losses.append(loss)
         if failed.any():
             self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), "failed"))
 

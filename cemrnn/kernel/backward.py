@@ -44,9 +44,7 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gra
     das = np.empty((CHUNK_STEPS, n_rows, o.stacked.shape[2]), xs.dtype)
     d_components = np.empty((CHUNK_STEPS, n_rows, o.synaptic_in.shape[2]), xs.dtype)
     dys = np.empty((CHUNK_STEPS, n_rows, o.readout_bias.shape[2]), xs.dtype)
-    # Unless the inputs ask for a gradient, their columns are left out.
-    n_columns = round_up(n_stacked if gradients.inputs.size else n_units + n_components)
-    carry = np.zeros((n_rows, n_columns), xs.dtype)
+    carry = np.zeros((n_rows, incoming.stacked.shape[2]), xs.dtype)
     dx = np.empty_like(carry) if o.scale.size else carry  # without a scale it is added where it goes
     scaled = np.empty((CHUNK_STEPS if o.scale.size else 0, n_rows, xs.shape[2]), xs.dtype)
     last = n_steps
@@ -60,7 +58,7 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gra
                 _add_rates(carry, n_units, m, t, rows, o, incoming)
             _slope(da, carry, xs[t + 1], xs[t], n_rows, n_units, alpha, one, code)
             _modulate_back(i, m, t, rows, n_units, da, carry, one - alpha, o, kept, gradients)
-            multiply(da[:, :n_units], incoming.stacked[m][:, :n_columns], dx[:, :], not o.scale.size)
+            multiply(da[:, :n_units], incoming.stacked[m][:, :], dx[:, :], not o.scale.size)
             if gradients.inputs.size:
                 _input_back(m, t, rows, n_units + n_components, dx, gradients)
             if n_components:
@@ -79,10 +77,11 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gra
         x = flatten(scaled, 0, last - first) if o.scale.size else flatten(xs, first, last)
         _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_components, n_stacked, gradients)
         last = first
-    for b in range(n_rows):
-        row = rows[b]
-        for j in range(n_units):
-            gradients.initial[m, row, j] = carry[b, j]
+    if gradients.initial.size:
+        for b in range(n_rows):
+            row = rows[b]
+            for j in range(n_units):
+                gradients.initial[m, row, j] = carry[b, j]
 
 
 @inlined

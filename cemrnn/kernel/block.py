@@ -50,7 +50,7 @@ def steps_of(m, rows, o):
 @inlined
 def sizes_of(rows, o):
     """Trials of the block, N, R, and the rows N + R + I of the stacked weights."""
-    return len(rows), o.initial.shape[2], o.strength.shape[3], o.stacked.shape[1]
+    return len(rows), o.bias.shape[3], o.strength.shape[3], o.stacked.shape[1]
 
 
 @inlined

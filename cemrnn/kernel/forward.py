@@ -75,7 +75,7 @@ def _start(xs, m, rows, n_units, n_components, o):
     for b in range(len(rows)):
         row = rows[b]
         for j in range(n_units):
-            xs[0, b, j] = o.initial[m, row, j]
+            xs[0, b, j] = o.initial[m, row, j] if o.initial.size else 0
 
 
 @inlined
