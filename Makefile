@@ -67,8 +67,8 @@ figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_
 	@$(if $(FIG),,echo "name a figure: make figure FIG=<one of: $(STEMS)>" >&2; exit 2;) \
 	$(CEMRNN) run $(FIG) --profile $(PROFILE) $(addprefix -p ,$(P))
 
-bench: $(STAMP) ## speed of trial generation and training on this machine
-	@$(CEMRNN) bench --profile $(PROFILE)
+bench: $(STAMP) ## speed against named peers on this machine, for the page of the book that shows it
+	@$(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
 
 serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }

@@ -1,50 +1,337 @@
-"""The speed report, and that peers do the same work; nothing here asserts a speed."""
+"""The bench: peers do the same work as ours, turns are counted right, what is missing says so; no speed is asserted."""
 
-import re
+import dataclasses
+import itertools
+import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from click.testing import CliRunner
+from scipy import stats
 
-from cemrnn.bench import engine, speed
-from cemrnn.bench.peers import PEERS, Case, build_loop, build_ours
+from cemrnn.bench import engine, environments, rows, single_trials, topics, trials, worker
+from cemrnn.bench.peers import (
+    LOOP,
+    PEERS,
+    PRODUCTS,
+    TORCH_RNN,
+    Case,
+    build_loop,
+    build_ours,
+    build_torch_rnn,
+    save_case,
+)
+from cemrnn.bench.rows import Bench, make_row, take_turns
+from cemrnn.commands.bench import TOPIC_NAMES, bench
 from cemrnn.experiments.fig1_tasks import TasksConfig
+from cemrnn.model import CEMRNN
+from cemrnn.reproduce.environment import SetupError
 from cemrnn.reproduce.project import Project
+from cemrnn.tasks import BATTERY, PRESETS, TaskSet
+from cemrnn.tasks.layout import Layout
+from cemrnn.tasks.plan import Planner
+
+TINY = Case("plain", "tanh", n_units=16, n_networks=2, n_trials=8, n_steps=6)
+WORKER = """
+import sys
+from cemrnn.bench.worker import serve
+def build(fail, n):
+    if fail:
+        sys.stderr.write("first\\n\\nno such device\\n")
+        sys.exit(3)
+    calls = []
+    return lambda: calls.append(n) or (n == 0 and sys.exit("tired")), [n, len(calls)]
+serve(build)
+"""
 
 
-def test_time_calls_leaves_the_first_call_out(monkeypatch):
-    now, calls = [0.0], []
-    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
-
-    def call():
-        calls.append(1)
-        now[0] += 10.0 if len(calls) == 1 else 0.5
-
-    mean_s, n_calls = speed.time_calls(call, seconds=2.0)
-    assert (mean_s, n_calls, len(calls)) == (0.5, 4, 5)
+@pytest.fixture
+def a_bench(tmp_path):
+    return Bench(tmp_path, n_repeats=1, turn_s=0.0, say=lambda line: None)
 
 
-def test_the_report_has_a_line_per_arm():
-    values = Project(Path(__file__).parents[1]).values("fig1_tasks", "smoke", ["arms=plain,combined"])
-    lines = list(speed.measure_speed(TasksConfig.from_params(values), seconds=0.0))
-    assert re.match(r"trials: +\d+\.\d M steps/s \(20 tasks, 2 networks x 32 trials\)", lines[0])
-    assert [line.split()[0] for line in lines[1:]] == ["plain", "combined"]
-    assert "1.00 x plain" in lines[1]
-    n_parameters = [int(re.search(r"(\d+) parameters", line)[1]) for line in lines[1:]]
-    assert n_parameters[0] == pytest.approx(n_parameters[1], rel=0.02)
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(WORKER)
+    return path
 
 
 @pytest.mark.parametrize("arm", ["plain", "combined"])
 def test_the_loop_does_the_same_work_as_the_engine(arm):
-    case = Case(arm, "tanh", n_units=16, n_networks=2, n_trials=8, n_steps=6)
+    case = dataclasses.replace(TINY, arm=arm)
     ours, loop = build_ours(case), build_loop(case)
     for _ in range(4):  # the same losses after every update: same forward, gradient and optimiser
         assert ours() == pytest.approx(loop(), rel=1e-4)
 
 
-def test_rows_compare_what_was_timed(monkeypatch):
-    monkeypatch.setattr(engine, "CASES", (Case("plain", "relu", n_units=64, n_networks=1, n_trials=2, n_steps=2),))
-    rows = list(engine.compare_engine(n_repeats=1))
-    assert [row["peer"] for row in rows] == list(PEERS)
-    for row in rows:
-        assert row["ratio"] == pytest.approx(row["peer_s"] / row["ours_s"])
-        assert row["goal"] == engine.GOALS.get((row["peer"], 64))
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_torch_rnn_is_our_network_without_leak(activation):
+    case = dataclasses.replace(TINY, activation=activation)
+    inputs, cue, targets = case.draw()
+    network = dataclasses.replace(case.network, dt_ms=case.network.tau_ms)
+    outputs, _ = CEMRNN(network, range(case.n_networks)).run(inputs, cue)
+    expected = (outputs - targets).square().mean((1, 2, 3)).sum().item()
+    assert build_torch_rnn(case)() == pytest.approx(expected, rel=1e-5)
+
+
+def test_products_are_those_of_the_recurrence():
+    assert PEERS[PRODUCTS].build(TINY)() is None
+    assert PEERS[PRODUCTS].arms == PEERS[TORCH_RNN].arms == ("plain",)
+
+
+def test_a_saved_case_is_what_ours_is_trained_on(tmp_path):
+    case = dataclasses.replace(TINY, arm="combined")
+    save_case(case, tmp_path / "case.npz")
+    with np.load(tmp_path / "case.npz", allow_pickle=False) as file:
+        p = {name[2:]: file[name] for name in file.files if name.startswith("p/")}
+        inputs, cue, targets = (file[name] for name in ("inputs", "cue", "targets"))
+    assert inputs.shape == (2, 6, 8, 5)
+    assert (cue.shape, targets.shape) == ((8, 8), (2, 6, 8, 3))
+    rates, error = np.zeros((2, 8, 16)), 0.0  # modulation starts at zero: the plain recurrence
+    for t in range(6):
+        drive = rates @ p["recurrent"] + inputs[:, t] @ p["input"] + p["bias"][:, None]
+        rates = 0.8 * rates + 0.2 * np.tanh(drive)
+        error += ((rates @ p["readout"] - targets[:, t]) ** 2).mean() * 2 / 6
+    assert build_ours(case)() == pytest.approx(error, rel=1e-5)
+
+
+def test_a_turn_leaves_its_first_call_out(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr(worker.time, "perf_counter", lambda: now[0])
+
+    def call():
+        calls.append(1)
+        now[0] += 10.0 if len(calls) == 1 else 0.5
+
+    assert worker.time_turn(call, seconds=2.0) == 0.5
+    assert len(calls) == 5
+
+
+def test_turns_alternate_at_the_best_setting():
+    order = []
+
+    def turn(name, times):
+        values = iter(times)
+        return lambda seconds: order.append(name) or next(values)
+
+    settings = {"a": [turn("a1", [9.0]), turn("a2", [3.0, 1.0, 5.0, 2.0])], "b": [turn("b", [7.0, 4.0, 4.0, 6.0])]}
+    assert take_turns(settings, 3, 0.1) == {"a": 2.0, "b": 4.0}
+    assert order == ["a1", "a2", "b", *["a2", "b"] * 3]
+
+
+def test_a_row_is_the_peers_time_over_ours():
+    row = make_row("case", "peer", 0.5, 2.0, 3.0)
+    assert row == dict(case="case", peer="peer", ours_s=0.5, peer_s=2.0, ratio=4.0, goal=3.0)
+    assert "4.00 x (goal 3), 500 ms against 2e+03 ms" in rows.describe_row(row)
+    assert "goal" not in rows.describe_row(make_row("case", "peer", 1.0, 1.0))
+
+
+def test_a_worker_prepares_several_works_and_times_each(script, tmp_path):
+    with worker.Worker(sys.executable, script, tmp_path / "log", {}) as peer:
+        first, answer = peer.prepare(fail=False, n=4)
+        second, _ = peer.prepare(fail=False, n=5)
+        assert answer == [4, 0]
+        assert 0 < first(0.0) < 1
+        assert 0 < second(0.01) < 1
+    assert peer._process.returncode == 0
+
+
+def test_a_worker_that_ends_is_one_line(script, tmp_path):
+    with worker.Worker(sys.executable, script, tmp_path / "log", {}) as peer:
+        with pytest.raises(worker.WorkerError, match="^no such device "):
+            peer.prepare(fail=True, n=1)
+        with pytest.raises(worker.WorkerError, match="^no such device "):
+            peer.prepare(fail=False, n=1)
+    with worker.Worker(sys.executable, script, tmp_path / "log", {}) as peer:
+        turn, _ = peer.prepare(fail=False, n=0)
+        with pytest.raises(worker.WorkerError, match="^tired "):
+            turn(0.0)
+
+
+def test_a_variable_can_be_removed_for_a_worker(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    script = tmp_path / "policy.py"
+    script.write_text(
+        "import os\nbefore = os.environ.get('OMP_WAIT_POLICY')\n"
+        "from cemrnn.bench.worker import serve\nserve(lambda: (None, before))\n"
+    )
+    for variables, expected in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": None}, None)):
+        with worker.Worker(sys.executable, script, tmp_path / "log", variables) as peer:
+            assert peer.prepare()[1] == expected
+
+
+def test_the_engine_has_a_row_per_peer_that_can_do_the_case(a_bench, monkeypatch):
+    def no_environment(*arguments):
+        raise worker.WorkerError("no network")
+
+    monkeypatch.setattr(engine, "peer_python", no_environment)
+    assert [row["peer"] for row in engine.compare_case(TINY, a_bench)] == [LOOP, TORCH_RNN, PRODUCTS]
+    combined = dataclasses.replace(TINY, arm="combined")
+    assert [row["peer"] for row in engine.compare_case(combined, a_bench)] == [LOOP]
+    assert a_bench.left_out == [f"{engine.JAX}: left out, no network"]
+
+
+def test_a_peer_with_another_loss_is_left_out(a_bench):
+    assert engine.agrees("peer", 1.00005, 1.0, a_bench)
+    assert a_bench.left_out == []
+    assert not engine.agrees("peer", 1.001, 1.0, a_bench)
+    assert a_bench.left_out == ["peer: left out, its first loss is 1.001 where ours is 1"]
+
+
+def test_goals_are_those_of_the_cases():
+    goals = {(c.n_units, c.arm, c.activation): engine.find_goal(c, PRODUCTS) for c in engine.CASES}
+    assert goals[64, "plain", "relu"] == 0.6
+    assert goals[128, "plain", "relu"] == 0.7
+    assert goals[64, "plain", "tanh"] is None
+    assert {engine.find_goal(c, LOOP) for c in engine.CASES} == {25.0, 10.0, 6.0}
+    assert {c.n_networks for c in engine.CASES if c.n_units <= 32} == {64}
+
+
+def test_own_turns_restore_the_number_of_threads():
+    seen, before = [], torch.get_num_threads()
+    for turn in engine.own_turns(lambda: seen.append(torch.get_num_threads())):
+        turn(0.0)
+    assert sorted(set(seen)) == engine.thread_counts()
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["jax", "neurogym"])
+def test_requirements_of_peers_are_exact(name):
+    lines = Path(environments.__file__).with_name(f"{name}.txt").read_text().split()
+    packages = [line.split("==")[0] for line in lines]
+    assert all(len(line.split("==")) == 2 for line in lines)
+    assert name in packages
+    assert "torch" not in packages
+
+
+def test_an_environment_that_cannot_be_made_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(environments.environment, "LOG", tmp_path / "pip.log")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    nowhere = ["--index-url", "http://127.0.0.1:9/simple", "--retries", "1"]  # port 9 of this machine answers nobody
+    with pytest.raises(worker.WorkerError, match="^its environment cannot be made: no network"):
+        environments.peer_python("jax", tmp_path, nowhere)
+    assert not (tmp_path / "jax").exists()
+
+    def no_space(*arguments):
+        raise SetupError("no space")
+
+    monkeypatch.setattr(environments.environment, "make_venv", no_space)
+    with pytest.raises(worker.WorkerError, match="cannot be made: no space"):
+        environments.peer_python("jax", tmp_path, [])
+
+
+def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(environments.environment, "LOG", tmp_path / "pip.log")
+    monkeypatch.setattr(environments.environment, "make_venv", lambda venv, _: venv.mkdir())
+    done = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(environments.subprocess, "run", lambda command, **_: made.append(command) or done)
+    for _ in range(2):
+        assert environments.peer_python("jax", tmp_path, ["--quiet"]) == tmp_path / "jax" / "bin" / "python"
+    assert len(made) == 1
+    assert "--quiet" in made[0]
+    (tmp_path / "jax" / ".installed").write_text("other requirements")
+    environments.peer_python("jax", tmp_path, [])
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("preset", ["fast", "yang", "driscoll"])
+def test_single_trials_are_laid_out_as_ours(preset, monkeypatch):
+    monkeypatch.setitem(PRESETS, preset, dataclasses.replace(PRESETS[preset], sigma_x=0.0))
+    tasks, n = TaskSet(names=BATTERY, preset=preset), 200
+    plan = Planner(tasks).draw(np.arange(1, n + 1, dtype=np.uint64))
+    ours = Layout(tasks).lay_out(plan, np.zeros((1, n), np.uint64))
+    for i in range(n):
+        name = tasks.names[plan.task[i]]
+        trial = single_trials.draw_trial(name, tasks.settings, np.random.default_rng(i))
+        stimuli = [
+            stimulus._replace(direction_rad=plan.stimuli.direction_rad[i, j], strength=plan.stimuli.strength[i, :, j])
+            for j, stimulus in enumerate(trial.stimuli)
+        ]
+        answer = None if np.isnan(plan.response[i]) else plan.response[i]
+        trial = trial._replace(onsets=plan.onsets[i], stimuli=stimuli, response_rad=answer)
+        end = plan.onsets[i, -1]
+        theirs = single_trials.build_trial(trial, tasks, np.random.default_rng(0))
+        # Sums of two terms of size at most 2, in single precision.
+        for mine, other in zip((ours.inputs, ours.targets, ours.weights), theirs, strict=True):
+            np.testing.assert_allclose(other, mine[0, i, :end].numpy(), atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", BATTERY)
+def test_single_trials_have_the_distribution_of_ours(name):
+    tasks, n, rng = TaskSet(names=(name,), preset="yang"), 1000, np.random.default_rng(1)
+    plan = Planner(tasks).draw(np.arange(1, n + 1, dtype=np.uint64))
+    trials = [single_trials.draw_trial(name, tasks.settings, rng) for _ in range(n)]
+    onsets, responses = plan.onsets, plan.response
+    answers = np.array([np.nan if t.response_rad is None else t.response_rad for t in trials])
+    pairs = [(onsets[:, e], np.array([t.onsets[e] for t in trials])) for e in range(onsets.shape[1])]
+    pairs += [(np.isnan(responses), np.isnan(answers)), (responses[~np.isnan(responses)], answers[~np.isnan(answers)])]
+    for j in range(len(trials[0].stimuli)):
+        pairs += [(plan.stimuli.direction_rad[:, j], np.array([t.stimuli[j].direction_rad for t in trials]))]
+        for modality in range(2):
+            theirs = np.array([t.stimuli[j].strength[modality] for t in trials])
+            pairs += [(plan.stimuli.strength[:, modality, j], theirs)]
+    # About ten comparisons in each of 20 tasks: one of all is below 1e-4 by chance for one seed in fifty.
+    assert min(stats.ks_2samp(ours, theirs, method="asymp").pvalue for ours, theirs in pairs) > 1e-4
+    first = np.mean([t.response_rad == t.stimuli[0].direction_rad for t in trials])
+    expected = np.mean(responses == plan.stimuli.direction_rad[:, 0])
+    assert abs(first - expected) < 5 * np.sqrt(2 * 0.25 / n)
+
+
+def test_a_batch_of_single_trials_is_padded_to_the_longest():
+    tasks = TaskSet(names=BATTERY, preset="fast")
+    inputs, targets, weights, cue = single_trials.draw_batch(tasks, 12, np.random.default_rng(0))
+    assert inputs.shape == (*weights.shape, 5)
+    assert targets.shape == (*weights.shape, 3)
+    assert cue.shape == (12, 20)
+    assert np.all(cue.sum(axis=1) == 1)
+    assert weights[:, -1].any()
+
+
+def test_trials_are_compared_per_million_steps(a_bench, monkeypatch):
+    monkeypatch.setattr(trials, "_take_neurogym", lambda tasks, stack, bench: [lambda seconds: 8.0])
+    monkeypatch.setattr(trials, "SHAPES", ((1, 4),))
+    monkeypatch.setattr(trials, "SINGLE_BATCH", 2)
+    values = dict(arms=["plain", "combined"], n_replicates=1)
+    monkeypatch.setattr(trials, "quick_config", lambda: TasksConfig.from_params(smoke_values() | values))
+    compared = trials.compare_trials(a_bench)
+    assert [row["peer"] for row in compared] == [trials.NEUROGYM, trials.SINGLE, trials.SINGLE, *[trials.STEP] * 2]
+    assert compared[0]["peer_s"] == 8.0
+    assert trials.per_million_steps(lambda seconds: 3.0, 2e6)(0.0) == 1.5
+
+
+def smoke_values():
+    return Project(Path(__file__).parents[1]).values("fig1_tasks", "smoke")
+
+
+def test_topics_and_command_agree():
+    assert tuple(topics.TOPICS) == TOPIC_NAMES
+
+
+def test_the_command_writes_what_a_topic_measured(tmp_path, monkeypatch):
+    def measure(a_bench):
+        a_bench.leave_out("somebody", "no network")
+        return [a_bench.report(make_row("case", "peer", 1.0, 2.0))]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(topics.TOPICS, "engine", measure)
+    result = CliRunner().invoke(bench, ["--topic", "engine", "--repeats", "3"])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "build/bench/engine.json").read_text())[0]["ratio"] == 2.0
+    about = json.loads((tmp_path / "build/bench/engine.about.json").read_text())
+    assert about["left_out"] == ["somebody: left out, no network"]
+    assert about["repeats"] == 3
+    assert "cores" in about["machine"]
+    assert list(itertools.islice(result.output.splitlines(), 2)) == ["[engine]", "somebody: left out, no network"]
+
+
+def test_the_command_knows_its_topics():
+    result = CliRunner().invoke(bench, ["--topic", "engin"])
+    assert result.exit_code == 2
+    assert "'engin' is not one of 'engine', 'trials', 'pathways', 'scaling', 'cost'" in result.output

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.optimize import nnls
 
+from cemrnn.bench.rows import Bench
 from cemrnn.cost import COEFFICIENTS_S, TERMS, count_work, evaluation_trials
 from cemrnn.learner import Learner
 from cemrnn.model import NetworkConfig
@@ -17,6 +20,8 @@ from cemrnn.streams import stream
 from cemrnn.tasks import BATTERY, CORE_TASKS, TaskSet
 from cemrnn.training import TrainingConfig
 
+N_POINTS, SECONDS_PER_POINT = 60, 0.3
+QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
 TASK_SETS = (
     TaskSet(names=("reaction_pro", "reaction_anti"), preset="fast"),
     TaskSet(names=CORE_TASKS, preset="fast"),
@@ -107,23 +112,20 @@ def predict_seconds(work: dict[str, float], coefficients_s: dict[str, float]) ->
     return sum(coefficients_s[term] * work[term] for term in TERMS)
 
 
-def measure_cost(n_points: int, seconds: float) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-    """Fitted coefficients, and predicted over measured seconds of every point, each by kind (update, evaluation).
-
-    Args:
-        n_points: of the design.
-        seconds: least time for each.
-    """
-    design = draw_design(n_points)
-    measured = [measure_point(config, n_networks, seconds) for config, n_networks in design]
-    coefficients, ratios = {}, {}
+def measure_cost(bench: Bench) -> dict[str, Any]:
+    """Fitted coefficients, and quantiles of predicted over measured seconds, each by kind (update, evaluation)."""
+    design = draw_design(N_POINTS)
+    measured = [measure_point(config, n_networks, SECONDS_PER_POINT) for config, n_networks in design]
+    coefficients_s, quantiles = {}, {}
     for kind in COEFFICIENTS_S:
         work = [
             count_work(c.network, c.tasks, c.batch_trials if kind == "update" else evaluation_trials(c), n_together=m)
             for c, m in design
         ]
         taken = [point[kind] for point in measured]
-        coefficients[kind] = fit_seconds(work, taken)
-        predicted = [predict_seconds(point, coefficients[kind]) for point in work]
-        ratios[kind] = np.array(predicted) / np.array(taken)
-    return coefficients, ratios
+        coefficients_s[kind] = {term: float(f"{x:.3g}") for term, x in fit_seconds(work, taken).items()}
+        ratios = np.array([predict_seconds(point, coefficients_s[kind]) for point in work]) / np.array(taken)
+        quantiles[kind] = np.quantile(ratios, QUANTILES).round(3).tolist()
+        bench.say(f"{kind}: predicted / measured {quantiles[kind]} at quantiles {list(QUANTILES)}")
+    bench.say(f"COEFFICIENTS_S = {json.dumps(coefficients_s, indent=4)}")
+    return {"coefficients_s": coefficients_s, "quantiles": list(QUANTILES), "predicted_over_measured": quantiles}

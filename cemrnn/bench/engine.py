@@ -1,77 +1,120 @@
-"""The engine against its peers: medians of interleaved repeats, in one run, as rows.
+"""The engine against its peers: one update of an ensemble, by everybody, from the same parameters on the same data.
 
-Everybody is timed with one thread and with all of torch's, and the better median counts: small operations under
-autograd are several times slower with two threads than with one while idle threads sleep (`cemrnn.process`).
+Everybody works with one thread and with all, and what suits them better counts. torch's peers have a process of their
+own, with torch's own waiting policy: small operations under autograd are several times slower while idle threads
+sleep, as they do in ours (`cemrnn.process`).
 """
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator
-from typing import TypedDict
+import contextlib
+import dataclasses
+import functools
+import math
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
-from cemrnn.bench.peers import PEERS, Case, build_ours, time_call
+from cemrnn.bench.environments import peer_python
+from cemrnn.bench.peers import LEARNING_RATE, LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
+from cemrnn.bench.rows import Bench, Row, Turn, make_row, take_turns
+from cemrnn.bench.worker import Worker, WorkerError, time_turn
 
+EXTERNAL = Path(__file__).with_name("external")
+JAX = "JAX, jit of vmap of scan"
+ARMS_COMPARED = ("plain", "combined")
 CASES = (
-    Case("plain", "relu", n_units=64, n_networks=16),
-    Case("plain", "tanh", n_units=64, n_networks=16),
-    Case("combined", "relu", n_units=64, n_networks=16),
-    Case("combined", "tanh", n_units=64, n_networks=16),
-    Case("plain", "relu", n_units=128, n_networks=16),
-    Case("plain", "relu", n_units=32, n_networks=64),
+    *(Case(arm, phi, n_units=n, n_networks=16) for n in (64, 128) for arm in ARMS_COMPARED for phi in ("relu", "tanh")),
+    *(Case(arm, "relu", n_units=n, n_networks=64) for n in (16, 32) for arm in ARMS_COMPARED),
 )
-# Smallest ratio (peer's time over ours) that we aim at; the products alone are the machine's limit, a ratio of 1.
-GOALS = {
-    ("loop per network under autograd", 32): 25.0,
-    ("loop per network under autograd", 64): 10.0,
-    ("loop per network under autograd", 128): 6.0,
-    ("batched products alone", 64): 0.6,
-    ("batched products alone", 128): 0.7,
-}
+LOSS_TOLERANCE = 1e-4  # relative; single precision over 60 steps keeps about five digits
+MOST_DEVICES = 16  # that the networks of every case can be divided among
 
 
-class Row(TypedDict):
-    """One comparison; times are medians in seconds, ratio is peer_s / ours_s."""
-
-    case: str
-    peer: str
-    ours_s: float
-    peer_s: float
-    ratio: float
-    goal: float | None
+def find_goal(case: Case, peer: str) -> float | None:
+    """Smallest ratio that we aim at; the products alone are the machine's limit, a ratio of 1."""
+    goals = {LOOP: {16: 25.0, 32: 25.0, 64: 10.0, 128: 6.0}, JAX: {64: 4.0}}
+    if case.activation == "relu":
+        goals[PRODUCTS] = {64: 0.6, 128: 0.7}
+    return goals.get(peer, {}).get(case.n_units)
 
 
-def compare_engine(n_repeats: int) -> Iterator[Row]:
-    """A row per case and peer, as soon as the case is measured.
-
-    Args:
-        n_repeats: interleaved repeats, after one that warms up.
-    """
-    for case in CASES:
-        calls = {"ours": build_ours(case)} | {name: build(case) for name, build in PEERS.items()}
-        calls = {name: call for name, call in calls.items() if call is not None}
-        best = _time_interleaved(calls, n_repeats)
-        ours_s = best.pop("ours")
-        label = f"{case.arm}, {case.activation}, N = {case.n_units}, M = {case.n_networks}"
-        for name, peer_s in best.items():
-            goal = GOALS.get((name, case.n_units))
-            yield Row(case=label, peer=name, ours_s=ours_s, peer_s=peer_s, ratio=peer_s / ours_s, goal=goal)
+def compare_engine(bench: Bench) -> list[Row]:
+    """A row per case and peer."""
+    return [row for case in CASES for row in compare_case(case, bench)]
 
 
-def _time_interleaved(calls: dict[str, Callable[[], object]], n_repeats: int) -> dict[str, float]:
-    """Median seconds of each call, at the number of threads that suits it best."""
-    all_threads = torch.get_num_threads()
-    thread_counts = sorted({1, all_threads})
-    times: dict[tuple[str, int], list[float]] = {(name, n): [] for name in calls for n in thread_counts}
+def compare_case(case: Case, bench: Bench) -> list[Row]:
+    """The rows of one case."""
+    ours = build_ours(case)
+    loss = ours()
+    label = f"{case.arm}, {case.activation}, N = {case.n_units}, M = {case.n_networks}"
+    with contextlib.ExitStack() as stack:
+        turns = {"ours": own_turns(ours)}
+        for add in (_add_torch_peers, _add_jax):
+            turns |= add(case, loss, stack, bench)
+        seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
+    ours_s = seconds.pop("ours")
+    return [bench.report(make_row(label, peer, ours_s, s, find_goal(case, peer))) for peer, s in seconds.items()]
+
+
+def thread_counts() -> list[int]:
+    """One, and all that torch would use."""
+    return sorted({1, os.cpu_count() or 1})
+
+
+def own_turns(call: Callable[[], object]) -> list[Turn]:
+    """Turns at a call in this process, one per number of threads."""
+    return [functools.partial(_take_own_turn, call, n) for n in thread_counts()]
+
+
+def _take_own_turn(call: Callable[[], object], n_threads: int, seconds: float) -> float:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
     try:
-        for repeat in range(n_repeats + 1):
-            for name, n_threads in times:
-                torch.set_num_threads(n_threads)
-                seconds = time_call(calls[name])
-                if repeat:
-                    times[name, n_threads].append(seconds)
+        return time_turn(call, seconds)
     finally:
-        torch.set_num_threads(all_threads)
-    return {name: min(statistics.median(times[name, n]) for n in thread_counts) for name in calls}
+        torch.set_num_threads(before)
+
+
+def _add_torch_peers(case: Case, loss: float, stack: contextlib.ExitStack, bench: Bench) -> dict[str, list[Turn]]:
+    log = bench.folder / "torch_peers.log"
+    worker = stack.enter_context(Worker(sys.executable, EXTERNAL / "torch_peers.py", log, {"OMP_WAIT_POLICY": None}))
+    turns: dict[str, list[Turn]] = {}
+    for name, peer in PEERS.items():
+        if case.arm in peer.arms:
+            work = dict(peer=name, case=dataclasses.asdict(case))
+            prepared = [worker.prepare(n_threads=n, **work) for n in thread_counts()]
+            if not peer.same_model or agrees(name, prepared[0][1], loss, bench):
+                turns[name] = [turn for turn, _ in prepared]
+    return turns
+
+
+def _add_jax(case: Case, loss: float, stack: contextlib.ExitStack, bench: Bench) -> dict[str, list[Turn]]:
+    """With one device, and with one per core, among which the networks are divided."""
+    n_devices = 2 ** int(math.log2(min(os.cpu_count() or 1, MOST_DEVICES)))
+    settings = [f"--xla_force_host_platform_device_count={n}" for n in sorted({1, n_devices})]
+    data, turns = bench.folder / "case.npz", []
+    try:
+        python = peer_python("jax", bench.folder, bench.pip_arguments)
+        save_case(case, data)
+        for i, flags in enumerate(settings):
+            log = bench.folder / f"jax_{i}.log"
+            worker = stack.enter_context(Worker(python, EXTERNAL / "jax_vmap.py", log, {"XLA_FLAGS": flags}))
+            work = dict(activation=case.activation, alpha=case.network.alpha, learning_rate=LEARNING_RATE)
+            turn, got = worker.prepare(data=str(data.resolve()), **work)
+            turns += [turn] if agrees(JAX, got, loss, bench) else []
+    except WorkerError as error:
+        bench.leave_out(JAX, error)
+    return {JAX: turns} if turns else {}
+
+
+def agrees(peer: str, got: float, expected: float, bench: Bench) -> bool:
+    """Whether a peer's first loss is ours; if not, it is left out with a line that says so."""
+    if math.isclose(got, expected, rel_tol=LOSS_TOLERANCE):
+        return True
+    bench.leave_out(peer, f"its first loss is {got:.7g} where ours is {expected:.7g}")
+    return False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from cemrnn.modulation import ARMS
 from cemrnn.optimiser import Adam
 
 LEARNING_RATE = 1e-3
-N_CONTEXTS, N_INPUTS, N_OUTPUTS, RANK = 8, 5, 3, 4
+N_INPUTS, N_OUTPUTS = 5, 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Case:
     n_networks: int
     n_trials: int = 64
     n_steps: int = 60
+    n_contexts: int = 8
+    rank: int = 4  # where the arm has a synaptic pathway
 
     @property
     def network(self) -> NetworkConfig:
@@ -37,10 +41,10 @@ class Case:
             arm=self.arm,
             activation=self.activation,
             n_units=self.n_units,
-            n_contexts=N_CONTEXTS,
+            n_contexts=self.n_contexts,
             n_inputs=N_INPUTS,
             n_outputs=N_OUTPUTS,
-            rank=RANK if "synaptic" in ARMS[self.arm] else 0,
+            rank=self.rank if "synaptic" in ARMS[self.arm] else 0,
             sigma_rec=0.0,
         )
 
@@ -50,7 +54,7 @@ class Case:
         shape = (self.n_networks, self.n_steps, self.n_trials)
         inputs = torch.randn((*shape, N_INPUTS), generator=generator).transpose(1, 2)
         targets = torch.randn((*shape, N_OUTPUTS), generator=generator).transpose(1, 2)
-        cue = torch.nn.functional.one_hot(torch.arange(self.n_trials) % N_CONTEXTS, N_CONTEXTS).float()
+        cue = torch.nn.functional.one_hot(torch.arange(self.n_trials) % self.n_contexts, self.n_contexts).float()
         return inputs, cue.expand(self.n_networks, -1, -1), targets
 
 
@@ -63,10 +67,10 @@ def build_ours(case: Case) -> Callable[[], float]:
 
     def update() -> float:
         outputs, _ = model.run(inputs, cue)
-        loss = weighted_error(outputs, targets, weights, output_weights).sum()
-        gradients = torch.autograd.grad(loss, list(model.parameters.values()))
+        loss, slope = weighted_error(outputs, targets, weights, output_weights)
+        gradients = torch.autograd.grad(outputs, list(model.parameters.values()), slope)
         optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
-        return loss.item()
+        return loss.sum().item()
 
     return update
 
@@ -102,15 +106,12 @@ def _loop_outputs(p: dict[str, Tensor], case: Case, inputs: Tensor, cue: Tensor)
     return torch.stack(outputs, dim=1)
 
 
-def build_torch_rnn(case: Case) -> Callable[[], float] | None:
-    """One update per network by torch.nn.RNN, which has no leak and no modulation; None for other arms than plain."""
-    if case.arm != "plain":
-        return None
-    inputs, _, targets = case.draw()
-    networks = []
-    for _ in range(case.n_networks):
-        cell = torch.nn.RNN(N_INPUTS, case.n_units, nonlinearity=case.activation, batch_first=True)
-        networks.append((cell, torch.nn.Linear(case.n_units, N_OUTPUTS)))
+def build_torch_rnn(case: Case) -> Callable[[], float]:
+    """One update per network by torch.nn.RNN, which has no leak (alpha is 1) and no modulation."""
+    drawn, (inputs, _, targets) = CEMRNN(case.network, range(case.n_networks)), case.draw()
+    networks = [
+        _copy_into_torch({name: p[m] for name, p in drawn.parameters.items()}, case) for m in range(len(inputs))
+    ]
 
     def read(m: int) -> Tensor:
         cell, readout = networks[m]
@@ -121,6 +122,17 @@ def build_torch_rnn(case: Case) -> Callable[[], float] | None:
         [[*cell.parameters(), *readout.parameters()] for cell, readout in networks],
         targets,
     )
+
+
+def _copy_into_torch(p: dict[str, Tensor], case: Case) -> tuple[torch.nn.RNN, torch.nn.Linear]:
+    cell = torch.nn.RNN(N_INPUTS, case.n_units, nonlinearity=case.activation, batch_first=True)
+    readout = torch.nn.Linear(case.n_units, N_OUTPUTS)
+    slots = (cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, readout.weight, readout.bias)
+    with torch.no_grad():
+        for theirs, name in zip(slots, ("input", "recurrent", "bias", "readout", "readout_bias"), strict=True):
+            theirs.copy_(p[name].mT if p[name].ndim == 2 else p[name])
+        cell.bias_hh_l0.zero_()  # torch has two biases where one is enough
+    return cell, readout
 
 
 def _update_one_by_one(
@@ -155,15 +167,30 @@ def build_product(case: Case) -> Callable[[], None]:
     return multiply
 
 
-PEERS: dict[str, Callable[[Case], Callable[[], object] | None]] = {
-    "loop per network under autograd": build_loop,
-    "torch.nn.RNN per network": build_torch_rnn,
-    "batched products alone": build_product,
+class Peer(NamedTuple):
+    """Somebody else's way to do the same work."""
+
+    build: Callable[[Case], Callable[[], float | None]]
+    arms: tuple[str, ...]  # that it can do
+    same_model: bool = True  # whether its loss is ours
+
+
+LOOP, TORCH_RNN, PRODUCTS = "loop per network under autograd", "torch.nn.RNN per network", "batched products alone"
+PEERS = {
+    LOOP: Peer(build_loop, tuple(ARMS)),
+    TORCH_RNN: Peer(build_torch_rnn, ("plain",), same_model=False),
+    PRODUCTS: Peer(build_product, ("plain",), same_model=False),
 }
 
 
-def time_call(call: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
+def save_case(case: Case, path: Path) -> None:
+    """Nothing; writes what a peer without torch needs, in one npz file: data, and parameters as "p/<name>"."""
+    inputs, cue, targets = case.draw()
+    parameters = CEMRNN(case.network, range(case.n_networks)).parameters
+    np.savez(
+        path,
+        inputs=inputs.transpose(1, 2).numpy(),  # (M, T, B, I)
+        cue=cue[0].numpy(),  # (B, K), the same for every network
+        targets=targets.transpose(1, 2).numpy(),  # (M, T, B, O)
+        **{f"p/{name}": p.detach().numpy() for name, p in parameters.items()},
+    )

@@ -1,38 +1,36 @@
-"""The command `cemrnn bench`: speed on this machine."""
+"""The command `cemrnn bench`: speed on this machine, against others' ways to do the same."""
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from cemrnn.commands.common import PROFILE, experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
+
+TOPIC_NAMES = ("engine", "trials", "pathways", "scaling", "cost")
 
 
 @click.command()
-@PROFILE
-@click.option("--seconds", default=2.0, show_default=True, help="Length of each measurement.")
-@click.option("--repeats", default=5, show_default=True, help="Interleaved repeats against each peer.")
-def bench(profile: str, seconds: float, repeats: int) -> None:
-    """Measure trial generation, training and the engine against its peers on this machine.
+@click.option("--topic", "names", type=click.Choice(TOPIC_NAMES), multiple=True, help="Only this; repeatable.")
+@click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Turns that everybody takes.")
+@click.option("--seconds", default=0.1, show_default=True, help="Least length of a turn.")
+@click.option("--pip-arg", "pip_arguments", multiple=True, help="For pip, to make a peer's environment; repeatable.")
+def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: tuple[str, ...]) -> None:
+    """Measure speed against named peers on this machine; results go to build/bench/<topic>.json.
 
-    The last goes to build/bench/engine.json as well.
+    \b
+    engine    one update of an ensemble, against a loop, torch.nn.RNN, JAX and the products alone
+    trials    drawing trials, against NeuroGym and a generator of single trials
+    pathways  what modulation costs on top of the plain network
+    scaling   time and memory against every size, with fitted exponents
+    cost      coefficients of the cost model, to be pasted into cemrnn/cost.py
+
+    Let the machine be quiet. Peers with packages of their own get an environment in build/bench on the first run.
     """
-    from cemrnn.bench.engine import compare_engine
-    from cemrnn.bench.speed import measure_speed
+    from cemrnn.bench.rows import Bench
+    from cemrnn.bench.topics import run_topic
 
-    project = Project()
-    with user_mistakes():
-        config = experiment_config(project, "fig1_tasks", profile)
-    for line in measure_speed(config, seconds):
-        click.echo(line)
-    rows = []
-    for row in compare_engine(repeats):
-        rows.append(row)
-        goal = "" if row["goal"] is None else f" (goal {row['goal']:g})"
-        times = f"{1e3 * row['ours_s']:.1f} ms against {1e3 * row['peer_s']:.1f} ms"
-        click.echo(f"{row['case']:<32} {row['peer']:<32} {row['ratio']:6.2f} x{goal}, {times}")
-    target = project.build / "bench" / "engine.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    folder = Project().build / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or TOPIC_NAMES:
+        click.echo(f"[{name}]")
+        run_topic(name, Bench(folder, repeats, seconds, click.echo, pip_arguments))

@@ -1,0 +1,85 @@
+"""What a comparison gives: a row per case and peer, from turns that everybody takes in one run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+Turn = Callable[[float], float]  # works at least so many seconds, gives the mean seconds of one piece of work
+
+
+class Row(TypedDict):
+    """One comparison; times are medians in seconds, ratio is peer_s / ours_s, goal the least ratio aimed at."""
+
+    case: str
+    peer: str
+    ours_s: float
+    peer_s: float
+    ratio: float
+    goal: float | None
+
+
+@dataclass
+class Bench:
+    """One run of the bench.
+
+    Attributes:
+        folder: for environments of peers and for logs, build/bench.
+        n_repeats: turns that everybody takes.
+        turn_s: least length of a turn.
+        say: shows a line to whoever waits.
+        pip_arguments: for environments that have to be made.
+        left_out: a line for every peer that could not be measured.
+    """
+
+    folder: Path
+    n_repeats: int
+    turn_s: float
+    say: Callable[[str], None]
+    pip_arguments: Sequence[str] = ()
+    left_out: list[str] = field(default_factory=list)
+
+    def leave_out(self, peer: str, reason: object) -> None:
+        """Nothing; keeps, and shows once, why a peer has no row."""
+        line = f"{peer}: left out, {reason}"
+        if line not in self.left_out:
+            self.left_out.append(line)
+            self.say(line)
+
+    def report(self, row: Row) -> Row:
+        """The row, after it was shown."""
+        self.say(describe_row(row))
+        return row
+
+
+def make_row(case: str, peer: str, ours_s: float, peer_s: float, goal: float | None = None) -> Row:
+    """The row of two measured times."""
+    return Row(case=case, peer=peer, ours_s=ours_s, peer_s=peer_s, ratio=peer_s / ours_s, goal=goal)
+
+
+def describe_row(row: Row) -> str:
+    """The row as a line of text."""
+    goal = "" if row["goal"] is None else f" (goal {row['goal']:g})"
+    times = f"{1e3 * row['ours_s']:.3g} ms against {1e3 * row['peer_s']:.3g} ms"
+    return f"{row['case']:<36} {row['peer']:<34} {row['ratio']:6.2f} x{goal}, {times}"
+
+
+def take_turns(settings: Mapping[str, Sequence[Turn]], n_repeats: int, seconds: float) -> dict[str, float]:
+    """Median seconds of each name's work, at the setting that suits it best.
+
+    In the first round everybody tries all settings; the fastest one of each goes on, by turns with the others'.
+
+    Args:
+        settings: name -> one turn per setting.
+        n_repeats: rounds after the first.
+        seconds: least length of a turn.
+    """
+    best = {name: min(turns, key=lambda turn: turn(seconds)) for name, turns in settings.items()}
+    times: dict[str, list[float]] = {name: [] for name in best}
+    for _ in range(n_repeats):
+        for name, turn in best.items():
+            times[name].append(turn(seconds))
+    return {name: statistics.median(values) for name, values in times.items()}
