@@ -2,76 +2,25 @@
 
 Trials do not interact, so a thread takes one network and a block of trials through all steps. The synaptic
 components and the inputs are appended to the state, x = [kappa r | (kappa r V) * s | u], so that a step is one
-product with the stacked weights [W; U^T; B_in], and so is its gradient. Forward keeps x, from which the way
-back finds phi's slope again. Gradients of weights are summed per block and then over blocks, in a
-fixed order, so that a result does not depend on the number of threads.
+product with the stacked weights [W; U^T; B_in], and so is its gradient. The way back needs x alone, which `forward`
+keeps; `fit` goes both ways with a block before it takes the next, so that nothing is kept. Gradients of weights are
+summed per block and then over blocks, in a fixed order: a result does not depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from cemrnn import kernel
 from cemrnn.activation import ACTIVATIONS
+from cemrnn.kernel import Goal, Gradients, Incoming, Kept, Operands, Returning
 from cemrnn.kernel.product import round_up
 
 BLOCK_TRIALS = 32  # rows per product at most: enough to amortise a step, few enough for trials of like length
-
-
-class Operands(NamedTuple):
-    """Arrays that both kernels read; an empty one stands for an absent tensor."""
-
-    stacked: np.ndarray  # (M, N + R + I, N)
-    synaptic_in: np.ndarray  # (M, N, R)
-    readout: np.ndarray  # (M, N, O)
-    readout_bias: np.ndarray  # (M, 1, O)
-    initial: np.ndarray  # (M, B, N)
-    inputs: np.ndarray  # (M, T, B, I)
-    bias: np.ndarray  # (M, T | 1, B, N)
-    gain: np.ndarray  # (M, T | 1, B, N)
-    strength: np.ndarray  # (M, T | 1, B, R)
-    scale: np.ndarray  # (M, T | 1, B, 1)
-    noise: np.ndarray  # (M, T, B, N)
-    lengths: np.ndarray  # (M, B) int64, steps of each trial
-    order: np.ndarray  # (M, B) int64, trials from the shortest to the longest
-
-
-class Kept(NamedTuple):
-    """What forward leaves for backward, block by block."""
-
-    states: np.ndarray  # (M * blocks, (T + 1) * block * columns of x), x with r in place of kappa r
-    products: np.ndarray  # (M * blocks, T, block, N), a_t, with a gain
-    components: np.ndarray  # (M * blocks, T, block, R), kappa r V, with synaptic components
-
-
-class Incoming(NamedTuple):
-    """Gradients of what forward returned, and weights transposed for the way back."""
-
-    outputs: np.ndarray  # (M, T, B, O)
-    rates: np.ndarray  # (M, T, B, N)
-    stacked: np.ndarray  # (M, N, N + R), with I more columns if the inputs need a gradient
-    synaptic_in: np.ndarray  # (M, R, N)
-    readout: np.ndarray  # (M, O, N)
-
-
-class Gradients(NamedTuple):
-    """What backward fills: sums per block for the weights, then what varies over trials."""
-
-    stacked: np.ndarray  # (M * blocks, N + R + I, N)
-    synaptic_in: np.ndarray  # (M * blocks, N, R)
-    readout: np.ndarray  # (M * blocks, O, N)
-    readout_bias: np.ndarray  # (M * blocks, 1, O)
-    initial: np.ndarray
-    inputs: np.ndarray
-    bias: np.ndarray
-    gain: np.ndarray
-    strength: np.ndarray
-    scale: np.ndarray
 
 
 def forward(settings, t, keep: bool):
@@ -99,15 +48,37 @@ def forward(settings, t, keep: bool):
 def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     """Gradients of every tensor of the call, in its order; see `cemrnn.recurrence.Tensors`."""
     *kept, stacked = kept
-    n_networks, _, n_trials, n_inputs = t.inputs.shape
-    block, n_blocks = _blocks(n_trials)
-    n_units, n_outputs = t.recurrent.shape[-1], t.readout.shape[-1]
-    n_components = 0 if t.strength is None else t.strength.shape[-1]
+    block, n_blocks = _blocks(t.inputs.shape[2])
     operands = _operands(t, stacked)
-    n_rows = stacked.shape[1] if needed.inputs else n_units + n_components
-    returning = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout)
-    back = [_pad_columns(None if x is None else x.mT) for x in returning]
-    n_sums = n_networks * n_blocks
+    filled, gradients = _allocate_gradients(t, operands, n_blocks, needed)
+    _run(
+        kernel.run_backward, operands, n_blocks, block, *_numbers(settings, t), operands, _view(Kept, kept, t, 2, 4, 4),
+        _view(Incoming, (outputs_grad, rates_grad), t, 4, 4), _return(t, stacked, needed), gradients,
+    )  # fmt: skip
+    return _collect(t, filled)
+
+
+def fit(settings, t, targets, weights, output_weights, needed):
+    """Loss of every network (M,) and its gradients in every tensor of the call, in its order."""
+    n_networks, _, n_trials, _ = t.inputs.shape
+    block, n_blocks = _blocks(n_trials)
+    stacked = _stack(t)
+    operands = _operands(t, stacked)
+    filled, gradients = _allocate_gradients(t, operands, n_blocks, needed)
+    losses = np.empty(n_networks * n_blocks)
+    goal = Goal(*(x.detach().numpy() for x in (targets, weights, output_weights)))
+    _run(
+        kernel.run_fitting, operands, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
+        operands, goal, _return(t, stacked, needed), gradients, losses,
+    )  # fmt: skip
+    loss = torch.from_numpy(losses.reshape(n_networks, n_blocks).sum(1)).to(t.inputs.dtype)
+    return loss, _collect(t, filled)
+
+
+def _allocate_gradients(t, operands: Operands, n_blocks: int, needed):
+    """Tensors to be filled, and their arrays."""
+    n_networks, _, n_trials, _ = t.inputs.shape
+    n_units, n_outputs, n_sums = t.recurrent.shape[-1], t.readout.shape[-1], n_networks * n_blocks
     filled = Gradients(
         stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
         synaptic_in=None if t.synaptic_in is None else t.inputs.new_empty(n_sums, *operands.synaptic_in.shape[1:]),
@@ -117,22 +88,29 @@ def backward(settings, t, kept, outputs_grad, rates_grad, needed):
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
         **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale")},
     )
-    _run(
-        kernel.run_backward, operands, n_blocks, block, *_numbers(settings, t), operands,
-        _view(Kept, kept, t, 2, 4, 4), _view(Incoming, [outputs_grad, rates_grad, *back], t, 4, 4, 3, 3, 3),
-        _view(Gradients, filled, t, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4),
-    )  # fmt: skip
-    stacked_grad, synaptic_in_grad, readout_grad, readout_bias_grad = (
-        None if x is None else x.unflatten(0, (n_networks, n_blocks)).sum(1) for x in filled[:4]
+    return filled, _view(Gradients, filled, t, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4)
+
+
+def _return(t, stacked, needed) -> Returning:
+    n_units = t.recurrent.shape[-1]
+    n_rows = stacked.shape[1] - (0 if needed.inputs else t.inputs.shape[-1])
+    weights = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout)
+    return _view(Returning, [_pad_columns(None if x is None else x.mT) for x in weights], t, 3, 3, 3)
+
+
+def _collect(t, filled: Gradients):
+    """Gradients in the order of the tensors of the call: sums over blocks, cut out of the stacked ones."""
+    n_networks, n_inputs, n_units = t.inputs.shape[0], t.inputs.shape[-1], t.recurrent.shape[-1]
+    n_components = 0 if t.strength is None else t.strength.shape[-1]
+    stacked, synaptic_in, readout, readout_bias = (
+        None if x is None else x.unflatten(0, (n_networks, -1)).sum(1) for x in filled[:4]
     )
-    recurrent_grad, synaptic_out_grad, input_grad = stacked_grad[..., :n_units].split(
-        [n_units, n_components, n_inputs], dim=1
-    )
-    if synaptic_in_grad is not None:
-        synaptic_in_grad = synaptic_in_grad[..., :n_components]
+    recurrent, synaptic_out, input_ = stacked[..., :n_units].split([n_units, n_components, n_inputs], dim=1)
+    if synaptic_in is not None:
+        synaptic_in = synaptic_in[..., :n_components]
     return (
-        recurrent_grad, input_grad, readout_grad[..., :n_units].mT, readout_bias_grad[:, 0], synaptic_in_grad,
-        synaptic_out_grad.mT, *filled[5:], None, filled.initial, None,
+        recurrent, input_, readout[..., :n_units].mT, readout_bias[:, 0], synaptic_in, synaptic_out.mT,
+        filled.inputs, filled.bias, filled.gain, filled.strength, filled.scale, None, filled.initial, None,
     )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.loss import weighted_loss
 from cemrnn.metrics import score_per_task, score_trials
 from cemrnn.model import CEMRNN
 from cemrnn.noise import NoiseStream
 from cemrnn.optimiser import Adam, clip_gradient
+from cemrnn.recurrence import Goal
 from cemrnn.tasks import TrialStream
 
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
@@ -64,9 +64,10 @@ class Learner:
         c = self.config
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials)).to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
-        outputs, _ = self.model.run(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
-        loss, slope = weighted_loss(outputs, trials)
-        gradients = torch.autograd.grad(outputs, list(self.model.parameters.values()), slope)
+        goal = Goal(trials.targets, trials.weights, trials.output_weights)
+        loss = self.model.measure_error(trials.inputs, trials.cue(), goal, noise=noise, lengths=trials.end_steps)
+        gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
+        loss = loss.detach()
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
         norm = clip_gradient(gradient, c.clip_norm)
         failed = ~torch.isfinite(loss + norm)

@@ -23,7 +23,7 @@ from cemrnn.activation import ACTIVATIONS
 from cemrnn.config import Config, unknown_name
 from cemrnn.modulation import ARMS, PATHWAYS, draw_gate, modulate
 from cemrnn.noise import NoiseStream
-from cemrnn.recurrence import Drive, Weights, integrate
+from cemrnn.recurrence import Drive, Goal, Weights, integrate, measure_error
 from cemrnn.streams import stream
 
 
@@ -184,6 +184,38 @@ class CEMRNN:
         Raises:
             ValueError: the context is missing, or has the wrong shape.
         """
+        return integrate(
+            *self._arrange(inputs, context, noise=noise, initial=initial, lengths=lengths),
+            alpha=self.config.alpha,
+            activation=self.config.activation,
+            keep_rates=keep_rates,
+            backend=backend,
+        )
+
+    def measure_error(
+        self,
+        inputs: Tensor,
+        context: Tensor | None,
+        goal: Goal,
+        *,
+        noise: Tensor | None = None,
+        lengths: Tensor | None = None,
+        backend: str = "auto",
+    ) -> Tensor:
+        """Squared error of every network (M,), averaged with the goal's weights; differentiable.
+
+        Args:
+            inputs, context, noise, lengths, backend: see `run`.
+            goal: see `cemrnn.recurrence.Goal`.
+
+        Raises:
+            ValueError: the context is missing, or a shape is wrong.
+        """
+        weights, drive = self._arrange(inputs, context, noise=noise, lengths=lengths)
+        alpha, activation = self.config.alpha, self.config.activation
+        return measure_error(weights, drive, goal, alpha=alpha, activation=activation, backend=backend)
+
+    def _arrange(self, inputs: Tensor, context: Tensor | None, **others: Tensor | None) -> tuple[Weights, Drive]:
         c, p = self.config, self.parameters
         bias = p["bias"][:, None, None]  # (M, 1, 1, N)
         added: dict[str, Tensor] = {}
@@ -199,14 +231,7 @@ class CEMRNN:
             )
             bias = bias + added.pop("bias", 0)
         names = ("recurrent", "input", "readout", "readout_bias", "synaptic_in", "synaptic_out")
-        return integrate(
-            Weights(*(p.get(name) for name in names)),
-            Drive(inputs=inputs, bias=bias, noise=noise, initial=initial, lengths=lengths, **added),
-            alpha=c.alpha,
-            activation=c.activation,
-            keep_rates=keep_rates,
-            backend=backend,
-        )
+        return Weights(*(p.get(name) for name in names)), Drive(inputs=inputs, bias=bias, **others, **added)
 
     def _context(self, inputs: Tensor, context: Tensor | None) -> Tensor:
         if self.config.context_source == "input":

@@ -84,10 +84,45 @@ def integrate(
     if backend == "auto":
         backend = "compiled" if drive.inputs.device.type == "cpu" else "batched"
     settings = Settings(alpha=alpha, activation=activation, backend=_BACKENDS[backend], keep_rates=keep_rates)
-    n_trials = drive.inputs.shape[1]
-    tensors = [*weights, *(_time_major(f.name, getattr(drive, f.name), n_trials) for f in fields(drive))]
-    outputs, rates = _Recurrence.apply(settings, *tensors)
+    outputs, rates = _Recurrence.apply(settings, *_tensors(weights, drive))
     return outputs.transpose(1, 2), rates.transpose(1, 2) if keep_rates else None
+
+
+class Goal(NamedTuple):
+    """What the outputs should be, with weights of steps and of outputs."""
+
+    targets: Tensor  # (M, B, T, O)
+    weights: Tensor  # (M, B, T)
+    output_weights: Tensor  # (O,)
+
+
+def measure_error(
+    weights: Weights, drive: Drive, goal: Goal, *, alpha: float, activation: str, backend: str = "auto"
+) -> Tensor:
+    """Squared error of every network (M,), averaged with the goal's weights: sum w v (y - y*)^2 / sum w v.
+
+    The same as that of `integrate`'s outputs; the compiled back end takes a block of trials forward and back at
+    once, so that no state reaches the memory.
+
+    Args:
+        weights, drive, alpha, activation, backend: see `integrate`.
+        goal: targets y*, weights w of the steps and v of the outputs, see `Goal`.
+
+    Raises:
+        ValueError: a shape, dtype, alpha, activation or backend does not fit.
+    """
+    check_arguments(weights, drive, alpha, activation, backend)
+    n_networks, n_trials, n_steps, _ = drive.inputs.shape
+    sizes = dict(M=n_networks, B=n_trials, T=n_steps, O=weights.readout.shape[-1])
+    for name, axes in (("targets", "MBTO"), ("weights", "MBT"), ("output_weights", "O")):
+        _check_tensor(name, getattr(goal, name), axes, sizes, drive.inputs)
+    if backend == "batched" or drive.inputs.device.type != "cpu":
+        outputs, _ = integrate(weights, drive, alpha=alpha, activation=activation, backend=backend, keep_rates=False)
+        shares = goal.weights.unsqueeze(-1) * goal.output_weights  # (M, B, T, O)
+        return (shares * (outputs - goal.targets) ** 2).sum((1, 2, 3)) / shares.sum((1, 2, 3))
+    settings = Settings(alpha=alpha, activation=activation, backend=compiled, keep_rates=False)
+    time_major = (goal.targets.transpose(1, 2).contiguous(), goal.weights.transpose(1, 2).contiguous())
+    return _Fitting.apply(settings, *time_major, goal.output_weights, *_tensors(weights, drive))
 
 
 class Settings(NamedTuple):
@@ -138,6 +173,33 @@ class _Recurrence(torch.autograd.Function):
         needed = Tensors(*ctx.needs_input_grad[1:])
         gradients = ctx.settings.backend.backward(ctx.settings, arguments, saved, outputs_grad, rates_grad, needed)
         return None, *(g if n else None for g, n in zip(gradients, needed, strict=True))
+
+
+class _Fitting(torch.autograd.Function):
+    """The loss, whose gradients are found on the way: blocks of trials go forward and back while they are in cache."""
+
+    @staticmethod
+    def forward(ctx, settings: Settings, targets, weights, output_weights, *tensors):
+        needed = Tensors(*ctx.needs_input_grad[4:])
+        loss, gradients = settings.backend.fit(settings, Tensors(*tensors), targets, weights, output_weights, needed)
+        ctx.save_for_backward(*(g if n else None for g, n in zip(gradients, needed, strict=True)))
+        return loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, loss_grad):
+        def scale(gradient):
+            if gradient is None or (loss_grad == 1).all():
+                return gradient
+            return gradient * loss_grad.view(-1, *[1] * (gradient.ndim - 1))
+
+        return None, None, None, None, *map(scale, ctx.saved_tensors)
+
+
+def _tensors(weights: Weights, drive: Drive) -> list[Tensor | None]:
+    """What a back end takes, in the order of `Tensors`."""
+    n_trials = drive.inputs.shape[1]
+    return [*weights, *(_time_major(f.name, getattr(drive, f.name), n_trials) for f in fields(drive))]
 
 
 def _time_major(name: str, tensor: Tensor | None, n_trials: int) -> Tensor | None:

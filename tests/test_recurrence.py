@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cemrnn.activation import ACTIVATIONS
-from cemrnn.recurrence import Drive, Weights, integrate
+from cemrnn.recurrence import Drive, Goal, Weights, integrate, measure_error
 
 M, B, T, N, I, O, R = 2, 19, 5, 4, 3, 2, 2
 BACKENDS = ("compiled", "batched")
@@ -120,6 +120,41 @@ def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, 
     for name, value in ours.items():
         # sums of at most M B T N terms of order one in float64
         torch.testing.assert_close(value, theirs[name], rtol=1e-10, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil"])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("axes", [(1, 1), (70, T)])
+def test_error_and_its_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
+    weights, drive = draw(pathways, *axes, n_trials=70)  # more than a block
+    generator = torch.Generator().manual_seed(3)
+    goal = Goal(
+        targets=torch.randn((M, 70, T, O), generator=generator, dtype=torch.float64),
+        weights=torch.rand((M, 70, T), generator=generator, dtype=torch.float64),
+        output_weights=torch.rand(O, generator=generator, dtype=torch.float64),
+    )
+    inputs = leaves(weights, drive)
+    ours = measure_error(weights, drive, goal, alpha=0.3, activation=activation, backend=backend)
+    outputs, _ = loop(weights, drive, 0.3, activation)
+    shares = torch.einsum("mbt,o->mbto", goal.weights, goal.output_weights)
+    theirs = torch.stack(
+        [(shares[m] * (outputs[m] - goal.targets[m]).square()).sum() / shares[m].sum() for m in range(M)]
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+    factors = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    gradients = [torch.autograd.grad((factors * x).sum(), list(inputs.values())) for x in (ours, theirs)]
+    for name, value, expected in zip(inputs, *gradients, strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-10, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("name", ["targets", "weights", "output_weights"])
+def test_goals_of_the_wrong_shape_are_named(name):
+    weights, drive = draw()
+    goal = Goal(drive.inputs.new_ones(M, B, T, O), drive.inputs.new_ones(M, B, T), drive.inputs.new_ones(O))
+    with pytest.raises(ValueError, match=rf"^{name}: expected shape"):
+        goal = goal._replace(**{name: getattr(goal, name)[:1, ...].repeat(5, *[1] * (getattr(goal, name).ndim - 1))})
+        measure_error(weights, drive, goal, alpha=0.3, activation="relu")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

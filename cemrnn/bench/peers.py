@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.loss import weighted_error
 from cemrnn.model import CEMRNN, NetworkConfig
 from cemrnn.modulation import ARMS
 from cemrnn.optimiser import Adam
+from cemrnn.recurrence import Goal
 
 LEARNING_RATE = 1e-3
 N_INPUTS, N_OUTPUTS = 5, 3
@@ -63,14 +63,13 @@ def build_ours(case: Case) -> Callable[[], float]:
     model = CEMRNN(case.network, range(case.n_networks))
     optimiser = Adam(model.flat, weight_decay=0.0)
     inputs, cue, targets = case.draw()
-    weights, output_weights = torch.ones(targets.transpose(1, 2).shape[:3]).transpose(1, 2), torch.ones(N_OUTPUTS)
+    goal = Goal(targets, torch.ones(targets.shape[:3]), torch.ones(N_OUTPUTS))
 
     def update() -> float:
-        outputs, _ = model.run(inputs, cue)
-        loss, slope = weighted_error(outputs, targets, weights, output_weights)
-        gradients = torch.autograd.grad(outputs, list(model.parameters.values()), slope)
+        loss = model.measure_error(inputs, cue, goal).sum()
+        gradients = torch.autograd.grad(loss, list(model.parameters.values()))
         optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
-        return loss.sum().item()
+        return loss.item()
 
     return update
 

@@ -25,57 +25,64 @@ CHUNK_STEPS = 8  # steps between two sums of the gradients of weights: their ope
 
 def _compile(sources: str):
     @entry
-    def run_backward(tasks, n_blocks, block, alpha, one, code, operands, kept, incoming, gradients):
+    def run_backward(tasks, n_blocks, block, alpha, one, code, operands, kept, incoming, returning, gradients):
         """Fills the gradients (where not empty) for some tasks; a task is a block of trials."""
         _ = sources
         for i in tasks:
-            _backward_block(i, n_blocks, block, alpha, one, code, operands, kept, incoming, gradients)
+            _backward_block(i, n_blocks, block, alpha, one, code, operands, kept, incoming, returning, gradients)
 
     return run_backward
 
 
 @inlined
-def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, gradients):
+def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, returning, gradients):
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
-    n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
+    n_rows, _, _, n_stacked = sizes_of(rows, o)
     n_steps = steps_of(m, rows, o)
     xs = states_of(i, n_steps, n_rows, round_up(n_stacked), kept)
+    dys = _gather(m, rows, n_steps, o, incoming)
+    retreat(i, i, m, rows, xs, dys, alpha, one, code, o, kept, incoming, returning, gradients)
+
+
+@inlined
+def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, returning, gradients):
+    """Fills the gradients of task i from those of its outputs, dys (T, rows, O or more), and from what is kept."""
+    n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
+    n_steps, n_outputs = len(xs) - 1, o.readout_bias.shape[2]
     _clear(i, m, rows, gradients)
     das = np.empty((CHUNK_STEPS, n_rows, o.stacked.shape[2]), xs.dtype)
     d_components = np.empty((CHUNK_STEPS, n_rows, o.synaptic_in.shape[2]), xs.dtype)
-    dys = np.empty((CHUNK_STEPS, n_rows, o.readout_bias.shape[2]), xs.dtype)
-    carry = np.zeros((n_rows, incoming.stacked.shape[2]), xs.dtype)
+    carry = np.zeros((n_rows, returning.stacked.shape[2]), xs.dtype)
     dx = np.empty_like(carry) if o.scale.size else carry  # without a scale it is added where it goes
     scaled = np.empty((CHUNK_STEPS if o.scale.size else 0, n_rows, xs.shape[2]), xs.dtype)
     last = n_steps
     while last > 0:
         first = max(0, last - CHUNK_STEPS)
-        _gather(dys, gradients.readout_bias[i], m, rows, first, last, o, incoming)
         for t in range(last - 1, first - 1, -1):
-            da, dy = das[t - first], dys[t - first]
-            multiply(dy[:, :], incoming.readout[m][:, :], carry[:, : incoming.readout.shape[2]], True)
+            da = das[t - first]
+            multiply(dys[t][:, :n_outputs], returning.readout[m][:, :], carry[:, : returning.readout.shape[2]], True)
             if incoming.rates.size:
                 _add_rates(carry, n_units, m, t, rows, o, incoming)
             _slope(da, carry, xs[t + 1], xs[t], n_rows, n_units, alpha, one, code)
-            _modulate_back(i, m, t, rows, n_units, da, carry, one - alpha, o, kept, gradients)
-            multiply(da[:, :n_units], incoming.stacked[m][:, :], dx[:, :], not o.scale.size)
+            _modulate_back(place, m, t, rows, n_units, da, carry, one - alpha, o, kept, gradients)
+            multiply(da[:, :n_units], returning.stacked[m][:, :], dx[:, :], not o.scale.size)
             if gradients.inputs.size:
                 _input_back(m, t, rows, n_units + n_components, dx, gradients)
             if n_components:
-                d_component, n_padded = d_components[t - first], incoming.synaptic_in.shape[2]
-                _strength_back(i, m, t, rows, n_units, n_components, dx, d_component, o, kept, gradients)
-                multiply(d_component[:, :n_components], incoming.synaptic_in[m][:, :], dx[:, :n_padded], True)
+                d_component, n_padded = d_components[t - first], returning.synaptic_in.shape[2]
+                _strength_back(place, m, t, rows, n_units, n_components, dx, d_component, o, kept, gradients)
+                multiply(d_component[:, :n_components], returning.synaptic_in[m][:, :], dx[:, :n_padded], True)
             if o.scale.size:
                 _scale_back(carry, dx, xs[t], n_units, one, m, t, rows, o, gradients)
                 scale(scaled[t - first], xs[t], n_units, m, t, rows, o)
-        multiply(
-            flatten(dys, 0, last - first).T[:, :],
-            flatten(xs, first + 1, last + 1)[:, : gradients.readout.shape[2]],
-            gradients.readout[i][:, :],
-            last < n_steps,
-        )
         x = flatten(scaled, 0, last - first) if o.scale.size else flatten(xs, first, last)
         _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_components, n_stacked, gradients)
+        dy, rates = flatten(dys, first, last)[:, :n_outputs], flatten(xs, first + 1, last + 1)
+        total = gradients.readout[i]
+        multiply(dy.T[:, :], rates[:, : total.shape[1]], total[:, :], last < n_steps)
+        for row in range(len(dy)):
+            for k in range(n_outputs):
+                gradients.readout_bias[i, 0, k] += dy[row, k]
         last = first
     if gradients.initial.size:
         for b in range(n_rows):
@@ -98,16 +105,17 @@ def _clear(i, m, rows, gradients):
 
 
 @inlined
-def _gather(dys, total, m, rows, first, last, o, incoming):
-    """Gradients of the outputs, step by step of the chunk, 0 from a trial's end on; adds them to their total."""
-    for t in range(first, last):
-        dy = dys[t - first]
-        for b in range(len(rows)):
-            row = rows[b]
-            counts = incoming.outputs.size > 0 and t < o.lengths[m, row]
-            for k in range(dy.shape[1]):
-                dy[b, k] = incoming.outputs[m, t, row, k] if counts else 0
-                total[0, k] += dy[b, k]
+def _gather(m, rows, n_steps, o, incoming):
+    """Gradients of the block's outputs (T, rows, O); 0 from a trial's end on."""
+    dys = np.zeros((n_steps, len(rows), o.readout_bias.shape[2]), o.inputs.dtype)
+    if incoming.outputs.size:
+        for t in range(n_steps):
+            for b in range(len(rows)):
+                row = rows[b]
+                if t < o.lengths[m, row]:
+                    for k in range(dys.shape[2]):
+                        dys[t, b, k] = incoming.outputs[m, t, row, k]
+    return dys
 
 
 @inlined
@@ -148,7 +156,7 @@ def _slope(da, delta, following, h, n_rows, n_units, alpha, one, code):
 
 
 @inlined
-def _modulate_back(i, m, t, rows, n_units, da, carry, decay, o, kept, gradients):
+def _modulate_back(place, m, t, rows, n_units, da, carry, decay, o, kept, gradients):
     """Gradients of bias and gain; da turns from dL/dp into dL/da, carry from dL/dr_t into its part through the leak."""
     bias, gain = gradients.bias, o.gain
     for b in range(len(rows)):
@@ -161,7 +169,7 @@ def _modulate_back(i, m, t, rows, n_units, da, carry, decay, o, kept, gradients)
             carry[b, j] = 0
         if gain.size:
             g, d_gain = gain[m, at(t, gain), row], gradients.gain[m, at(t, gradients.gain), row]
-            product = kept.products[i, t, b]
+            product = kept.products[place, t, b]
             for j in range(n_units):
                 d_gain[j] += da[b, j] * product[j]
                 da[b, j] *= g[j]
@@ -177,10 +185,10 @@ def _input_back(m, t, rows, n_before, dx, gradients):
 
 
 @inlined
-def _strength_back(i, m, t, rows, n_units, n_components, dx, d_component, o, kept, gradients):
+def _strength_back(place, m, t, rows, n_units, n_components, dx, d_component, o, kept, gradients):
     """Gradients of the strengths and of the components."""
     strength, d_strength = o.strength[m, at(t, o.strength)], gradients.strength[m, at(t, gradients.strength)]
-    component = kept.components[i, t]
+    component = kept.components[place, t]
     for b in range(len(rows)):
         row = rows[b]
         for k in range(n_components):

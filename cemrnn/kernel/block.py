@@ -1,6 +1,6 @@
 """What both directions share: the trials of a block, the rows of its steps, and how kernels are compiled.
 
-Arrays are grouped in the named tuples of `cemrnn.compiled`; letters are those of the recurrence. The rows of a
+Arrays are grouped in the named tuples of `cemrnn.kernel.arrays`; letters are those of the recurrence. The rows of a
 step are x = [kappa r | (kappa r V) * s | u], padded to whole vectors, so that a step is one product with the
 stacked weights [W; U^T; B]. Every local array is small enough for the caches of one core.
 """

@@ -41,27 +41,45 @@ def _compile(sources: str):
 @inlined
 def _forward_block(i, n_blocks, block, alpha, one, code, single, o, outputs, rates, kept):
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
+    n_rows, n_units, _, n_stacked = sizes_of(rows, o)
+    xs = states_of(i, steps_of(m, rows, o), n_rows, round_up(n_stacked), kept)
+    advance(i, m, rows, xs, alpha, one, code, single, o, kept)
+    _write(outputs, rates, xs, read(xs, n_units, m, n_rows, o), n_units, m, rows, o)
+
+
+@inlined
+def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
+    """Fills xs, and at a place what is kept besides."""
     n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
-    n_steps = steps_of(m, rows, o)
-    xs = states_of(i, n_steps, n_rows, round_up(n_stacked), kept)
     _start(xs, m, rows, n_units, n_components, o)
     a = np.empty((n_rows, o.stacked.shape[2]), xs.dtype)
     component = np.empty((n_rows, o.synaptic_in.shape[2]), xs.dtype)
     scaled = np.empty((n_rows if o.scale.size else 0, xs.shape[2]), xs.dtype)
-    for t in range(n_steps):
+    for t in range(len(xs) - 1):
         x = xs[t]
         if o.scale.size:
             scale(scaled, x, n_units, m, t, rows, o)
             x = scaled
         if n_components:
             multiply(x[:, :n_units], o.synaptic_in[m][:, :], component[:, :], False)
-            _weigh(x, xs[t], component, i, n_units, n_components, m, t, rows, o, kept)
+            _weigh(x, xs[t], component, place, n_units, n_components, m, t, rows, o, kept)
         multiply(x[:, :n_stacked], o.stacked[m][:, :], a[:, :], False)
         if kept.products.size:
-            kept.products[i, t, :n_rows] = a[:, :n_units]
+            kept.products[place, t, :n_rows] = a[:, :n_units]
         _excite(a, n_units, m, t, rows, o)
         _fire(xs[t + 1], xs[t], a, n_rows, n_units, alpha, one, code, single)
-    _read(outputs, rates, xs, n_units, m, rows, o)
+
+
+@inlined
+def read(xs, n_units, m, n_rows, o):
+    """Outputs (T, rows, O or more), y = r C + d, for all steps at once."""
+    n_steps = len(xs) - 1
+    y = np.empty((n_steps * n_rows, o.readout.shape[2]), xs.dtype)
+    multiply(flatten(xs, 1, n_steps + 1)[:, :n_units], o.readout[m][:, :], y[:, :], False)
+    for row in range(len(y)):
+        for k in range(o.readout_bias.shape[2]):
+            y[row, k] += o.readout_bias[m, 0, k]
+    return y.reshape((n_steps, n_rows, o.readout.shape[2]))
 
 
 @inlined
@@ -79,7 +97,7 @@ def _start(xs, m, rows, n_units, n_components, o):
 
 
 @inlined
-def _weigh(x, kept_x, component, i, n_units, n_components, m, t, rows, o, kept):
+def _weigh(x, kept_x, component, place, n_units, n_components, m, t, rows, o, kept):
     """The columns of x after the units become (kappa r V) * s, there and where x is kept."""
     strength = o.strength[m, at(t, o.strength)]
     for b in range(len(rows)):
@@ -89,7 +107,7 @@ def _weigh(x, kept_x, component, i, n_units, n_components, m, t, rows, o, kept):
         for k in range(n_components):
             kept_x[b, n_units + k] = x[b, n_units + k]
     if kept.components.size:
-        kept.components[i, t, : len(rows)] = component[:, :n_components]
+        kept.components[place, t, : len(rows)] = component[:, :n_components]
 
 
 @inlined
@@ -144,17 +162,14 @@ def _fire(following, h, p, n_rows, n_units, alpha, one, code, single):
 
 
 @inlined
-def _read(outputs, rates, xs, n_units, m, rows, o):
-    """y = r C + d for all steps at once; 0 from a trial's end on."""
-    n_steps, n_rows = len(xs) - 1, len(rows)
-    y = np.empty((n_steps * n_rows, o.readout.shape[2]), xs.dtype)
-    multiply(flatten(xs, 1, n_steps + 1)[:, :n_units], o.readout[m][:, :], y[:, :], False)
+def _write(outputs, rates, xs, ys, n_units, m, rows, o):
+    """Outputs and rates of the block go to their trials; 0 from a trial's end on."""
     for t in range(outputs.shape[1]):
-        for b in range(n_rows):
+        for b in range(len(rows)):
             row = rows[b]
             ended = t >= o.lengths[m, row]
             for k in range(outputs.shape[3]):
-                outputs[m, t, row, k] = 0 if ended else y[t * n_rows + b, k] + o.readout_bias[m, 0, k]
+                outputs[m, t, row, k] = 0 if ended else ys[t, b, k]
             if rates.size:
                 for j in range(n_units):
                     rates[m, t, row, j] = 0 if ended else xs[t + 1, b, j]
