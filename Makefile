@@ -21,6 +21,7 @@ BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
 SOURCES := $(shell find cemrnn -name '*.py' -o -name '*.mplstyle')
 PAGES := $(shell find book -type f -not -name '*.pyc')
+MEASURED := $(wildcard build/bench/*.json)
 STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
 NOTEBOOKS := $(STEMS:%=notebooks/%.ipynb)
 EXECUTED := $(STEMS:%=$(OUT)/notebooks/%.ipynb)
@@ -96,5 +97,5 @@ $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PARAMS) $(SOURCES) $(OUT)/trained
 	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@$(CEMRNN) run $* --profile $(PROFILE)
 
-$(BOOK): $(EXECUTED) $(PAGES) $(PARAMS)
+$(BOOK): $(EXECUTED) $(PAGES) $(PARAMS) $(MEASURED)
 	@$(CEMRNN) book --profile $(PROFILE) > /dev/null

@@ -1,6 +1,7 @@
 """The cost model: the algebra of its counts, the fit on synthetic measurements, bytes against a real entry."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cemrnn.bench import cost as bench_cost
 from cemrnn.bench.cost import draw_design, fit_seconds, measure_point, predict_seconds
+from cemrnn.bench.rows import Bench
 from cemrnn.cost import COEFFICIENTS_S, TERMS, core_seconds, count_work, entry_bytes, mean_steps
 from cemrnn.learner import TrainedNetwork
 from cemrnn.model import count_parameters
@@ -118,6 +121,21 @@ def test_a_measurement_is_per_network_and_leaves_threads_as_they_were():
     assert set(point) == set(COEFFICIENTS_S)
     assert min(point.values()) > 0
     assert torch.get_num_threads() == threads
+
+
+def test_the_topic_gives_coefficients_to_paste_and_how_well_they_predict(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(bench_cost, "N_POINTS", 3)
+    monkeypatch.setattr(bench_cost, "SECONDS_PER_POINT", 0.0)
+    fitted = bench_cost.measure_cost(Bench(tmp_path, n_repeats=1, turn_s=0.0, say=lines.append))
+    assert json.loads(json.dumps(fitted)) == fitted
+    namespace = {}
+    exec(lines[-1], namespace)  # what is printed is Python, to be pasted into cemrnn/cost.py
+    assert namespace["COEFFICIENTS_S"] == fitted["coefficients_s"]
+    assert {kind: set(c) for kind, c in fitted["coefficients_s"].items()} == dict.fromkeys(COEFFICIENTS_S, set(TERMS))
+    for quantiles in fitted["predicted_over_measured"].values():
+        assert quantiles == sorted(quantiles)
+        assert quantiles[0] <= 1 <= quantiles[-1] + 0.01  # as many terms as points: nearly exact
 
 
 @pytest.mark.parametrize(

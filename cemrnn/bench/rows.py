@@ -63,8 +63,14 @@ def make_row(case: str, peer: str, ours_s: float, peer_s: float, goal: float | N
 def describe_row(row: Row) -> str:
     """The row as a line of text."""
     goal = "" if row["goal"] is None else f" (goal {row['goal']:g})"
-    times = f"{1e3 * row['ours_s']:.3g} ms against {1e3 * row['peer_s']:.3g} ms"
-    return f"{row['case']:<36} {row['peer']:<34} {row['ratio']:6.2f} x{goal}, {times}"
+    times = f"{format_ms(row['ours_s'])} ms against {format_ms(row['peer_s'])} ms"
+    return f"{row['case']:<42} {row['peer']:<32} {row['ratio']:6.2f} x{goal}, {times}"
+
+
+def format_ms(seconds: float) -> str:
+    """Seconds as milliseconds with three digits, or more where there are more before the point."""
+    ms = 1e3 * seconds
+    return f"{ms:.0f}" if ms >= 1000 else f"{ms:.3g}"
 
 
 def take_turns(settings: Mapping[str, Sequence[Turn]], n_repeats: int, seconds: float) -> dict[str, float]:

@@ -17,7 +17,7 @@ from cemrnn.bench.engine import own_turns
 from cemrnn.bench.peers import Case, build_ours
 from cemrnn.bench.rows import Bench, take_turns
 
-BASE = Case("combined", "relu", n_units=64, n_networks=4, n_trials=64, n_steps=60, n_contexts=8, rank=8)
+BASE = Case("combined", "relu", n_units=64, n_networks=16, n_trials=64, n_steps=60, n_contexts=8, rank=8)
 SIZES: dict[str, tuple[int, ...]] = {
     "n_units": (16, 32, 64, 128, 256),
     "n_contexts": (2, 8, 32, 128),
@@ -50,6 +50,7 @@ class Exponent(NamedTuple):
 
 def measure_scaling(bench: Bench) -> list[Point]:
     """A point per size and value, each in a fresh process, so that its peak of memory is its own."""
+    build_ours(SMALLEST)()  # kernels that had to be compiled in a measured process would hide its memory
     points = []
     for size, values in SIZES.items():
         for value in values:
@@ -97,9 +98,13 @@ def fit_exponent(x: Sequence[float], y: Sequence[float]) -> Exponent:
     """
     if len(x) < 3:
         raise ValueError(f"x: expected three points or more, got {len(x)}")
-    fit = stats.linregress(np.log(x), np.log(y))
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(x) - 2) * fit.stderr
-    return Exponent(float(fit.slope), float(fit.slope - half), float(fit.slope + half))
+    u, v = np.log(x), np.log(y)
+    spread = np.sum((u - u.mean()) ** 2)
+    slope = np.sum((u - u.mean()) * (v - v.mean())) / spread
+    residual = v - v.mean() - slope * (u - u.mean())
+    error = math.sqrt(np.sum(residual**2) / (len(x) - 2) / spread)
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(x) - 2) * error
+    return Exponent(float(slope), float(slope - half), float(slope + half))
 
 
 def describe_exponent(points: list[Point], quantity: str) -> str:
@@ -108,4 +113,4 @@ def describe_exponent(points: list[Point], quantity: str) -> str:
     if len(known) < 3:
         return "not measured"
     e = fit_exponent([point["value"] for point in known], [point[quantity] for point in known])
-    return f"{e.slope:.2f} [{e.low:.2f}, {e.high:.2f}]" if math.isfinite(e.low) else "not measured"
+    return f"{e.slope:.2f} [{e.low:.2f}, {e.high:.2f}]"

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from cemrnn.claims import ledger, to_markdown
+from cemrnn.reproduce.bench import write_bench
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
@@ -69,6 +70,7 @@ def assemble(project: Project, profile: str) -> Path:
         shutil.copy(executed, source)
     shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
     _write_tables(project, profile, source / "generated")
+    write_bench(project.build / "bench", source / "generated")
     _write_announcement(out, profile, source / "_config.yml")
     return source
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from cemrnn.bench.worker import WorkerError
 from cemrnn.reproduce import environment
 
+REQUIREMENTS = Path(__file__).parent  # <name>.txt
+
 
 def peer_python(name: str, folder: Path, pip_arguments: Sequence[str]) -> Path:
     """Interpreter of a peer's environment, which is made unless it is there with these requirements.
@@ -23,7 +25,7 @@ def peer_python(name: str, folder: Path, pip_arguments: Sequence[str]) -> Path:
     Raises:
         WorkerError: the environment cannot be made; the message says why.
     """
-    requirements = Path(__file__).with_name(f"{name}.txt")
+    requirements = REQUIREMENTS / f"{name}.txt"
     venv, digest = folder / name, hashlib.sha256(requirements.read_bytes()).hexdigest()
     python, stamp = venv / "bin" / "python", venv / ".installed"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
