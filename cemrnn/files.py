@@ -1,29 +1,33 @@
-"""Tensors with a JSON document in one safetensors file: written whole or not at all, and never executed on reading."""
+"""Files that appear whole or not at all, even if power fails; tensors with a JSON document, never executed on reading.
+
+An OSError that leaves this module names the path: a full disk is told with the file that did not fit.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-from collections.abc import Mapping
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
+
+# What reading bytes that are no safetensors file, or not one of ours, was seen to raise.
+UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError)
+LEFTOVER_S = 24 * 3600.0
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], document: Any) -> None:
-    """Nothing; the file appears complete, under its name, or not at all.
-
-    Args:
-        path: target.
-        tensors: name -> tensor.
-        document: JSON-ready value, kept in one metadata key so that the file is byte-stable.
-    """
-    text = json.dumps(document, sort_keys=True)
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(content, metadata={"document": text}))
+    """Nothing; the file appears complete, under its name, or not at all. See `pack_tensors`."""
+    write_bytes(path, pack_tensors(tensors, document))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
@@ -31,26 +35,113 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
 
     Raises:
         ValueError: the file is not what `write_tensors` writes.
+        FileNotFoundError: there is none.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            return tensors, json.loads(file.metadata()["document"])
-    except Exception as error:  # safetensors raises its own bare class
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"{path}: expected a complete safetensors file with a document, got: {error}") from error
+        return unpack_tensors(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def pack_tensors(tensors: Mapping[str, Tensor], document: Any) -> bytes:
+    """Content of a safetensors file.
+
+    Args:
+        tensors: name -> tensor.
+        document: JSON-ready value, kept in one metadata key so that the content is byte-stable.
+    """
+    text = json.dumps(document, sort_keys=True)
+    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(content, metadata={"document": text})
+
+
+def unpack_tensors(content: bytes) -> tuple[dict[str, Tensor], Any]:
+    """Tensors, on the CPU, and document of what `pack_tensors` made.
+
+    Raises:
+        ValueError: the content is something else.
+    """
+    try:
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return tensors, json.loads(header["__metadata__"]["document"])
+    except UNREADABLE as error:
+        raise ValueError(f"expected a complete safetensors file with a document, got: {error}") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Nothing; the file appears complete, under its name, or not at all, even if power fails."""
+    """Nothing; the file appears complete, under its name, or not at all, even if power fails.
+
+    Raises:
+        OSError: it cannot be written; the error names the path, and what was there stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(new_temporary_name())
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_through(temporary, content)
+        with naming(path):
+            temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_through(path: Path, content: bytes) -> None:
+    """Nothing; the content is on the disk, not only in its cache, but a reader may see a part of it meanwhile."""
+    with naming(path), path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Nothing; names that were added to the folder, or renamed in it, survive a loss of power."""
+    with naming(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
+                raise
+        finally:
+            os.close(descriptor)
+
+
+def new_temporary_name() -> str:
+    """A name for something temporary that tells who writes it: .<random>.<process>.<host>.tmp"""
+    return f".{uuid.uuid4().hex}.{os.getpid()}.{socket.gethostname()}.tmp"
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether something with a temporary name is of no use any more.
+
+    It is if nothing was written to it for a day, and its writer is not a living process of this host. On a shared
+    disk nobody knows about the processes of other hosts, hence the day.
+    """
+    try:
+        is_old = time.time() - path.lstat().st_mtime > LEFTOVER_S
+    except FileNotFoundError:
+        return False
+    _, _, process, host = [*path.name.removesuffix(".tmp").split(".", 3), "", "", ""][:4]
+    return is_old and not (host == socket.gethostname() and process.isdecimal() and _is_alive(int(process)))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # alive, and another user's
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an OSError that knows no path this one: those of writing and syncing know none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error

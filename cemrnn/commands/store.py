@@ -1,0 +1,190 @@
+"""The command `cemrnn store`: what is in the store, whether it is whole, and what of it nobody needs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from cemrnn.commands.common import experiment_config, user_mistakes
+from cemrnn.reproduce.project import Project
+
+if TYPE_CHECKING:
+    from cemrnn.inventory import Entry, Garbage
+
+COLUMNS = "{:<12}  {:<12} {:>5} {:>4} {:>6}  {:<9} {:>8} {:>9}  {}"
+KEY_DIGITS = 12  # shown in a list
+
+
+@click.group()
+def store() -> None:
+    """List, check and clean the store of trained networks.
+
+    The store is build/store, or the folder that the environment variable CEMRNN_STORE names.
+    """
+
+
+@store.command("ls")
+@click.option("--arm", help="Only networks of this arm.")
+@click.option("--status", help="Only these: reached, exhausted, failed or damaged.")
+@click.option("--json", "as_json", is_flag=True, help="All columns as JSON, one entry per line.")
+def list_(arm: str | None, status: str | None, as_json: bool) -> None:
+    """List the entries, and what lies beside them.
+
+    An entry is damaged if its record cannot be read; `cemrnn store verify` reads the weights as well.
+    """
+    from cemrnn.inventory import list_entries, measure_folders
+    from cemrnn.store import Store
+
+    place, count, n_bytes = Store.default(), 0, 0
+    if not as_json:
+        click.echo(COLUMNS.format("key", "arm", "N", "K", "seed", "status", "updates", "size", "written"))
+    for entry in list_entries(place):
+        if arm in (None, entry.arm) and status in (None, entry.status):
+            click.echo(json.dumps(vars(entry)) if as_json else format_entry(entry))
+            count, n_bytes = count + 1, n_bytes + entry.n_bytes
+    if not as_json:
+        click.echo(f"{format_amount(count, 'entry', n_bytes)} in {place.root}")
+        for name, usage in measure_folders(place).items():
+            click.echo(f"{name}: {format_bytes(usage.n_bytes)} in {usage.count}")
+
+
+@store.command()
+@click.argument("key")
+def show(key: str) -> None:
+    """Show the entry whose key begins with KEY: recipe, outcome, files, and which figures need it."""
+    from cemrnn.entry import FILES
+    from cemrnn.inventory import find_damage, find_entry
+    from cemrnn.store import Store
+
+    with user_mistakes():
+        folder = find_entry(Store.default(), key)
+    click.echo(f"key       {folder.name}\nfolder    {folder}")
+    if damage := find_damage(folder):
+        raise click.ClickException(f"the entry is damaged: {damage}")
+    record = json.loads((folder / FILES[2]).read_bytes())
+    click.echo(f"needed by {', '.join(needed_keys(Project()).get(folder.name, ())) or 'no current config'}")
+    for line in describe_outcome(folder, record):
+        click.echo(line)
+    click.echo(f"config    {json.dumps(record['config'], indent=2)}")
+
+
+@store.command()
+@click.option("--dry-run", is_flag=True, help="Only report; move nothing.")
+def verify(dry_run: bool) -> None:
+    """Read every entry again and compare checksums and keys; exit code 1 if any is damaged.
+
+    Damaged entries are moved to quarantine, and the next sweep trains them again.
+    """
+    from tqdm import tqdm
+
+    from cemrnn.inventory import entry_folders, verify_entry
+    from cemrnn.store import Store
+
+    place, damages = Store.default(), {}
+    folders = list(entry_folders(place))
+    for folder in tqdm(folders, desc="verify", unit=" entries", disable=not sys.stderr.isatty()):
+        if damage := verify_entry(place, folder, move=not dry_run):
+            damages[folder.name] = damage
+    for name, damage in damages.items():
+        click.echo(f"{name}: {damage}")
+    click.echo(f"{format_amount(len(folders), 'entry')} read, {len(damages)} damaged")
+    sys.exit(1 if damages else 0)
+
+
+@store.command()
+@click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0), help="What is younger stays.")
+@click.option("--checkpoint-days", default=30.0, show_default=True, type=click.FloatRange(0), help="The same for them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def gc(days: float, checkpoint_days: float, yes: bool) -> None:
+    """Remove what nobody needs, after asking.
+
+    \b
+    entry       that no notebook needs at any profile, with the present sources
+    checkpoint  that no training holds
+    temporary   what processes left that died
+    quarantine  damaged entries
+
+    Networks of `make figure` with other parameters are needed by no profile: they go too, and are trained again
+    when they are asked for.
+    """
+    from cemrnn.inventory import collect, find_garbage
+    from cemrnn.store import Store
+
+    place = Store.default()
+    with user_mistakes():
+        needed = needed_keys(Project())
+    garbage = find_garbage(place, needed, days=days, checkpoint_days=checkpoint_days)
+    if not garbage:
+        click.echo("nothing to remove")
+        return
+    for line in describe_garbage(garbage):
+        click.echo(line)
+    if not yes and not sys.stdin.isatty():
+        raise click.ClickException("nothing was removed: there is no terminal to ask on; use --yes")
+    if not yes and not click.confirm("Remove them?"):
+        return
+    removed = list(collect(place, garbage))
+    click.echo(f"removed {len(removed)} of {len(garbage)}, {format_bytes(sum(g.n_bytes for g in removed))}")
+
+
+def needed_keys(project: Project) -> dict[str, list[str]]:
+    """Key of every network that a notebook needs at a profile -> the places that need it, as profile/notebook.
+
+    Raises:
+        ValueError: the folder is not a clone, or a profile is not valid.
+    """
+    from cemrnn.entry import entry_key
+    from cemrnn.experiments import EXPERIMENTS
+
+    stems, needed = project.stems(), {}
+    for path in sorted((project.root / "notebooks" / "params").glob("*.yml")):
+        for stem in stems:
+            configs = EXPERIMENTS[stem].conditions(experiment_config(project, stem, path.stem))
+            for key in map(entry_key, configs):
+                needed.setdefault(key, []).append(f"{path.stem}/{stem}")
+    return needed
+
+
+def describe_outcome(folder, record: dict) -> list[str]:
+    """Lines on how a training ended, with the first and last row of its history, and on the files."""
+    rows = (folder / "history.csv").read_text().splitlines()
+    lines = [f"status    {record['status']} after {record['n_updates']} updates, {len(rows) - 1} evaluations"]
+    lines += [f"          {row}" for row in (rows[:2] + rows[-1:] if len(rows) > 2 else rows)]
+    sizes = {name: (folder / name).stat().st_size for name in record["checksums"]}
+    lines += [
+        f"file      {name}, {format_bytes(sizes[name])}, sha256 {sha}" for name, sha in record["checksums"].items()
+    ]
+    return [*lines, f"sources   {record['sources']}", f"torch     {record['torch']}"]
+
+
+def describe_garbage(garbage: list[Garbage]) -> list[str]:
+    """A line per kind: how many, how large."""
+    kinds = {piece.kind: [g for g in garbage if g.kind == piece.kind] for piece in garbage}
+    return [f"{kind:<10} {len(of):>7}  {format_bytes(sum(g.n_bytes for g in of)):>9}" for kind, of in kinds.items()]
+
+
+def format_entry(entry: Entry) -> str:
+    """The entry as a row under `COLUMNS`."""
+    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.written_s))
+    numbers = (entry.arm, entry.n_units, entry.n_contexts, entry.seed, entry.status, entry.n_updates)
+    shown = ["-" if value is None else str(value) for value in numbers]
+    return COLUMNS.format(entry.key[:KEY_DIGITS], *shown, format_bytes(entry.n_bytes), written)
+
+
+def format_amount(count: int, noun: str, n_bytes: int | None = None) -> str:
+    """A count of things with the plural, and their size, e.g. 2 entries, 3.1 kB."""
+    plural = noun if count == 1 else noun.removesuffix("y") + "ies"
+    return f"{count} {plural}" + (f", {format_bytes(n_bytes)}" if n_bytes is not None else "")
+
+
+def format_bytes(n_bytes: float) -> str:
+    """A size in decimal units, e.g. 27.6 kB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
