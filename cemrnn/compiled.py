@@ -35,7 +35,7 @@ def forward(settings, t, keep: bool):
     sizes = Kept(
         (n_tasks, (n_steps + 1) * block * round_up(operands.stacked.shape[1])),
         (n_tasks, n_steps, block, n_units * (t.gain is not None)),
-        (n_tasks, n_steps, block, n_components),
+        (n_tasks, n_steps, block, round_up(n_components)),
     )
     kept = [t.inputs.new_empty(size) if keep else None for size in sizes]
     _run(
@@ -78,12 +78,16 @@ def fit(settings, t, targets, weights, output_weights, needed):
 def _allocate_gradients(t, operands: Operands, n_blocks: int, needed):
     """Tensors to be filled, and their arrays."""
     n_networks, _, n_trials, _ = t.inputs.shape
-    n_units, n_outputs, n_sums = t.recurrent.shape[-1], t.readout.shape[-1], n_networks * n_blocks
+    n_units, n_sums = t.recurrent.shape[-1], n_networks * n_blocks
+
+    def columns_of(weight):
+        return None if weight is None else t.inputs.new_empty(n_sums, weight.shape[-1], round_up(n_units))
+
     filled = Gradients(
         stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
-        synaptic_in=None if t.synaptic_in is None else t.inputs.new_empty(n_sums, *operands.synaptic_in.shape[1:]),
-        readout=t.inputs.new_empty(n_sums, n_outputs, round_up(n_units)),
-        readout_bias=t.inputs.new_empty(n_sums, 1, n_outputs),
+        synaptic_in=columns_of(t.synaptic_in),
+        readout=columns_of(t.readout),
+        readout_bias=t.inputs.new_empty(n_sums, 1, t.readout.shape[-1]),
         initial=t.inputs.new_empty(n_networks, n_trials, n_units) if needed.initial else None,
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
         **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale")},
@@ -107,7 +111,7 @@ def _collect(t, filled: Gradients):
     )
     recurrent, synaptic_out, input_ = stacked[..., :n_units].split([n_units, n_components, n_inputs], dim=1)
     if synaptic_in is not None:
-        synaptic_in = synaptic_in[..., :n_components]
+        synaptic_in = synaptic_in[..., :n_units].mT
     return (
         recurrent, input_, readout[..., :n_units].mT, readout_bias[:, 0], synaptic_in, synaptic_out.mT,
         filled.inputs, filled.bias, filled.gain, filled.strength, filled.scale, None, filled.initial, None,

@@ -36,7 +36,8 @@ class Pathway:
 
 
 def _project(modulator: Tensor, weight: Tensor) -> Tensor:
-    return modulator @ weight[:, None]  # (M, B, T | 1, K) x (M, 1, K, F)
+    # (M, B, T | 1, K) x (M, 1, K, F). One product per network is faster, but its bits depend on the other networks.
+    return modulator @ weight[:, None]
 
 
 PATHWAYS = {

@@ -60,7 +60,7 @@ class Gradients(NamedTuple):
     """What the way back fills: sums per block for the weights, then what varies over trials."""
 
     stacked: np.ndarray  # (M * blocks, N + R + I, N)
-    synaptic_in: np.ndarray  # (M * blocks, N, R)
+    synaptic_in: np.ndarray  # (M * blocks, R, N), transposed as that of the readout: the longer axis last
     readout: np.ndarray  # (M * blocks, O, N)
     readout_bias: np.ndarray  # (M * blocks, 1, O)
     initial: np.ndarray  # these and the following as in Operands

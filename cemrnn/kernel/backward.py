@@ -218,7 +218,8 @@ def _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_co
     multiply(x[:, :n_stacked].T[:, :], da[:, :], gradients.stacked[i][:, :], add)
     if n_components:
         d_component = flatten(d_components, 0, last - first)
-        multiply(x[:, :n_units].T[:, :], d_component[:, :], gradients.synaptic_in[i][:, :], add)
+        total = gradients.synaptic_in[i]
+        multiply(d_component[:, :n_components].T[:, :], x[:, : total.shape[1]], total[:, :], add)
 
 
 run_backward = _compile(sources_digest())

@@ -30,7 +30,7 @@ def _fit_block(i, n_blocks, block, alpha, one, code, single, o, goal, returning,
     kept = Kept(
         np.empty((1, (n_steps + 1) * n_rows * n_columns), dtype),
         np.empty((1, n_steps, n_rows, n_units if o.gain.size else 0), dtype),
-        np.empty((1, n_steps, n_rows, n_components), dtype),
+        np.empty((1, n_steps, n_rows, round_up(n_components)), dtype),
     )
     xs = states_of(0, n_steps, n_rows, n_columns, kept)
     advance(0, m, rows, xs, alpha, one, code, single, o, kept)

@@ -61,8 +61,12 @@ def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
             scale(scaled, x, n_units, m, t, rows, o)
             x = scaled
         if n_components:
+            if kept.components.size:
+                component = kept.components[place, t, :n_rows]
             multiply(x[:, :n_units], o.synaptic_in[m][:, :], component[:, :], False)
-            _weigh(x, xs[t], component, place, n_units, n_components, m, t, rows, o, kept)
+            _weigh(x, component, n_units, n_components, m, t, rows, o)
+            if o.scale.size:
+                xs[t, :, n_units : n_units + n_components] = x[:, n_units : n_units + n_components]
         multiply(x[:, :n_stacked], o.stacked[m][:, :], a[:, :], False)
         if kept.products.size:
             kept.products[place, t, :n_rows] = a[:, :n_units]
@@ -97,17 +101,13 @@ def _start(xs, m, rows, n_units, n_components, o):
 
 
 @inlined
-def _weigh(x, kept_x, component, place, n_units, n_components, m, t, rows, o, kept):
-    """The columns of x after the units become (kappa r V) * s, there and where x is kept."""
+def _weigh(x, component, n_units, n_components, m, t, rows, o):
+    """The columns of x after the units become (kappa r V) * s."""
     strength = o.strength[m, at(t, o.strength)]
     for b in range(len(rows)):
         row = rows[b]
         for k in range(n_components):
             x[b, n_units + k] = component[b, k] * strength[row, k]
-        for k in range(n_components):
-            kept_x[b, n_units + k] = x[b, n_units + k]
-    if kept.components.size:
-        kept.components[place, t, : len(rows)] = component[:, :n_components]
 
 
 @inlined
