@@ -42,11 +42,17 @@ def test_scaling_varies_one_size_at_a_time(a_bench, monkeypatch):
 
 
 @pytest.mark.skipif(not scaling.STATUS.exists(), reason="only Linux tells the peak of a process")
-def test_the_peak_grows_by_what_is_held():
+def test_the_peak_is_what_was_held_since_it_was_forgotten():
+    held = np.ones(2**24)  # 128 MiB
+    highest = scaling.peak_bytes()
+    size = held.nbytes
+    del held
+    scaling.forget_peak()
     before = scaling.peak_bytes()
-    held = np.ones(2**25)  # 256 MiB: more than this process has let go before
-    assert scaling.peak_bytes() - before > 0.5 * held.nbytes or before > held.nbytes
-    assert scaling.peak_bytes() >= before
+    assert before < highest - 0.9 * size
+    held = np.ones(2**23)
+    del held
+    assert 0.9 < (scaling.peak_bytes() - before) / (size / 2) < 1.1
 
 
 def a_point(size, value, seconds, memory):

@@ -43,21 +43,31 @@ def test_single_trials_are_laid_out_as_ours(preset, monkeypatch):
             np.testing.assert_allclose(other, mine[0, i, :end].numpy(), atol=1e-6, err_msg=name)
 
 
+def summarise_stimuli(direction_rad, strength):
+    """Single values (P,) and what ties them together, from (P, stimulus) and (P, modality, stimulus)."""
+    values = [*direction_rad.T, *strength.reshape(len(strength), -1).T]
+    if direction_rad.shape[1] == 2:
+        half = (strength[:, :, 0] - strength[:, :, 1]) / 2  # coherence with its sign, by modality
+        apart = (direction_rad[:, 1] - direction_rad[:, 0]) % (2 * np.pi)
+        values += [apart, half.sum(axis=1), np.abs(half[:, 0]) - np.abs(half[:, 1])]
+    return [value.round(9) for value in values]
+
+
 @pytest.mark.parametrize("name", BATTERY)
 def test_single_trials_have_the_distribution_of_ours(name):
-    tasks, n, rng = TaskSet(names=(name,), preset="yang"), 1000, np.random.default_rng(1)
+    tasks, n, rng = TaskSet(names=(name,), preset="yang"), 4000, np.random.default_rng(1)
     plan = Planner(tasks).draw(np.arange(1, n + 1, dtype=np.uint64))
     trials = [single_trials.draw_trial(name, tasks.settings, rng) for _ in range(n)]
     onsets, responses = plan.onsets, plan.response
     answers = np.array([np.nan if t.response_rad is None else t.response_rad for t in trials])
     pairs = [(onsets[:, e], np.array([t.onsets[e] for t in trials])) for e in range(onsets.shape[1])]
     pairs += [(np.isnan(responses), np.isnan(answers)), (responses[~np.isnan(responses)], answers[~np.isnan(answers)])]
-    for j in range(len(trials[0].stimuli)):
-        pairs += [(plan.stimuli.direction_rad[:, j], np.array([t.stimuli[j].direction_rad for t in trials]))]
-        for modality in range(2):
-            theirs = np.array([t.stimuli[j].strength[modality] for t in trials])
-            pairs += [(plan.stimuli.strength[:, modality, j], theirs)]
-    # About ten comparisons in each of 20 tasks: one of all is below 1e-4 by chance for one seed in fifty.
+    n_shown = len(trials[0].stimuli)
+    direction = np.array([[stimulus.direction_rad for stimulus in t.stimuli] for t in trials])  # (P, stimulus)
+    strength = np.array([[stimulus.strength for stimulus in t.stimuli] for t in trials]).swapaxes(1, 2)
+    mine = summarise_stimuli(plan.stimuli.direction_rad[:, :n_shown], plan.stimuli.strength[:, :, :n_shown])
+    pairs += zip(mine, summarise_stimuli(direction, strength), strict=True)
+    # About 15 comparisons in each of 20 tasks: one of all is below 1e-4 by chance for one seed in thirty.
     assert min(stats.ks_2samp(ours, theirs, method="asymp").pvalue for ours, theirs in pairs) > 1e-4
     first = np.mean([t.response_rad == t.stimuli[0].direction_rad for t in trials])
     expected = np.mean(responses == plan.stimuli.direction_rad[:, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import math
 import multiprocessing
@@ -28,7 +29,7 @@ SIZES: dict[str, tuple[int, ...]] = {
 }
 SMALLEST = Case("combined", "relu", n_units=4, n_networks=1, n_trials=2, n_steps=2)
 CONFIDENCE = 0.95
-STATUS = Path("/proc/self/status")
+STATUS, FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class Point(TypedDict):
@@ -68,6 +69,7 @@ def measure_scaling(bench: Bench) -> list[Point]:
 def measure_case(case: Case, n_repeats: int, turn_s: float) -> tuple[float, int | None]:
     """Seconds of one update, and bytes at the peak beyond those of a process that made the smallest update."""
     build_ours(SMALLEST)()
+    forget_peak()
     before = peak_bytes()
     turns = own_turns(build_ours(case))
     seconds = take_turns({"ours": turns}, n_repeats, turn_s)["ours"]
@@ -85,6 +87,14 @@ def peak_bytes() -> int | None:
     lines = STATUS.read_text(encoding="ascii").splitlines()
     kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     return 1024 * kibibytes
+
+
+def forget_peak() -> None:
+    """Nothing; memory that was freed goes back to the system, and the peak is counted from now on (Linux only)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if FORGET.exists() else None
+    if trim is not None:
+        trim(0)
+        FORGET.write_text("5", encoding="ascii")  # proc(5): resets the high-water mark
 
 
 def fit_exponent(x: Sequence[float], y: Sequence[float]) -> Exponent:
