@@ -9,9 +9,6 @@ summed per block and then over blocks, in a fixed order: a result does not depen
 
 from __future__ import annotations
 
-import functools
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import torch
 
@@ -19,6 +16,7 @@ from cemrnn import kernel
 from cemrnn.activation import ACTIVATIONS
 from cemrnn.kernel import Goal, Gradients, Incoming, Kept, Operands, Returning
 from cemrnn.kernel.product import round_up
+from cemrnn.threads import run_on_threads
 
 BLOCK_TRIALS = 32  # rows per product at most: enough to amortise a step, few enough for trials of like length
 
@@ -123,17 +121,9 @@ def _run(function, operands: Operands, n_blocks: int, block: int, *arguments) ->
     lasts = np.minimum(np.arange(1, n_blocks + 1) * block, operands.order.shape[1]) - 1
     n_steps = np.take_along_axis(operands.lengths, operands.order[:, lasts], axis=1)  # (M, blocks), of the longest
     tasks = np.argsort(-n_steps, axis=None, kind="stable")
-    n_threads = min(torch.get_num_threads(), len(tasks))
-    shares = [np.ascontiguousarray(tasks[k::n_threads]) for k in range(n_threads)]  # one type, one compilation
-    waiting = [_threads(n_threads).submit(function, share, n_blocks, block, *arguments) for share in shares[1:]]
-    function(shares[0], n_blocks, block, *arguments)
-    for future in waiting:
-        future.result()
-
-
-@functools.cache
-def _threads(n_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="recurrence")
+    n_shares = min(torch.get_num_threads(), len(tasks))
+    shares = [np.ascontiguousarray(tasks[k::n_shares]) for k in range(n_shares)]  # one type, one compilation
+    run_on_threads(lambda share: function(share, n_blocks, block, *arguments), shares)
 
 
 def _blocks(n_trials: int) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from cemrnn.streams import derive_seed
 from cemrnn.tasks.counter import fill_normals, next_draw_keys
+from cemrnn.threads import run_on_threads, split_evenly
 
 
 class NoiseStream:
@@ -26,7 +26,6 @@ class NoiseStream:
         self._keys = np.array([derive_seed(seed, name, "recurrent noise") % 2**64 for seed in seeds], np.uint64)
         self._n_draws = 0
         self._buffer = torch.empty(0, device=self.device)
-        self._threads = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="noise")
 
     def draw(self, n_trials: int, n_steps: int, config) -> Tensor | None:
         """Noise (M, B, T, N) scaled by sqrt(2 / alpha) sigma_rec, valid until the next draw; None without noise.
@@ -41,8 +40,13 @@ class NoiseStream:
         noise = self._buffer[: math.prod(shape)].view(shape)
         sigma = math.sqrt(2 / config.alpha) * config.sigma_rec
         keys, self._n_draws = next_draw_keys(self._keys, self._n_draws), self._n_draws + 1
-        fill = _fill_on_cpu if self.device.type == "cpu" else _fill_on_device
-        list(self._threads.map(fill, keys, noise.flatten(2), [np.float32(sigma)] * len(keys)))
+        fill, flat = _fill_on_cpu if self.device.type == "cpu" else _fill_on_device, noise.flatten(2)
+
+        def fill_part(networks: slice) -> None:
+            for key, out in zip(keys[networks], flat[networks], strict=True):
+                fill(key, out, np.float32(sigma))
+
+        run_on_threads(fill_part, split_evenly(len(keys)))
         return noise.transpose(1, 2)
 
     def select(self, networks: Sequence[int]) -> None:

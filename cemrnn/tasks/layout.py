@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from cemrnn.tasks.plan import Plan
 from cemrnn.tasks.rendering import render_events, render_weights
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
+from cemrnn.threads import run_on_threads, split_evenly
 
 _GRACE_MS = 100.0  # not weighted after the start and after go; source: Yang et al. 2019
 _RESPONSE = EPOCHS.index("response")
@@ -44,7 +44,6 @@ class Layout:
         self._context_epoch = np.array([family.context_epoch for family in families])  # (K,)
         self._sigma = np.full(tasks.n_inputs, tasks.sigma_x * tasks.noise_scale, np.float32)
         self._stream_sigma = np.array([0, STREAM_SIGMA, STREAM_SIGMA], np.float32) * np.float32(tasks.noise_scale)
-        self._threads = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="trials")
         self._output_weights = torch.ones(tasks.n_outputs)
         if tasks.answer_kind != "bits":
             self._output_weights[0] = 2.0
@@ -101,9 +100,7 @@ class Layout:
             render_events(targets[networks], *(array[networks] for array in answers))
             render_weights(weights[networks], go[networks], end[networks], grace)
 
-        n_parts = min(m, torch.get_num_threads())
-        edges = [m * part // n_parts for part in range(n_parts + 1)]
-        list(self._threads.map(render, map(slice, edges, edges[1:])))
+        run_on_threads(render, split_evenly(m))
         if tasks.answer_kind == "bits":
             pulses, states = hold_states(plan.stimuli, plan.onsets[:, END], n_steps)  # (P, T, 3) each
             inputs += pulses.reshape(m, b, n_steps, -1).swapaxes(1, 2)

@@ -1,0 +1,40 @@
+"""The threads that compiled functions share; as many as torch may use."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+
+
+def split_evenly(n_items: int) -> list[slice]:
+    """Slices that share out so many items, one per thread, none empty."""
+    n_parts = max(1, min(n_items, torch.get_num_threads()))
+    edges = [n_items * part // n_parts for part in range(n_parts + 1)]
+    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
+
+
+def run_on_threads(function: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Nothing; calls the function, which must release the interpreter's lock, with each item on a thread of its own.
+
+    The first item runs on the calling thread. An exception of any call is raised when all have ended.
+    """
+    first, *others = items
+    waiting = [_pool(len(others)).submit(function, item) for item in others]
+    try:
+        function(first)
+    finally:
+        for future in waiting:
+            future.exception()
+    for future in waiting:
+        future.result()
+
+
+@functools.cache
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_threads, thread_name_prefix="cemrnn")
