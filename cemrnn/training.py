@@ -73,18 +73,20 @@ def train(
     device: str = "auto",
     checkpoint: Path | None = None,
     report: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> list[TrainedNetwork]:
     """The trained networks, in the order of their configs, which differ in the seed alone.
 
     Args:
         configs: one per replicate.
         device: "cpu", "cuda" or "auto", which takes CUDA if there is one.
-        checkpoint: file to resume from if it is there, and to keep up to date; removed when all is done.
+        checkpoint: file to resume from if it is there, and to keep up to date; whoever keeps the result removes it.
         report: called at every evaluation.
+        stop: asked after every update; True ends the training as Ctrl-C does.
 
     Raises:
         ValueError: the configs differ in more than the seed, or the device is not there.
-        TrainingInterrupted: Ctrl-C; the checkpoint was written first.
+        TrainingInterrupted: Ctrl-C, or stop; the checkpoint was written first.
     """
     if len({c.shape_digest for c in configs}) != 1:
         raise ValueError(f"configs: expected {len(configs)} configs that differ in the seed alone, got others")
@@ -92,13 +94,11 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         _resume(learner, checkpoint)
     with deferred_interrupt() as interrupted:
-        _advance(learner, checkpoint, report, interrupted)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+        _advance(learner, checkpoint, report, lambda: interrupted() or (stop is not None and stop()))
     return [learner.finished[m] for m in range(len(configs))]
 
 
-def _advance(learner: Learner, checkpoint, report, interrupted) -> None:
+def _advance(learner: Learner, checkpoint, report, must_stop) -> None:
     saved_s = time.monotonic()
     while learner.active:
         learner.update()
@@ -106,7 +106,7 @@ def _advance(learner: Learner, checkpoint, report, interrupted) -> None:
             worst = learner.evaluate() if learner.active else float("nan")
             if report is not None:
                 report(Progress(learner.n_updates, worst, len(learner.active)))
-        stop = interrupted()
+        stop = must_stop()
         if checkpoint is not None and (stop or time.monotonic() - saved_s > CHECKPOINT_EVERY_S):
             write_tensors(checkpoint, learner.tensors(), learner.document())
             saved_s = time.monotonic()

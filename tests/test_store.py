@@ -17,10 +17,8 @@ from cemrnn import files as files_module
 from cemrnn import store as store_module
 from cemrnn.entry import FILES, HISTORY, RECORD, WEIGHTS, entry_key, pack_entry
 from cemrnn.store import Store
-from cemrnn.sweep import SweepProgress, estimate_work, load_population, missing_ensembles, train_missing
 from tests.children import as_nobody, run_child
 from tests.entries import CONFIG, KEY, make_network, sign, write_files
-from tests.networks import small_config
 
 OTHER = dataclasses.replace(CONFIG, seed=1)
 
@@ -338,26 +336,3 @@ def find_danger(node):
             return []
     unsafe = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
     return [module for module in modules if module.split(".")[0] in unsafe]
-
-
-def test_a_sweep_trains_what_is_missing_and_nothing_else(store):
-    small, large = [small_config(s) for s in range(2)], [small_config(0, n_units=20)]
-    assert train_missing(small[:1], store) == 1
-    ensembles = missing_ensembles([*small, *large, *small], store)
-    assert sorted(len(e) for e in ensembles) == [1, 1]
-    assert estimate_work(ensembles[0]) >= estimate_work(ensembles[1])  # the most expensive first
-    seen: list[SweepProgress] = []
-    assert train_missing([*small, *large], store, report=seen.append) == 2
-    assert seen[-1].work_done == pytest.approx(seen[-1].work_total)
-    assert [p.work_done for p in seen] == sorted(p.work_done for p in seen)
-    assert train_missing([*small, *large], store) == 0
-    assert not any(store.root.glob("checkpoints/*"))
-
-
-def test_a_loaded_population_holds_the_trained_weights(store):
-    configs = [small_config(seed) for seed in range(2)]
-    population, networks = load_population(configs, store)
-    assert population.n_networks == 2
-    for m, network in enumerate(networks):
-        assert torch.equal(population.flat[m], network.flat)
-        assert torch.equal(population.parameters["recurrent"][m].flatten(), network.flat[: 16 * 16])

@@ -1,40 +1,136 @@
-"""The command `cemrnn sweep`: train what a profile lacks."""
+"""The command `cemrnn sweep`: train what a profile lacks, here, on local workers, on a cluster, or a share of it."""
 
 from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
 
 import click
 
 from cemrnn.commands.common import PROFILE, experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
 
+CLUSTER_S = 30.0  # core-seconds of work below which starting worker processes costs more than it gains
+
+
+class Shard(click.ParamType):
+    """i/n as two numbers."""
+
+    name = "i/n"
+
+    def convert(self, value, param, ctx):
+        """(i, n)."""
+        try:
+            index, count = map(int, value.split("/"))
+        except ValueError:
+            self.fail(f"expected two numbers as in 2/8, got {value!r}", param, ctx)
+        if not 1 <= index <= count:
+            self.fail(f"expected 1/{count} to {count}/{count}, got {value!r}", param, ctx)
+        return index, count
+
 
 @click.command()
 @PROFILE
-def sweep(profile: str) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what is missing and what it will cost, and train nothing.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Local processes; 1 trains in this one, with all its threads. Default: one per core if there is enough to do.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to, e.g. tcp://node1:8786.")
+@click.option(
+    "--scheduler-file", type=click.Path(path_type=Path), help="File that the Dask scheduler wrote its address to."
+)
+@click.option("--shard", type=Shard(), help="Do the i-th of n shares, without a scheduler.")
+def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     """Train the networks that a profile lacks.
 
-    An interrupted sweep loses at most the time since its last checkpoint: run the same command again.
-    """
-    from cemrnn.experiments import EXPERIMENTS
-    from cemrnn.reproduce.progress import TrainingProgress
-    from cemrnn.store import Store
-    from cemrnn.sweep import train_missing
-    from cemrnn.training import TrainingInterrupted
+    Networks go to the store (build/store, or what CEMRNN_STORE names) and are the same however they are trained.
+    Whatever ends a sweep, the same command does the rest: finished networks are kept, and training goes on from
+    checkpoints that are at most 30 s old. Several sweeps may share a store; no network is trained twice.
 
-    project = Project()
-    needed: dict[str, list] = {}
+    \b
+    One machine:          cemrnn sweep --profile quick
+    What would it cost?   cemrnn sweep --profile full --dry-run
+    A Dask cluster:       cemrnn sweep --profile full --scheduler-file /shared/scheduler.json
+    Four machines, alone: cemrnn sweep --profile full --shard 2/4     (on the second)
+    """
+    if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
+        raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
+    from cemrnn.plan import announce, keep_missing, plan_jobs, tabulate, take_shard
+    from cemrnn.store import Store
+
+    store = Store.default()
     with user_mistakes():
-        for stem in project.stems():
-            config = experiment_config(project, stem, profile)
-            needed.setdefault(config.device, []).extend(EXPERIMENTS[stem].conditions(config))
-    progress = TrainingProgress()
+        jobs = {device: plan_jobs(configs) for device, configs in _collect_configs(profile).items()}
+    if shard is not None:
+        jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
+    missing = {device: keep_missing(part, store) for device, part in jobs.items()}
+    everything, lacking = (sum(parts.values(), start=[]) for parts in (jobs, missing))
+    cluster = _choose_cluster(lacking, workers, scheduler, scheduler_file)
+    with _sweep_mistakes():
+        n_cores = _count_cores(cluster) if lacking and not dry_run else workers or len(os.sched_getaffinity(0))
+        click.echo(announce(lacking, sum(len(job.configs) for job in everything), n_cores))
+        if dry_run:
+            click.echo(tabulate(everything, lacking))
+        else:
+            _train(missing, cluster, store)
+
+
+def _collect_configs(profile: str) -> dict[str, list]:
+    """Device -> networks that the notebooks of a profile need."""
+    from cemrnn.experiments import EXPERIMENTS
+    from cemrnn.learner import choose_device
+
+    project, needed = Project(), {}
+    for stem in project.stems():
+        config = experiment_config(project, stem, profile)
+        device = choose_device(config.device).type
+        needed.setdefault(device, []).extend(EXPERIMENTS[stem].conditions(config))
+    return needed
+
+
+def _choose_cluster(missing, workers, scheduler, scheduler_file):
+    """Where to train: None is here. One-thread workers beat threads within an ensemble once they are started."""
+    from cemrnn.cluster import Cluster
+
+    if scheduler or scheduler_file:
+        return Cluster(scheduler=scheduler, scheduler_file=scheduler_file)
+    n_workers = workers or min(len(os.sched_getaffinity(0)), len(missing))
+    is_worth_it = workers or sum(job.core_seconds for job in missing) > CLUSTER_S
+    return Cluster(n_workers) if n_workers > 1 and is_worth_it else None
+
+
+def _count_cores(cluster) -> int:
+    from cemrnn.cluster import count_workers
+
+    return len(os.sched_getaffinity(0)) if cluster is None else count_workers(cluster)
+
+
+def _train(missing, cluster, store) -> None:
+    from cemrnn.cluster import run_on_cluster
+    from cemrnn.reproduce.progress import TrainingProgress
+    from cemrnn.sweep import run_here, run_jobs
+
+    progress, n_trained = TrainingProgress(), 0
     try:
-        n_trained = sum(
-            train_missing(configs, Store.default(), device=device, report=progress)
-            for device, configs in needed.items()
-        )
-    except TrainingInterrupted as error:
-        raise click.ClickException(str(error)) from None
+        for device, jobs in missing.items():
+            here = cluster is None or device != "cpu"
+            execute = run_here(store, device) if here else run_on_cluster(cluster, store)
+            n_trained += run_jobs(jobs, execute, store, progress)
     finally:
         progress.close()
     click.echo(f"training: {n_trained} networks trained, the others were in the store")
+
+
+@contextlib.contextmanager
+def _sweep_mistakes():
+    """Show how a sweep ended as one line, without a traceback."""
+    from cemrnn.sweep import SweepError
+    from cemrnn.training import TrainingInterrupted
+
+    try:
+        yield
+    except (TrainingInterrupted, SweepError) as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,60 @@
+"""Leases: who trains a network now, so that two sweeps on one store do not train it twice.
+
+A lease is flock(2) on an empty file. The kernel gives it back when its holder ends, however it ends. Where a file
+system knows no leases, everybody gets them: work may then be done twice, with the same result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def hold_leases(paths: Sequence[Path]) -> Iterator[list[bool]]:
+    """Whether each lease was free; those that were are held until the context ends.
+
+    Args:
+        paths: files, made if they are not there and removed when they are given back.
+
+    Raises:
+        OSError: a file cannot be made.
+    """
+    held: dict[Path, int | None] = {}
+    try:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(BlockingIOError):
+                held[path] = _acquire(path)
+        yield [path in held for path in paths]
+    finally:
+        for path, descriptor in held.items():
+            if descriptor is not None:
+                path.unlink(missing_ok=True)  # before it is given back: who comes next makes a file of its own
+                os.close(descriptor)
+
+
+def _acquire(path: Path) -> int | None:
+    """Descriptor of the locked file; None where there are no leases.
+
+    Raises:
+        BlockingIOError: somebody else holds it.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except FileNotFoundError:  # its last holder removed it in between
+            pass
+        except OSError:
+            os.close(descriptor)
+            return None
+        os.close(descriptor)
