@@ -26,7 +26,7 @@ from cemrnn.sweep import ConnectionLost, Executor, Outcome, SweepError, Watch, t
 from cemrnn.training import Progress, TrainingConfig, TrainingInterrupted
 
 POLL_S = 0.25
-TELL_S = 1.0  # between two reports of a worker: a thousand of them must not keep the scheduler busy
+REPORTS_PER_S = 100.0  # of all workers together at most: they must not keep the scheduler busy
 STOP_S = 60.0  # for workers to write their checkpoints
 WORKERS_S = 120.0  # until the first worker must be there
 # A worker is started again when it dies; a job that kills its worker so often is at fault itself.
@@ -54,9 +54,10 @@ def run_on_cluster(cluster: Cluster, store: Store) -> Executor:
         with dask.config.set(SETTINGS), _connect(cluster) as client, deferred_interrupt() as interrupted:
             sweep, told = uuid.uuid4().hex, queue.SimpleQueue()
             client.subscribe_topic(sweep, lambda event: told.put(event[1]))
+            tell_every_s = max(1.0, _count_threads(client) / REPORTS_PER_S)
             futures = {
                 client.submit(
-                    _work, number, job.configs, store.root.resolve(), sweep,
+                    _work, number, job.configs, store.root.resolve(), sweep, tell_every_s,
                     key=f"{sweep}-{number}", priority=-number, pure=False,
                 ): job
                 for number, job in enumerate(jobs)
@@ -85,7 +86,11 @@ def count_workers(cluster: Cluster) -> int:
     if cluster.n_workers is not None:
         return cluster.n_workers
     with _connect(cluster) as client:
-        return max(1, sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()))
+        return _count_threads(client)
+
+
+def _count_threads(client: Client) -> int:
+    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
 
 
 @contextlib.contextmanager
@@ -113,17 +118,17 @@ def _connect(cluster: Cluster) -> Iterator[Client]:
         yield client
 
 
-def _work(number: int, configs: Sequence[TrainingConfig], root: Path, sweep: str):
+def _work(number: int, configs: Sequence[TrainingConfig], root: Path, sweep: str, tell_every_s: float):
     """What a worker does with a job: see `cemrnn.sweep.train_job`."""
     worker, where = get_worker(), f"{socket.gethostname()}/{os.getpid()}"
     if not root.is_dir():
         raise FileNotFoundError(2, f"the store is not there on {socket.gethostname()}", str(root))
     torch.set_num_threads(1)
-    told_s = -TELL_S
+    told_s = -tell_every_s
 
     def report(progress: Progress) -> None:
         nonlocal told_s
-        if time.monotonic() - told_s >= TELL_S:
+        if time.monotonic() - told_s >= tell_every_s:
             told_s = time.monotonic()
             worker.log_event(sweep, (number, where, vars(progress)))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cemrnn.cost import core_seconds, entry_bytes
-from cemrnn.entry import entry_key
 from cemrnn.store import Store
 from cemrnn.training import TrainingConfig
 
@@ -26,7 +26,7 @@ class Job:
         network = self.configs[0].network
         return f"{network.arm}, N = {network.n_units}, K = {network.n_contexts}"
 
-    @property
+    @functools.cached_property
     def core_seconds(self) -> float:
         """Seconds on one core, at most."""
         return len(self.configs) * core_seconds(self.configs[0], n_together=len(self.configs))
@@ -38,12 +38,11 @@ def plan_jobs(configs: Iterable[TrainingConfig]) -> list[Job]:
     Which networks share a job depends on the configs alone, not on what the store holds nor on who does the work:
     a checkpoint fits whoever goes on.
     """
-    shapes: dict[str, dict[str, TrainingConfig]] = {}
-    for config in configs:
-        shapes.setdefault(config.shape_digest, {})[entry_key(config)] = config
+    shapes: dict[tuple, list[TrainingConfig]] = {}
+    for config in dict.fromkeys(configs):
+        shapes.setdefault(config.shape, []).append(config)
     jobs = []
-    for members in shapes.values():
-        shape = list(members.values())
+    for shape in shapes.values():
         fitting = round(JOB_S / core_seconds(shape[0], n_together=SMALLEST_JOB))
         size = min(max(fitting, SMALLEST_JOB), LARGEST_JOB)
         n_jobs = -(-len(shape) // size)
@@ -96,12 +95,12 @@ def announce(missing: Sequence[Job], n_total: int, n_workers: int) -> str:
 def tabulate(jobs: Sequence[Job], missing: Sequence[Job]) -> str:
     """A row per shape: networks in the store and missing, time and bytes that the missing will take."""
     lines = [f"{'shape':<34}{'missing':>8}{'there':>8}{'core time':>16}{'store':>10}"]
-    shapes: dict[str, list[Job]] = {}
+    shapes: dict[tuple, list[Job]] = {}
     for job in jobs:
-        shapes.setdefault(job.configs[0].shape_digest, []).append(job)
-    lacking: dict[str, list[Job]] = {}
+        shapes.setdefault(job.configs[0].shape, []).append(job)
+    lacking: dict[tuple, list[Job]] = {}
     for job in missing:
-        lacking.setdefault(job.configs[0].shape_digest, []).append(job)
+        lacking.setdefault(job.configs[0].shape, []).append(job)
     for shape, members in shapes.items():
         absent = lacking.get(shape, [])
         n_missing, n_all = (sum(len(job.configs) for job in group) for group in (absent, members))

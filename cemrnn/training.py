@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from cemrnn.config import Config, digest
+from cemrnn.config import Config
 from cemrnn.files import read_tensors, write_tensors
 from cemrnn.interruption import deferred_interrupt
 from cemrnn.learner import Learner, TrainedNetwork, choose_device
@@ -49,9 +49,9 @@ class TrainingConfig(Config):
                 raise ValueError(f"network.{name}: expected {expected} as in tasks, got {got}")
 
     @property
-    def shape_digest(self) -> str:
-        """Digest of everything but the seed: configs that share it train together as one ensemble."""
-        return digest(self.to_dict() | {"seed": None})
+    def shape(self) -> tuple:
+        """Everything but the seed: configs that share it train together as one ensemble."""
+        return tuple(getattr(self, field.name) for field in fields(self) if field.name != "seed")
 
 
 class TrainingInterrupted(Exception):
@@ -88,7 +88,7 @@ def train(
         ValueError: the configs differ in more than the seed, or the device is not there.
         TrainingInterrupted: Ctrl-C, or stop; the checkpoint was written first.
     """
-    if len({c.shape_digest for c in configs}) != 1:
+    if len({c.shape for c in configs}) != 1:
         raise ValueError(f"configs: expected {len(configs)} configs that differ in the seed alone, got others")
     learner = Learner(configs, choose_device(device))
     if checkpoint is not None and checkpoint.exists():

@@ -23,7 +23,10 @@ def write_results(folder):
         "repeats": 5,
         "left_out": ["x: left out"],
     }
-    for name, document in (measured | {"scaling": POINTS, "cost": quantiles}).items():
+    facts = dict(save_s=0.005, check_s=0.0024, list_s=0.0002, entry_bytes=3300.0, submit_s=0.002)
+    many = dict(n_networks=100_000, n_workers=1000, n_jobs=12500, hours=0.2, core_hours=190.0, efficiency=0.96)
+    sweeps = {"rows": measured["sweeps"], "facts": facts | {"many": many | dict(jobs_per_s=17.5, networks_per_s=140.0)}}
+    for name, document in (measured | {"scaling": POINTS, "cost": quantiles, "sweeps": sweeps}).items():
         (folder / f"{name}.json").write_text(json.dumps(document))
         (folder / f"{name}.about.json").write_text(json.dumps(about))
 
@@ -40,6 +43,10 @@ def test_the_page_shows_goals_beside_what_was_measured(tmp_path):
     assert "| units N | 2.00 [2.00, 2.00] | 1.00 [1.00, 1.00] |" in (tmp_path / "bench_scaling.md").read_text()
     assert "| update | 0.90 | 1.20 |" in (tmp_path / "bench_cost.md").read_text()
     assert (tmp_path / "bench_scaling.svg").stat().st_size > 1000
+    sweeps = (tmp_path / "bench_sweeps.md").read_text()
+    assert "| writing it to the store | 5.0 ms |" in sweeps
+    assert "| the same, as a share of what it can | 3.5% |" in sweeps  # 17.5 jobs/s of 2 ms each
+    assert "| to see what is missing, on a local disk | 4.0 min |" in sweeps
 
 
 def test_the_page_says_what_was_not_measured(tmp_path):
@@ -50,10 +57,11 @@ def test_the_page_says_what_was_not_measured(tmp_path):
     assert not (tmp_path / "bench_scaling.svg").exists()
 
 
-def test_the_page_includes_every_topic():
-    text = (Path(__file__).parents[1] / "book" / "bench.md").read_text()
-    included = [line.split("generated/")[1] for line in text.splitlines() if line.startswith("```{include}")]
+def test_the_pages_include_every_topic():
+    texts = [(Path(__file__).parents[1] / "book" / f"{page}.md").read_text() for page in ("bench", "scaling")]
+    lines = [line for text in texts for line in text.splitlines()]
+    included = [line.split("generated/")[1] for line in lines if line.startswith("```{include}")]
     assert sorted(included) == sorted([*(f"bench_{name}.md" for name in TOPIC_NAMES), "bench_packages.md"])
     b = scaling.BASE
     sizes = dict(N=b.n_units, K=b.n_contexts, M=b.n_networks, T=b.n_steps, B=b.n_trials, R=b.rank)
-    assert ", ".join(f"${letter} = {value}$" for letter, value in sizes.items()) in text
+    assert ", ".join(f"${letter} = {value}$" for letter, value in sizes.items()) in texts[0]

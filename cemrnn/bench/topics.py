@@ -15,6 +15,7 @@ from cemrnn.bench.engine import compare_engine
 from cemrnn.bench.pathways import compare_pathways
 from cemrnn.bench.rows import Bench
 from cemrnn.bench.scaling import measure_scaling
+from cemrnn.bench.sweeps import measure_sweeps
 from cemrnn.bench.trials import compare_trials
 from cemrnn.files import write_bytes
 
@@ -24,6 +25,7 @@ TOPICS: dict[str, Callable[[Bench], Any]] = {
     "pathways": compare_pathways,
     "scaling": measure_scaling,
     "cost": measure_cost,
+    "sweeps": measure_sweeps,
 }
 PACKAGES = ("torch", "numba", "numpy")
 

@@ -6,7 +6,7 @@ import click
 
 from cemrnn.reproduce.project import Project
 
-TOPIC_NAMES = ("engine", "trials", "pathways", "scaling", "cost")
+TOPIC_NAMES = ("engine", "trials", "pathways", "scaling", "cost", "sweeps")
 
 
 @click.command()
@@ -23,6 +23,7 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     pathways  what modulation costs on top of the plain network
     scaling   time and memory against every size, with fitted exponents
     cost      coefficients of the cost model, to be pasted into cemrnn/cost.py
+    sweeps    efficiency of workers, and a sweep of 2,000 networks against its prediction
 
     Let the machine be quiet. Peers with packages of their own get an environment in build/bench on the first run.
     """

@@ -77,6 +77,40 @@ def describe_cost(fitted: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def describe_sweeps(measured: dict[str, Any]) -> str:
+    """Markdown: the rows, what a network costs besides its training, and what follows for a large cluster."""
+    facts, many = measured["facts"], measured["facts"]["many"]
+    per_network = {
+        "writing it to the store": f"{1e3 * facts['save_s']:.1f} ms",
+        "checking that it is there and whole": f"{1e3 * facts['check_s']:.1f} ms",
+        "listing it": f"{1e3 * facts['list_s']:.2f} ms",
+        "its place in the store, N = 8": f"{facts['entry_bytes'] / 1e3:.1f} kB",
+        "the scheduler, per job": f"{1e3 * facts['submit_s']:.1f} ms",
+    }
+    n_networks = many["n_networks"]
+    predicted = {
+        "core-hours": f"{many['core_hours']:.0f}",
+        "hours": f"{many['hours']:.2f}",
+        "share of the cores' time that is used (the rest is waiting for the last jobs)": f"{many['efficiency']:.0%}",
+        "jobs": f"{many['n_jobs']:,}",
+        "jobs per second that the scheduler hands out": f"{many['jobs_per_s']:.0f}",
+        "the same, as a share of what it can": f"{many['jobs_per_s'] * facts['submit_s']:.1%}",
+        "networks per second that are written": f"{many['networks_per_s']:.0f}",
+        "folders in each of the 256 folders of the store": f"{n_networks / 256:.0f}",
+        "files and folders in the store": f"{4 * n_networks + 256:,}",
+        "to see what is missing, on a local disk": f"{n_networks * facts['check_s'] / 60:.1f} min",
+    }
+    tables = [
+        _tabulate("a network costs", per_network),
+        _tabulate(f"{n_networks:,} networks of the profile quick on {many['n_workers']:,} cores", predicted),
+    ]
+    return "\n\n".join([describe_rows(measured["rows"]), *tables])
+
+
+def _tabulate(title: str, values: dict[str, str]) -> str:
+    return "\n".join([f"| {title} | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in values.items())])
+
+
 def describe_packages() -> str:
     """Markdown list of the exact packages of the peers."""
     files = sorted(REQUIREMENTS.glob("*.txt"))
@@ -96,4 +130,5 @@ TOPICS: dict[str, Callable[[Any], str]] = {
     "pathways": describe_rows,
     "scaling": describe_points,
     "cost": describe_cost,
+    "sweeps": describe_sweeps,
 }
