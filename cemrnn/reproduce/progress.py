@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cemrnn.sweep import SweepProgress
 
 EVERY_S = 15.0  # between two lines in a log
+LEAST_SHARE = 0.02  # of the work, before which the time left would be a guess
 
 
 class TrainingProgress:
@@ -52,7 +53,7 @@ class TrainingProgress:
             return
         self.shown_s = elapsed_s
         share = progress.work_done / progress.work_total
-        left = f", {format_seconds(elapsed_s * (1 / share - 1))} left" if share > 0 else ""
+        left = f", {format_seconds(elapsed_s * (1 / share - 1))} left" if share > LEAST_SHARE else ""
         self.stream.write(f"training: {describe_progress(progress)}, {share:.0%}{left}\n")
         self.stream.flush()
 
