@@ -149,7 +149,9 @@ def test_a_killed_scheduler_is_noticed(tmp_path, reference):
             scheduler.kill()
             _, errors = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 1
-        assert re.search(r"^Error: .*scheduler.*; \d+/10 networks saved; run the same command to resume\n$", errors), errors
+        assert re.search(r"^Error: .*scheduler.*; \d+/10 networks saved; run the same command to resume\n$", errors), (
+            errors
+        )
     finally:
         for helper in (scheduler, worker):
             if helper is not None:
