@@ -29,24 +29,24 @@ TERMS = ("products", "units", "softplus", "steps", "answers", "parameters", "net
 MACHINE = "AMD EPYC, Zen 4, one core at 2.6 GHz, float32"
 COEFFICIENTS_S: dict[str, dict[str, float]] = {
     "update": {
-        "products": 5.78e-11,
-        "units": 3.63e-09,
-        "softplus": 2.82e-08,
-        "steps": 5.72e-09,
-        "answers": 8.99e-08,
-        "parameters": 4.17e-08,
-        "network": 9.47e-05,
-        "call": 1.71e-03,
+        "products": 6.16e-11,
+        "units": 2.31e-09,
+        "softplus": 3.27e-08,
+        "steps": 4.12e-09,
+        "answers": 6.84e-08,
+        "parameters": 3.50e-08,
+        "network": 5.46e-05,
+        "call": 1.31e-03,
     },
     "evaluation": {
-        "products": 2.32e-11,
-        "units": 2.81e-09,
+        "products": 2.31e-11,
+        "units": 2.12e-09,
         "softplus": 1.33e-08,
-        "steps": 3.63e-09,
-        "answers": 4.42e-08,
+        "steps": 4.09e-09,
+        "answers": 2.40e-08,
         "parameters": 0.0,
-        "network": 6.07e-04,
-        "call": 4.85e-04,
+        "network": 3.93e-04,
+        "call": 5.44e-04,
     },
 }
 # Bytes of an entry beside weights, history and config: file headers, checksums; of a number in the history.

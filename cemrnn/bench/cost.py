@@ -39,8 +39,8 @@ def draw_design(n_points: int) -> list[tuple[TrainingConfig, int]]:
     """
     generator, points = stream(0, "cost design"), []
     while len(points) < n_points:
-        n_units, rank = (int(generator.choice(v)) for v in ((16, 32, 64, 128, 256), (2, 8, 32)))
-        batch_trials, n_networks = (int(generator.choice(v)) for v in ((16, 64, 128), (1, 2, 6, 16)))
+        n_units, rank = (int(generator.choice(v)) for v in ((8, 16, 32, 64, 128, 256), (2, 8, 32)))
+        batch_trials, n_networks = (int(generator.choice(v)) for v in ((16, 64, 128), (1, 2, 6, 32)))
         arm, activation = (str(generator.choice(v)) for v in (sorted(ARMS), ("relu", "tanh", "softplus")))
         tasks = TASK_SETS[generator.integers(len(TASK_SETS))]
         if n_networks * batch_trials * n_units > 2**16:  # keeps the whole design within a minute

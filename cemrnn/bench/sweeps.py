@@ -145,7 +145,9 @@ class _OnCluster:
 
 @contextlib.contextmanager
 def _running_cluster(n_workers: int) -> Iterator[_OnCluster]:
-    cluster = LocalCluster(n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=50, memory_limit=0)
+    cluster = LocalCluster(
+        n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=50, memory_limit=0
+    )
     with cluster, Client(cluster) as client:
         execute_on = _OnCluster(client)
         with tempfile.TemporaryDirectory() as folder:  # every worker loads its kernels before anything is timed
