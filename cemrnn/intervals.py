@@ -26,21 +26,24 @@ MAX_BLOCK = 2**23  # resampled values held at once: 64 MB
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
-    """An estimate with its bootstrap interval; the four arrays have the shape of one replicate.
+    """An estimate with its bootstrap interval; the arrays have the shape of one replicate.
 
     Attributes:
         value: (...,) the estimate; NaN if no replicate is left.
         low, high: (...,) bounds; NaN with fewer than two replicates.
         n: (...,) replicates used: pairs if paired, else those of the smallest sample.
+        p: (...,) twice the smaller share of resamples on either side of zero, at least 2 / (resamples + 1): how
+            often such an estimate would come out with the other sign; NaN with fewer than two replicates.
     """
 
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
     n: np.ndarray
+    p: np.ndarray
 
     def to_scalars(self, measure: str) -> dict[str, float | int]:
-        """The four entries of a results file: the measure, and it with `_low`, `_high` and `_n`.
+        """The five entries of a results file: the measure, and it with `_low`, `_high`, `_n` and `_p`.
 
         Raises:
             ValueError: the interval is not that of a single number.
@@ -48,7 +51,7 @@ class Interval:
         if np.ndim(self.value):
             raise ValueError(f"{measure}: expected the interval of one number, got shape {np.shape(self.value)}")
         bounds = {f"{measure}_low": float(self.low), f"{measure}_high": float(self.high)}
-        return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n)}
+        return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n), f"{measure}_p": float(self.p)}
 
 
 def bootstrap_mean(values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000) -> Interval:
@@ -130,14 +133,14 @@ def _bootstrap(
     if paired:
         present = [np.logical_and.reduce(present)] * len(columns)
     width = max(1, MAX_BLOCK // (n_resamples * max(1, sum(map(len, columns)))))
-    out = np.full((4, columns[0].shape[1]), np.nan)
+    out = np.full((5, columns[0].shape[1]), np.nan)
     for block in _blocks_of_columns(np.concatenate(present), width):
         kept = [column[mask[:, block[0]]][:, block] for column, mask in zip(columns, present, strict=True)]
         # every block gets the same draws, so that a column does not depend on its neighbours
         options = {"paired": paired, "rng": stream(seed, "bootstrap"), "n_resamples": n_resamples}
         out[:, block] = _block_interval(kept, statistic, level, options)
-    value, low, high, n = out.reshape(4, *samples[0].shape[1:])
-    return Interval(value=value, low=low, high=high, n=n.astype(int))
+    value, low, high, n, p = out.reshape(5, *samples[0].shape[1:])
+    return Interval(value=value, low=low, high=high, n=n.astype(int), p=p)
 
 
 def _blocks_of_columns(present: np.ndarray, width: int) -> Iterator[np.ndarray]:
@@ -151,26 +154,54 @@ def _blocks_of_columns(present: np.ndarray, width: int) -> Iterator[np.ndarray]:
 def _block_interval(
     samples: list[np.ndarray], statistic: Callable, level: float, options: dict[str, Any]
 ) -> np.ndarray:
-    """(4, C) value, low, high and n of columns (M, C) without missing values."""
+    """(5, C) value, low, high, n and p of columns (M, C) without missing values."""
     n = min(map(len, samples))
-    out = np.full((4, samples[0].shape[1]), np.nan)
+    out = np.full((5, samples[0].shape[1]), np.nan)
     out[3] = n
     if n >= 1:
         out[0] = statistic(*samples, axis=0)
     if n >= 2:
-        out[1:3] = _bca_bounds(samples, statistic, level, options)
+        out[[1, 2, 4]] = _bca_bounds(samples, statistic, level, options)
     return out
 
 
 def _bca_bounds(samples: list[np.ndarray], statistic: Callable, level: float, options: dict[str, Any]) -> np.ndarray:
-    """(2, C) bounds; percentiles where BCa is undefined: all replicates, or all leave-one-outs, are equal."""
+    """(3, C) bounds and p; percentiles where BCa is undefined: all replicates, or all leave-one-outs, are equal."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         result = stats.bootstrap(samples, statistic, axis=0, vectorized=True, confidence_level=level, **options)
     bounds = np.stack(result.confidence_interval)
     tails = [(1 - level) / 2, (1 + level) / 2]
-    percentiles = np.quantile(result.bootstrap_distribution, tails, axis=-1)
-    return np.where(np.isnan(bounds).any(axis=0), percentiles, bounds)
+    drawn = result.bootstrap_distribution  # (C, resample)
+    bounds = np.where(np.isnan(bounds).any(axis=0), np.quantile(drawn, tails, axis=-1), bounds)
+    one_sided = np.minimum((drawn <= 0).sum(axis=-1), (drawn >= 0).sum(axis=-1)) + 1
+    return np.stack([*bounds, np.minimum(2 * one_sided / (drawn.shape[-1] + 1), 1)])
+
+
+def bootstrap_statistic(
+    statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int, level: float = 0.95, n_resamples: int = 2000
+) -> Interval:
+    """Any statistic of independent samples of replicates and its interval.
+
+    Args:
+        statistic: (*samples, axis) -> the statistic over that axis, for every column.
+        samples: one or more arrays (M, ...) with the same columns, NaN where missing.
+        seed, level, n_resamples: as in `bootstrap_mean`.
+    """
+    return _bootstrap(list(samples), statistic, paired=False, seed=seed, level=level, n_resamples=n_resamples)
+
+
+def adjust_holm(p: np.ndarray) -> np.ndarray:
+    """p values (C,) corrected for having looked at all of them; NaN stays, and is not counted.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    p = np.asarray(p, float)
+    out, known = np.full(p.shape, np.nan), np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known])]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    out[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return out
 
 
 def _check_samples(samples: Sequence[np.ndarray], paired: bool, level: float) -> None:

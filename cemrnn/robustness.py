@@ -38,6 +38,13 @@ class Threshold:
     level: np.ndarray
     censored: np.ndarray
 
+    def __getitem__(self, part: slice) -> Threshold:
+        """Some of the thresholds."""
+        return Threshold(level=self.level[part], censored=self.censored[part])
+
+    def __len__(self) -> int:
+        return len(self.level)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Psychometric:
@@ -190,7 +197,7 @@ def compare_thresholds(first: Threshold, *others: Threshold, paired: bool, seed:
     interval = bootstrap_difference(first.level, *(o.level for o in others), paired=paired, seed=seed)
     if any(_mostly_censored(first, side) and _mostly_censored(o, side) for side in (-1, 1) for o in others):
         nothing = np.full_like(interval.value, np.nan)
-        return Interval(value=nothing, low=nothing, high=nothing, n=interval.n)
+        return Interval(value=nothing, low=nothing, high=nothing, n=interval.n, p=nothing)
     return interval
 
 

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from cemrnn import intervals
-from cemrnn.intervals import bootstrap_difference, bootstrap_mean, bootstrap_median
+from cemrnn.intervals import (
+    adjust_holm,
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_median,
+    bootstrap_statistic,
+)
 
 
 def sample(*shape, seed=0, scale=1.0, loc=0.0):
@@ -194,10 +201,46 @@ def test_equal_arms_rarely_show_an_advantage_and_the_bias_is_as_documented():
 def test_scalars_of_one_number():
     interval = bootstrap_mean(np.array([1.0, 2.0, 3.0]), seed=1)
     scalars = interval.to_scalars("auc")
-    assert scalars == {"auc": 2.0, "auc_low": interval.low, "auc_high": interval.high, "auc_n": 3}
+    expected = {"auc": 2.0, "auc_low": interval.low, "auc_high": interval.high, "auc_n": 3, "auc_p": interval.p}
+    assert scalars == expected
     assert {name: type(value) for name, value in scalars.items()}["auc_n"] is int
     with pytest.raises(ValueError, match=r"auc: expected the interval of one number, got shape \(2,\)"):
         bootstrap_mean(sample(3, 2), seed=1).to_scalars("auc")
+
+
+def test_p_is_that_of_a_t_test_on_a_large_normal_sample():
+    values = sample(200, 30, seed=6, loc=0.1)
+    expected = stats.ttest_1samp(values, 0).pvalue
+    assert np.abs(bootstrap_mean(values, seed=1, n_resamples=4000).p - expected).max() < 0.04
+
+
+def test_p_is_never_below_what_the_resamples_can_show():
+    assert bootstrap_mean(np.full(5, 2.0), seed=1, n_resamples=99).p == pytest.approx(0.02)
+    assert bootstrap_mean(np.zeros(5), seed=1, n_resamples=99).p == 1
+    assert np.isnan(bootstrap_mean(np.ones(1), seed=1).p)
+
+
+def test_any_statistic_of_independent_samples():
+    first, second = sample(40, seed=1, loc=3), sample(30, seed=2, loc=1)
+
+    def ratio(a, b, axis):
+        return a.mean(axis=axis) / b.mean(axis=axis)
+
+    interval = bootstrap_statistic(ratio, first, second, seed=1)
+    assert interval.value == pytest.approx(first.mean() / second.mean())
+    assert interval.low < interval.value < interval.high and interval.n == 30
+
+
+def test_holm_on_an_example_worked_by_hand():
+    # sorted .01 .02 .03 .4, times 4 3 2 1: .04 .06 .06 .4; never falling
+    assert adjust_holm([0.03, np.nan, 0.01, 0.4, 0.02]) == pytest.approx([0.06, np.nan, 0.04, 0.4, 0.06], nan_ok=True)
+    assert adjust_holm([0.5, 0.6]).tolist() == [1, 1]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_between_the_single_test_and_bonferroni(p):
+    adjusted, p = adjust_holm(p), np.array(p)
+    assert (adjusted >= p).all() and (adjusted <= np.minimum(len(p) * p, 1) + 1e-12).all()
 
 
 @pytest.mark.parametrize(
