@@ -72,7 +72,8 @@ def core_seconds(config: TrainingConfig, *, n_together: int = 1) -> float:
 def entry_bytes(config: TrainingConfig) -> float:
     """Bytes of the files of a network in the store, about; the history is that of the longest training."""
     n_evaluations = math.ceil(config.n_updates / config.evaluate_every)
-    history = (n_evaluations * (config.tasks.n_contexts + 2) + 1) * NUMBER_BYTES + sum(map(len, config.tasks.names))
+    names = config.trained_tasks
+    history = (n_evaluations * (len(names) + 2) + 1) * NUMBER_BYTES + sum(map(len, names))
     recipe = len(json.dumps(config.to_dict(), indent=1))
     return 4 * count_parameters(config.network) + history + recipe + ENTRY_OVERHEAD_BYTES
 
@@ -108,7 +109,7 @@ def count_work(network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_toget
 
 def evaluation_trials(config: TrainingConfig) -> int:
     """Trials of one evaluation, all tasks together."""
-    return config.evaluation_trials * config.tasks.n_contexts
+    return config.evaluation_trials * len(config.trained_tasks)
 
 
 def mean_steps(tasks: TaskSet) -> float:

@@ -107,7 +107,7 @@ def unpack_entry(files: Mapping[str, bytes], key: str, config: TrainingConfig) -
     """
     record = check_entry(files, key)
     flat = _read_weights(files[WEIGHTS], key, count_parameters(config.network))
-    history = _read_history(files[HISTORY], config.tasks.names)
+    history = _read_history(files[HISTORY], config.trained_tasks)
     if not max(history["update"], default=0) <= record["n_updates"] <= config.n_updates:
         raise ValueError(f"n_updates: expected a number up to {config.n_updates}, got {record['n_updates']}")
     return TrainedNetwork(flat, record["status"], record["n_updates"], history)

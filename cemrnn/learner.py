@@ -47,10 +47,11 @@ class Learner:
         n_updates: updates so far.
     """
 
-    def __init__(self, configs: Sequence, device: torch.device) -> None:
+    def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
         seeds = [config.seed for config in configs]
         self.config, self.device = configs[0], device
         self.model = CEMRNN(self.config.network, seeds, device=device)
+        self.is_trained = None if starts is None else self._continue(starts, seeds)
         self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
         self.trials = TrialStream(self.config.tasks, seeds, name="training")
         self.evaluation = TrialStream(self.config.tasks, seeds, name="evaluation")
@@ -69,6 +70,8 @@ class Learner:
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
+        if self.is_trained is not None:
+            gradient *= self.is_trained
         norm = clip_gradient(gradient, c.clip_norm)
         failed = ~torch.isfinite(loss + norm)
         gradient[failed] = 0
@@ -81,15 +84,16 @@ class Learner:
     def evaluate(self) -> float:
         """Median over networks of the score on their worst task; networks that are done leave."""
         c = self.config
-        n_tasks = c.tasks.n_contexts
-        trials = self.evaluation.draw(n_tasks * c.evaluation_trials, self._deal(n_tasks * c.evaluation_trials))
+        n_trials = len(c.trained_tasks) * c.evaluation_trials
+        trials = self.evaluation.draw(n_trials, self._deal(n_trials))
         trials = trials.to(self.device)
         outputs, _ = self.model.simulate(trials.inputs, trials.cue(), noise=self.noise, lengths=trials.end_steps)
-        scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, n_tasks).cpu()  # (M, K)
+        scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
+        scores = scores[:, c.first_task :]  # (M, trained task)
         losses = torch.stack(self._losses).mean(0)
         for position, m in enumerate(self.active):
             row = {"update": self.n_updates, "loss": losses[position].item()}
-            self._history[m].append(row | dict(zip(c.tasks.names, scores[position].tolist(), strict=True)))
+            self._history[m].append(row | dict(zip(c.trained_tasks, scores[position].tolist(), strict=True)))
         worst = scores.amin(1)
         self._losses = []
         done = {}
@@ -131,8 +135,14 @@ class Learner:
             self._finish(int(m), tensors[f"finished/{m}"], status, n_updates)
 
     def _deal(self, n_trials: int) -> Tensor:
-        """Task of every trial: all tasks in turn, so that each has its equal share of every batch."""
-        return torch.arange(n_trials) % self.config.tasks.n_contexts
+        """Task of every trial: all trained tasks in turn, so that each has its equal share of every batch."""
+        return self.config.first_task + torch.arange(n_trials) % len(self.config.trained_tasks)
+
+    def _continue(self, starts: Sequence[TrainedNetwork], seeds: list[int]) -> Tensor:
+        """Which parameters (P,) bool are trained: those that the starts, which the others are taken from, lack."""
+        base = CEMRNN(self.config.start.network, seeds, device=self.device)
+        base.load(torch.stack([network.flat for network in starts]).to(self.device))
+        return self.model.adopt(base)
 
     def _learning_rate(self) -> float:
         c = self.config
@@ -147,7 +157,7 @@ class Learner:
         self._keep([position for position in range(len(self.active)) if position not in done])
 
     def _finish(self, m: int, flat: Tensor, status: str, n_updates: int) -> None:
-        columns = ["update", "loss", *self.config.tasks.names]
+        columns = ["update", "loss", *self.config.trained_tasks]
         self.finished[m] = TrainedNetwork(flat, status, n_updates, pd.DataFrame(self._history[m], columns=columns))
 
     def _keep(self, positions: list[int]) -> None:

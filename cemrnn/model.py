@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -94,6 +94,11 @@ def count_parameters(config: NetworkConfig) -> int:
     return sum(math.prod(shape) for shape in parameter_shapes(config).values())
 
 
+def count_context_parameters(config: NetworkConfig) -> int:
+    """Number of trained parameters that one more context adds."""
+    return count_parameters(replace(config, n_contexts=config.n_contexts + 1)) - count_parameters(config)
+
+
 class CEMRNN:
     """M networks of one shape, each drawn from its own seed.
 
@@ -150,6 +155,27 @@ class CEMRNN:
             raise ValueError(f"flat: expected (network, parameter) {tuple(self.flat.shape)}, got {tuple(flat.shape)}")
         self.flat.copy_(flat)
 
+    def adopt(self, base: CEMRNN) -> Tensor:
+        """Which parameters (P,) bool the base lacks, after all others became the base's.
+
+        Args:
+            base: as many networks, alike but for fewer contexts; its contexts become the first ones.
+
+        Raises:
+            ValueError: the base differs in more than the number of contexts.
+        """
+        if replace(base.config, n_contexts=self.config.n_contexts) != self.config or base.n_networks != self.n_networks:
+            raise ValueError(f"base: expected {self.n_networks} x {self.config} with fewer contexts, got {base.config}")
+        is_new = CEMRNN.__new__(CEMRNN)
+        is_new.config = self.config
+        is_new._bind(torch.ones_like(self.flat[:1]))
+        with torch.no_grad():
+            for name, values in base.parameters.items():
+                part = (slice(None), slice(0, values.shape[1]))  # differs from all in tensors with a context axis
+                self.parameters[name][part] = values
+                is_new.parameters[name][part] = 0
+        return is_new.flat[0] > 0
+
     def infer_context(self, inputs: Tensor) -> Tensor:
         """Context (M, B, T, K) that the encoder infers from the inputs (M, B, T, I)."""
         p = self.parameters
@@ -160,6 +186,7 @@ class CEMRNN:
         inputs: Tensor,
         context: Tensor | None,
         *,
+        synaptic_context: Tensor | None = None,
         noise: Tensor | None = None,
         initial: Tensor | None = None,
         lengths: Tensor | None = None,
@@ -172,6 +199,7 @@ class CEMRNN:
             inputs: (M, B, T, I).
             context: (M, B, K) for the whole trial or (M, B, T, K); None when inferred from the input, or
                 when the arm has no pathway.
+            synaptic_context: what the synapses are told instead, shaped like the context; None for the same.
             noise: (M, B, T, N) recurrent noise, already scaled; None for none.
             initial: (M, B, N) rates before the first step; None for zero.
             lengths: (M, B) int64 steps of each trial, after which outputs and rates are 0; None for T.
@@ -185,7 +213,7 @@ class CEMRNN:
             ValueError: the context is missing, or has the wrong shape.
         """
         return integrate(
-            *self._arrange(inputs, context, noise=noise, initial=initial, lengths=lengths),
+            *self._arrange(inputs, context, synaptic_context, noise=noise, initial=initial, lengths=lengths),
             alpha=self.config.alpha,
             activation=self.config.activation,
             keep_rates=keep_rates,
@@ -211,11 +239,13 @@ class CEMRNN:
         Raises:
             ValueError: the context is missing, or a shape is wrong.
         """
-        weights, drive = self._arrange(inputs, context, noise=noise, lengths=lengths)
+        weights, drive = self._arrange(inputs, context, None, noise=noise, lengths=lengths)
         alpha, activation = self.config.alpha, self.config.activation
         return measure_error(weights, drive, goal, alpha=alpha, activation=activation, backend=backend)
 
-    def _arrange(self, inputs: Tensor, context: Tensor | None, **others: Tensor | None) -> tuple[Weights, Drive]:
+    def _arrange(
+        self, inputs: Tensor, context: Tensor | None, synaptic_context: Tensor | None, **others: Tensor | None
+    ) -> tuple[Weights, Drive]:
         c, p = self.config, self.parameters
         bias = p["bias"][:, None, None]  # (M, 1, 1, N)
         added: dict[str, Tensor] = {}
@@ -228,6 +258,7 @@ class CEMRNN:
                 dt_ms=c.dt_ms,
                 tau_excitability_ms=c.tau_excitability_ms,
                 tau_synaptic_ms=c.tau_synaptic_ms,
+                synaptic_context=None if synaptic_context is None else self._context(inputs, synaptic_context),
             )
             bias = bias + added.pop("bias", 0)
         names = ("recurrent", "input", "readout", "readout_bias", "synaptic_in", "synaptic_out")
@@ -259,6 +290,7 @@ class CEMRNN:
         context: Tensor | None,
         *,
         noise: NoiseStream | None,
+        synaptic_context: Tensor | None = None,
         lengths: Tensor | None = None,
         keep_rates: bool = False,
         chunk_trials: int = 512,
@@ -266,7 +298,7 @@ class CEMRNN:
         """Outputs, and rates if kept, without gradients and with fresh noise; trials go in chunks.
 
         Args:
-            inputs, context, lengths, keep_rates: see `run`.
+            inputs, context, synaptic_context, lengths, keep_rates: see `run`.
             noise: stream of recurrent noise; None for a noiseless run.
             chunk_trials: trials per call of the engine, which bounds the memory.
 
@@ -280,6 +312,7 @@ class CEMRNN:
             y, r = self.run(
                 u,
                 context if context is None else context[:, part],
+                synaptic_context=None if synaptic_context is None else synaptic_context[:, part],
                 noise=None if noise is None else noise.draw(*u.shape[1:3], self.config),
                 lengths=None if lengths is None else lengths[:, part],
                 keep_rates=keep_rates,

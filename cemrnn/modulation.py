@@ -94,6 +94,7 @@ def modulate(
     dt_ms: float,
     tau_excitability_ms: float,
     tau_synaptic_ms: float,
+    synaptic_context: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """What the context adds to the drive of the recurrence through the pathways of an arm.
 
@@ -104,14 +105,17 @@ def modulate(
         n_steps: T.
         dt_ms: step, ms.
         tau_excitability_ms, tau_synaptic_ms: time constants of the modulators, ms; 0 follows the context at once.
+        synaptic_context: what the synaptic modulator is told instead, if it is told something else.
 
     Returns:
         Some of "bias", "gain" (M, B, T | 1, N), "strength" (M, B, T | 1, R), "scale" (M, B, T | 1, 1).
     """
     tau_ms = {"excitability": tau_excitability_ms, "synaptic": tau_synaptic_ms}
+    told = {"excitability": context, "synaptic": context if synaptic_context is None else synaptic_context}
     added: dict[str, Tensor] = {}
     for pathway in (PATHWAYS[name] for name in ARMS[arm]):
-        modulator = low_pass(context, n_steps=n_steps, dt_ms=dt_ms, tau_ms=tau_ms[pathway.modulator])
+        name = pathway.modulator
+        modulator = low_pass(told[name], n_steps=n_steps, dt_ms=dt_ms, tau_ms=tau_ms[name])
         added |= pathway.drive(tensors, modulator)
     return added
 

@@ -33,7 +33,7 @@ class Job:
 
 
 def plan_jobs(configs: Iterable[TrainingConfig]) -> list[Job]:
-    """All networks, each once, as jobs, the longest first.
+    """All networks, each once, as jobs, the longest first; those that continue other networks come after all others.
 
     Which networks share a job depends on the configs alone, not on what the store holds nor on who does the work:
     a checkpoint fits whoever goes on.
@@ -47,7 +47,7 @@ def plan_jobs(configs: Iterable[TrainingConfig]) -> list[Job]:
         size = min(max(fitting, SMALLEST_JOB), LARGEST_JOB)
         n_jobs = -(-len(shape) // size)
         jobs += [Job(tuple(shape[k::n_jobs])) for k in range(n_jobs)]
-    return sorted(jobs, key=lambda job: -job.core_seconds)
+    return sorted(jobs, key=lambda job: (job.configs[0].start is not None, -job.core_seconds))
 
 
 def take_shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:

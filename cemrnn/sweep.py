@@ -81,6 +81,9 @@ def train_job(
         OSError: the store cannot be written.
     """
     store = Store(root)
+    starts = [config.start for config in configs if config.start is not None and store.load(config.start) is None]
+    if starts and train_job(starts, root, device=device, report=report, stop=stop)[1]:
+        return 0, tuple(configs)  # another process trains what these continue from
     with hold_leases([store.checkpoints / f"{entry_key(config)}.lease" for config in configs]) as free:
         held_elsewhere = tuple(config for config, is_free in zip(configs, free, strict=True) if not is_free)
         ours = [config for config, is_free in zip(configs, free, strict=True) if is_free]
@@ -88,7 +91,8 @@ def train_job(
         if ours:
             checkpoint = store.checkpoint_path(ours)
             with hold_leases([checkpoint.with_suffix(".lease")]):
-                networks = train(ours, device=device, checkpoint=checkpoint, report=report, stop=stop)
+                bases = [store.load(config.start) for config in ours] if ours[0].start is not None else None
+                networks = train(ours, starts=bases, device=device, checkpoint=checkpoint, report=report, stop=stop)
                 for config, network in zip(ours, networks, strict=True):
                     store.save(config, network)
                 checkpoint.unlink(missing_ok=True)

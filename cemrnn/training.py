@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from cemrnn.config import Config
 from cemrnn.files import read_tensors, write_tensors
 from cemrnn.interruption import deferred_interrupt
 from cemrnn.learner import Learner, TrainedNetwork, choose_device
-from cemrnn.model import NetworkConfig
+from cemrnn.model import NetworkConfig, count_context_parameters
 from cemrnn.tasks import TaskSet
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class TrainingConfig(Config):
     score_rule: str = "last36"
     evaluate_every: int = 50  # updates
     evaluation_trials: int = 100  # per task
+    start: TrainingConfig | None = None  # network that gets more contexts, with their tasks, and stays as it is
     seed: int
 
     def __post_init__(self) -> None:
@@ -47,11 +48,43 @@ class TrainingConfig(Config):
             got, expected = getattr(self.network, name), getattr(self.tasks, name)
             if got != expected and not (name == "n_contexts" and self.network.context_source == "input"):
                 raise ValueError(f"network.{name}: expected {expected} as in tasks, got {got}")
+        if self.start is not None:
+            _check_start(self, self.start)
 
     @property
     def shape(self) -> tuple:
         """Everything but the seed: configs that share it train together as one ensemble."""
-        return tuple(getattr(self, field.name) for field in fields(self) if field.name != "seed")
+        values = (getattr(self, field.name) for field in fields(self) if field.name != "seed")
+        return tuple(value.shape if isinstance(value, TrainingConfig) else value for value in values)
+
+    @property
+    def first_task(self) -> int:
+        """Index of the first task that is trained; those before it were trained in the start."""
+        return 0 if self.start is None else self.start.tasks.n_contexts
+
+    @property
+    def trained_tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that are trained."""
+        return self.tasks.names[self.first_task :]
+
+
+def _check_start(config: TrainingConfig, start: TrainingConfig) -> None:
+    """Nothing, if the start can be given the contexts that the config has beyond it.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    n_contexts = config.network.n_contexts
+    if replace(start.network, n_contexts=n_contexts) != config.network or start.network.n_contexts >= n_contexts:
+        raise ValueError(f"start: expected the same network with fewer contexts than {n_contexts}, got {start.network}")
+    if replace(config.tasks, names=config.tasks.names[: config.first_task]) != start.tasks:
+        raise ValueError(f"start: expected its tasks to come first, got {start.tasks.names} and {config.tasks.names}")
+    if start.seed != config.seed:
+        raise ValueError(f"start: expected the seed {config.seed}, got {start.seed}")
+    if config.weight_decay:
+        raise ValueError(f"weight_decay: expected 0 for a network that stays as it is, got {config.weight_decay}")
+    if not count_context_parameters(config.network):
+        raise ValueError(f"start: nothing of the arm {config.network.arm} is trained for a new context")
 
 
 class TrainingInterrupted(Exception):
@@ -70,6 +103,7 @@ class Progress:
 def train(
     configs: Sequence[TrainingConfig],
     *,
+    starts: Sequence[TrainedNetwork] | None = None,
     device: str = "auto",
     checkpoint: Path | None = None,
     report: Callable[[Progress], None] | None = None,
@@ -79,18 +113,22 @@ def train(
 
     Args:
         configs: one per replicate.
+        starts: the trained networks of the configs' starts; None if they have none.
         device: "cpu", "cuda" or "auto", which takes CUDA if there is one.
         checkpoint: file to resume from if it is there, and to keep up to date; whoever keeps the result removes it.
         report: called at every evaluation.
         stop: asked after every update; True ends the training as Ctrl-C does.
 
     Raises:
-        ValueError: the configs differ in more than the seed, or the device is not there.
+        ValueError: the configs differ in more than the seed, starts are missing, or the device is not there.
         TrainingInterrupted: Ctrl-C, or stop; the checkpoint was written first.
     """
     if len({c.shape for c in configs}) != 1:
         raise ValueError(f"configs: expected {len(configs)} configs that differ in the seed alone, got others")
-    learner = Learner(configs, choose_device(device))
+    n_starts = 0 if configs[0].start is None else len(configs)
+    if len(starts or ()) != n_starts:
+        raise ValueError(f"starts: expected {n_starts} trained networks, got {len(starts or ())}")
+    learner = Learner(configs, choose_device(device), starts)
     if checkpoint is not None and checkpoint.exists():
         _resume(learner, checkpoint)
     with deferred_interrupt() as interrupted:

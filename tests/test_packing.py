@@ -1,0 +1,59 @@
+"""Packing measures on score tables with a known answer."""
+
+import numpy as np
+import pytest
+
+from cemrnn.packing import (
+    average_thresholds,
+    interference,
+    largest_packed,
+    octaves_packed,
+    packing_exponent,
+    worst_of_separate,
+)
+from cemrnn.robustness import Threshold
+
+COUNTS = np.array([1, 2, 4, 8])
+
+
+def test_the_largest_number_is_that_of_the_median_replicate():
+    worst = np.array([[1.0, 0.9, 0.9, 0.1], [1.0, 0.9, 0.7, 0.1], [1.0, 0.9, 0.8, 0.9]])
+    assert largest_packed(COUNTS, worst, 0.8) == 4
+    assert largest_packed(COUNTS, worst, 0.85) == 2
+    assert largest_packed(COUNTS, np.zeros((3, 4)), 0.8) == 0
+
+
+def test_octaves_are_found_between_the_tested_numbers():
+    worst = np.array([[1.0, 1.0, 0.9, 0.5], [1.0, 0.6, 0.0, 0.0], [1.0, 1.0, 1.0, 0.9], [0.5, 0.9, 0.0, 0.0]])
+    packed = octaves_packed(COUNTS, worst, 0.8)
+    assert packed.level == pytest.approx([2.25, 0.5, 3, 0])
+    assert packed.censored.tolist() == [0, 0, 1, -1]
+
+
+def test_the_mean_over_sizes_is_flagged_where_most_sizes_are():
+    thresholds = [Threshold(level=np.array([0.0, 3.0]), censored=np.array(c)) for c in ([0, 1], [0, 1], [1, 0])]
+    mean = average_thresholds(thresholds)
+    assert mean.level.tolist() == [0, 3] and mean.censored.tolist() == [0, 1]
+    assert average_thresholds(thresholds[1:]).censored.tolist() == [0, 0]
+
+
+def test_the_exponent_of_a_power_law_is_recovered():
+    units = np.array([8, 16, 64])
+    octaves = np.stack([1.5 * np.log2(units) - 2, 0 * units + 3.0])
+    assert packing_exponent(units, octaves) == pytest.approx([1.5, 0])
+
+
+def test_interference_is_what_a_task_loses():
+    assert interference(np.array([[0.9, 0.9, 0.4]])) == pytest.approx(np.array([[0, 0, 0.5]]))
+
+
+def test_separate_networks_are_as_good_as_the_worst_of_them():
+    pool = np.array([0.2] + [1.0] * 99)
+    assert worst_of_separate(np.full(5, 0.7), 8, 3, seed=1).tolist() == [0.7] * 3
+    many = worst_of_separate(pool, 64, 4000, seed=1)  # one of K draws is the bad network with 1 - .99^K
+    assert (many == 0.2).mean() == pytest.approx(1 - 0.99**64, abs=0.03)
+
+
+def test_wrong_shapes_are_named():
+    with pytest.raises(ValueError, match=r"worst: expected \(replicate, 4 numbers of tasks\), got shape \(3, 3\)"):
+        largest_packed(COUNTS, np.zeros((3, 3)), 0.8)
