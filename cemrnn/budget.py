@@ -33,7 +33,7 @@ def match_budget(arm: str, reference: NetworkConfig, *, tolerance: float = TOLER
     def resize(size: int) -> NetworkConfig:
         return dataclasses.replace(start, **{size_name: size})
 
-    sizes = range(1, 4 * reference.n_units)
+    sizes = range(1, budget + 1)
     above = bisect.bisect_left(sizes, budget, key=lambda size: count_parameters(resize(size)))
     nearest = min(map(resize, sizes[max(above - 1, 0) : above + 1]), key=lambda c: abs(count_parameters(c) - budget))
     got = count_parameters(nearest)

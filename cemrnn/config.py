@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
 import types
@@ -18,7 +19,7 @@ class Config:
     """Base of every configuration: values are checked against the annotated types, names are strict."""
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = _field_types(type(self))
         for field in dataclasses.fields(self):
             value = coerce(getattr(self, field.name), hints[field.name], field.name)
             object.__setattr__(self, field.name, value)
@@ -43,6 +44,11 @@ class Config:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON form, as hexadecimal text."""
         return digest(self.to_dict())
+
+
+@functools.cache
+def _field_types(config_class: type) -> dict[str, Any]:
+    return typing.get_type_hints(config_class)
 
 
 def digest(value: Any) -> str:

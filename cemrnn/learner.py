@@ -63,7 +63,7 @@ class Learner:
     def update(self) -> None:
         """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
         c = self.config
-        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials)).to(self.device)
+        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates)).to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
         goal = Goal(trials.targets, trials.weights, trials.output_weights)
         loss = self.model.measure_error(trials.inputs, trials.cue(), goal, noise=noise, lengths=trials.end_steps)
@@ -134,9 +134,10 @@ class Learner:
         for m, (status, n_updates) in document["finished"].items():
             self._finish(int(m), tensors[f"finished/{m}"], status, n_updates)
 
-    def _deal(self, n_trials: int) -> Tensor:
-        """Task of every trial: all trained tasks in turn, so that each has its equal share of every batch."""
-        return self.config.first_task + torch.arange(n_trials) % len(self.config.trained_tasks)
+    def _deal(self, n_trials: int, n_batches: int = 0) -> Tensor:
+        """Task of every trial: all trained tasks in turn, and the next batch goes on where the last one ended."""
+        turn = torch.arange(n_trials) + n_batches * n_trials
+        return self.config.first_task + turn % len(self.config.trained_tasks)
 
     def _continue(self, starts: Sequence[TrainedNetwork], seeds: list[int]) -> Tensor:
         """Which parameters (P,) bool are trained: those that the starts, which the others are taken from, lack."""

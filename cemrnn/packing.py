@@ -101,6 +101,17 @@ def worst_of_separate(scores: np.ndarray, n_tasks: int, n_replicates: int, *, se
     return stream(seed, "separate", str(n_tasks)).choice(scores, (n_replicates, n_tasks)).min(axis=1)
 
 
+def blind_share(n_tasks: int, tolerance_rad: float) -> float:
+    """Largest share of rotations by 2 pi k / K that one turn of the stimulus answers, whatever the task.
+
+    Args:
+        n_tasks: K.
+        tolerance_rad: how far an answer may be from the right one.
+    """
+    width = 2 * tolerance_rad * n_tasks / (2 * np.pi)  # of the open window, in steps between rotations
+    return min(int(np.ceil(width - 1e-9)), n_tasks) / n_tasks
+
+
 def _check(task_counts: np.ndarray, worst: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts, worst = np.asarray(task_counts), np.asarray(worst, float)
     if worst.ndim != 2 or worst.shape[1:] != counts.shape:

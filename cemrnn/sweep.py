@@ -246,8 +246,10 @@ def load_population(
         store: where they are, or go.
         device: where the ensemble lives.
     """
-    train_missing(configs, store, device=torch.device(device).type)
     networks = [store.load(config) for config in configs]
+    if None in networks:
+        train_missing(configs, store, device=torch.device(device).type)
+        networks = [store.load(config) for config in configs]
     population = CEMRNN(configs[0].network, [c.seed for c in configs], device=device)
     for m, network in enumerate(networks):
         population.flat[m] = network.flat

@@ -5,6 +5,7 @@ import pytest
 
 from cemrnn.packing import (
     average_thresholds,
+    blind_share,
     interference,
     largest_packed,
     octaves_packed,
@@ -57,3 +58,11 @@ def test_separate_networks_are_as_good_as_the_worst_of_them():
 def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match=r"worst: expected \(replicate, 4 numbers of tasks\), got shape \(3, 3\)"):
         largest_packed(COUNTS, np.zeros((3, 3)), 0.8)
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2, 4, 7, 16, 64])
+def test_the_blind_share_is_that_of_the_best_single_turn(n_tasks):
+    tolerance = np.pi / 10
+    turns = np.linspace(0, 2 * np.pi, 7201)[:, None] + 1e-7
+    error = np.abs((2 * np.pi * np.arange(n_tasks) / n_tasks - turns + np.pi) % (2 * np.pi) - np.pi)
+    assert blind_share(n_tasks, tolerance) == (error < tolerance - 1e-6).mean(axis=1).max()

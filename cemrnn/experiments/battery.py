@@ -123,9 +123,7 @@ def load_populations(config: BatteryConfig) -> list[Population]:
 
 def draw_test_trials(config: BatteryConfig) -> Trials:
     """Fresh trials, the same number of every task in turn, the same for every arm."""
-    n_tasks = len(config.tasks)
-    stream = TrialStream(config.task_set, config.seeds, name="test")
-    return stream.draw(n_tasks * config.test_trials, np.arange(n_tasks * config.test_trials) % n_tasks)
+    return draw_fresh(config.task_set, config.seeds, config.test_trials)
 
 
 def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = None) -> np.ndarray:
@@ -136,10 +134,33 @@ def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = N
         config: tasks, seeds and number of trials.
         context: (M, B, K) another cue for the same trials; None for the right one.
     """
-    trials = draw_test_trials(config).to(model.flat.device)
-    outputs = simulate(model, trials, trials.cue() if context is None else context, config, "test")
-    scores = score_trials(outputs, trials, "last36")
-    return score_per_task(scores, trials.task, len(config.tasks)).cpu().numpy()
+    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36", context)
+
+
+def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
+    """`n_trials` test trials of every task, the tasks in turn."""
+    total = tasks.n_contexts * n_trials
+    return TrialStream(tasks, seeds, name="test").draw(total, np.arange(total) % tasks.n_contexts)
+
+
+def score_fresh(
+    model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str, context: Tensor | None = None
+) -> np.ndarray:
+    """Score of every network on every task (M, K) on fresh trials.
+
+    Args:
+        model: M networks.
+        tasks: what they have to do.
+        seeds: one per network, of trials and noise.
+        n_trials: per task.
+        rule: see `cemrnn.metrics.score_trials`.
+        context: (M, B, K) another cue for the same trials; None for the right one.
+    """
+    trials = draw_fresh(tasks, seeds, n_trials).to(model.flat.device)
+    noise = NoiseStream(seeds, name="test", device=model.flat.device)
+    cue = trials.cue() if context is None else context
+    outputs, _ = model.simulate(trials.inputs, cue, noise=noise, lengths=trials.end_steps)
+    return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
 
 
 def simulate(model: CEMRNN, trials: Trials, context: Tensor, config: BatteryConfig, name: str) -> Tensor:

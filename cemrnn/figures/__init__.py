@@ -2,9 +2,10 @@
 
 from types import ModuleType
 
-from cemrnn.figures import fig1_tasks, fig2_ambiguity
+from cemrnn.figures import fig1_tasks, fig2_ambiguity, fig3_packing
 
 FIGURES: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
     "fig2_ambiguity": fig2_ambiguity,
+    "fig3_packing": fig3_packing,
 }

@@ -34,6 +34,7 @@ LOOKS = {
     "scalar": Look("#E69F00", "P", ":"),
     "gating": Look("#CC79A7", "X", "--"),
     "combined": Look("#000000", "D", "-"),
+    "separate": Look("#8B5E3C", "*", "--"),  # one plain network per task, which is no arm of the model
 }
 
 
