@@ -24,23 +24,18 @@ from cemrnn.training import TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatteryConfig(Config):
-    """Networks that learn a battery of tasks, in several arms of equal budget."""
+class PopulationConfig(Config):
+    """What all populations of trained networks have in common."""
 
     arms: tuple[str, ...]  # what context reaches
-    tasks: tuple[str, ...]  # the battery
     preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
-    encoding: Literal["cosine", "ring"]  # of directions in the input
-    n_units: int  # N of the combined arm; the others match its trained parameters
-    rank: int  # R of the combined arm
     activation: str  # phi
-    n_replicates: int  # networks per arm
+    n_replicates: int  # networks per condition
     seed: int  # of the first replicate; the others follow
     n_updates: int  # at most
     batch_trials: int  # trials per update and network
     learning_rate: float  # Adam's
     target_score: float  # a network stops once its worst task scores this
-    passing_score: float  # worst task on fresh trials, for a network to be compared
     test_trials: int  # per task
     device: Literal["auto", "cpu", "cuda"]  # where networks train and run
 
@@ -51,14 +46,25 @@ class BatteryConfig(Config):
                 raise ValueError(unknown_name(arm, ARMS, "arm"))
 
     @property
-    def task_set(self) -> TaskSet:
-        """The battery as a task set."""
-        return TaskSet(names=self.tasks, preset=self.preset, encoding=self.encoding)
-
-    @property
     def seeds(self) -> list[int]:
         """One per replicate."""
         return [self.seed + m for m in range(self.n_replicates)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatteryConfig(PopulationConfig):
+    """Networks that learn a battery of tasks, in several arms of equal budget."""
+
+    tasks: tuple[str, ...]  # the battery
+    encoding: Literal["cosine", "ring"]  # of directions in the input
+    n_units: int  # N of the combined arm; the others match its trained parameters
+    rank: int  # R of the combined arm
+    passing_score: float  # worst task on fresh trials, for a network to be compared
+
+    @property
+    def task_set(self) -> TaskSet:
+        """The battery as a task set."""
+        return TaskSet(names=self.tasks, preset=self.preset, encoding=self.encoding)
 
     def network(self, arm: str) -> NetworkConfig:
         """The network of an arm, at the budget of the combined one."""
@@ -163,10 +169,23 @@ def score_fresh(
     return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
 
 
-def simulate(model: CEMRNN, trials: Trials, context: Tensor, config: BatteryConfig, name: str) -> Tensor:
-    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
+def simulate(
+    model: CEMRNN,
+    trials: Trials,
+    context: Tensor,
+    config: BatteryConfig,
+    name: str,
+    synaptic_context: Tensor | None = None,
+) -> Tensor:
+    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call.
+
+    Synapses are told `synaptic_context` if there is one, else what excitability is told.
+    """
     noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
-    return model.simulate(trials.inputs, context, noise=noise, lengths=trials.end_steps)[0]
+    outputs, _ = model.simulate(
+        trials.inputs, context, synaptic_context=synaptic_context, noise=noise, lengths=trials.end_steps
+    )
+    return outputs
 
 
 def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from cemrnn.evidence import weigh
 from cemrnn.experiments.ambiguous import ArmCurves, measure_arm, score_controls
 from cemrnn.experiments.battery import BatteryConfig, all_conditions, load_populations, summarise
 from cemrnn.experiments.result import Result
-from cemrnn.intervals import Interval, bootstrap_difference, bootstrap_mean
+from cemrnn.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.metrics import chance_level
 from cemrnn.observer import efficiency, ideal_observer, ideal_sigma
-from cemrnn.robustness import Threshold, compare_thresholds
+from cemrnn.robustness import compare_thresholds
 from cemrnn.tasks import conflict_pairs
 
 STEM = "fig2_ambiguity"
@@ -113,38 +115,31 @@ def _scalars(
         efficient = efficiency(part["sigma75"].to_numpy(float), n_contexts, chance=chance)
         scalars |= bootstrap_mean(efficient, seed=seed).to_scalars(f"efficiency_{arm}")
     if {*SINGLE, "combined"} <= arms.keys():
-        for name, interval in _contrasts(arms, networks, seed).items():
-            scalars |= interval.to_scalars(name)
+        scalars |= _contrasts(arms, networks, seed)
     for name, control, column in (
         ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
         ("accuracy_untrained", "untrained", "accuracy"),
     ):
         # the arms of a replicate share its trials, so their mean is one observation
         by_replicate = controls[controls["control"] == control].groupby("network")[column].mean()
-        scalars |= bootstrap_mean(by_replicate.to_numpy(float), seed=seed).to_scalars(name)
+        scalars |= weigh(name, functools.partial(bootstrap_mean, seed=seed), by_replicate.to_numpy(float))
     return scalars
 
 
-def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, Interval]:
+def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, float | int]:
     """The differences that the claims judge. Arms are not paired: their networks have nothing but trials in common."""
-
-    def values(measure: str, arm: str) -> np.ndarray:
-        return networks[networks["arm"] == arm][measure].to_numpy(float)
-
-    def difference(measure: str, first: str, *others: str) -> Interval:
-        samples = [values(measure, arm) for arm in (first, *others)]
-        return bootstrap_difference(*samples, paired=False, seed=seed)
-
-    def thresholds(name: str, first: str, *others: str) -> Interval:
-        samples: list[Threshold] = [getattr(arms[arm], name) for arm in (first, *others)]
-        return compare_thresholds(*samples, paired=False, seed=seed)
-
-    excitability, synaptic = SINGLE
-    return {
-        "auc_excitability_minus_synaptic": difference("auc", excitability, synaptic),
-        "sigma75_excitability_minus_synaptic": thresholds("sigma75", excitability, synaptic),
-        "kappa75_excitability_minus_synaptic": thresholds("kappa75", excitability, synaptic),
-        "blends_excitability_minus_synaptic": difference("blends", excitability, synaptic),
-        "auc_combined_minus_best_single": difference("auc", "combined", *SINGLE),
-        "sigma75_combined_minus_best_single": thresholds("sigma75", "combined", *SINGLE),
-    }
+    by_arm = {arm: part for arm, part in networks.groupby("arm")}
+    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
+    threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
+    scalars: dict[str, float | int] = {}
+    for contrast, compared in (
+        ("excitability_minus_synaptic", SINGLE),
+        ("combined_minus_best_single", ("combined", *SINGLE)),
+    ):
+        for measure in ("auc", "blends"):
+            samples = (by_arm[arm][measure].to_numpy(float) for arm in compared)
+            scalars |= weigh(f"{measure}_{contrast}", difference, *samples)
+        for measure in ("sigma75", "kappa75"):
+            samples = (getattr(arms[arm], measure) for arm in compared)
+            scalars |= weigh(f"{measure}_{contrast}", threshold, *samples)
+    return scalars

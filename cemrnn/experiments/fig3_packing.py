@@ -12,7 +12,17 @@ import pandas as pd
 from cemrnn.evidence import weigh
 from cemrnn.experiments import packed
 from cemrnn.experiments.battery import summarise
-from cemrnn.experiments.packed import RULE, SEPARATE, PackingConfig, measure_added, score_battery, score_rotations
+from cemrnn.experiments.packed import (
+    RULE,
+    SEPARATE,
+    PackingConfig,
+    measure_added,
+    octaves_by_size,
+    score_battery,
+    score_rotations,
+    score_separate,
+    select_scores,
+)
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import Interval, bootstrap_difference, bootstrap_mean, bootstrap_median
 from cemrnn.metrics import TOLERANCES
@@ -34,7 +44,8 @@ SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compar
 def run(config: PackingConfig) -> Result:
     """Scores over sizes and numbers of tasks, K* and its exponent, interference, and the price of one more task."""
     started = time.monotonic()
-    cells, battery, added = score_rotations(config), score_battery(config), measure_added(config)
+    cells = pd.concat([score_rotations(config), score_separate(config)], ignore_index=True)
+    battery, added = score_battery(config), measure_added(config)
     arms = [*config.arms, SEPARATE]
     tables = {
         "cells": cells,
@@ -56,24 +67,6 @@ def run(config: PackingConfig) -> Result:
     )
 
 
-def select_worst(cells: pd.DataFrame, arm: str, match: str, n_units: int) -> np.ndarray:
-    """(M, L) score on the worst task of the networks of an arm and size, by number of tasks."""
-    return _select(cells, arm, match, n_units, "worst")
-
-
-def octaves_of(cells: pd.DataFrame, arm: str, config: PackingConfig) -> Threshold:
-    """(M,) octaves of tasks that an arm packs at equal parameters, by the first criterion, mean over sizes."""
-    criterion = config.criteria[0]
-    return average_thresholds(
-        [octaves_packed(config.task_counts, select_worst(cells, arm, "parameters", n), criterion) for n in config.units]
-    )
-
-
-def _select(cells: pd.DataFrame, arm: str, match: str, n_units: int, column: str) -> np.ndarray:
-    rows = cells[(cells["arm"] == arm) & (cells["match"] == match) & (cells["n_units"] == n_units)]
-    return rows.pivot(index="network", columns="n_tasks", values=column).to_numpy(float)
-
-
 def _sizes(config: PackingConfig) -> list[tuple[str, int]]:
     return [("parameters", n) for n in config.units] + [("units", n) for n in config.equal_units]
 
@@ -83,7 +76,7 @@ def _packed_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -
     rows = []
     for arm in arms:
         for match, n_units in _sizes(config):
-            worst = select_worst(cells, arm, match, n_units)
+            worst = select_scores(cells, arm, match, n_units, "worst")
             for criterion in config.criteria:
                 kstar = largest_packed(config.task_counts, worst, criterion)
                 octaves = octaves_packed(config.task_counts, worst, criterion)
@@ -103,7 +96,7 @@ def _interference_table(cells: pd.DataFrame, arms: list[str], config: PackingCon
     """Mean loss of score per task against the number of tasks, at the largest size."""
     rows = []
     for arm in arms:
-        lost = interference(_select(cells, arm, "parameters", config.units[-1], "mean"))
+        lost = interference(select_scores(cells, arm, "parameters", config.units[-1], "mean"))
         for column, n_tasks in enumerate(config.task_counts):
             rows += [{"arm": arm, "n_tasks": n_tasks, "lost": value} for value in lost[:, column]]
     return summarise(pd.DataFrame(rows), ["arm", "n_tasks"], "lost", seed=config.seed)
@@ -130,7 +123,8 @@ def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingCo
         "most_tasks": max(config.task_counts),
         "largest_size": max(config.units),
     }
-    octaves = {arm: octaves_of(cells, arm, config) for arm in arms}
+    by_size = {arm: octaves_by_size(cells, arm, config) for arm in arms}
+    octaves = {arm: average_thresholds(thresholds) for arm, thresholds in by_size.items()}
     packed_best = tables["packed"]
     packed_best = packed_best[
         (packed_best["match"] == "parameters")
@@ -139,7 +133,8 @@ def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingCo
     ].set_index("arm")
     for arm in arms:
         scalars |= bootstrap_mean(octaves[arm].level, seed=seed).to_scalars(f"octaves_{arm}")
-        scalars |= bootstrap_mean(_exponents(cells, arm, config), seed=seed).to_scalars(f"exponent_{arm}")
+        exponents = packing_exponent(config.units, np.stack([size.level for size in by_size[arm]], axis=1))
+        scalars |= bootstrap_mean(exponents, seed=seed).to_scalars(f"exponent_{arm}")
         scalars[f"kstar_{arm}"] = int(packed_best.loc[arm, "kstar"])
         scalars[f"per_parameter_{arm}"] = float(packed_best.loc[arm, "per_parameter"])
     for arm, part in tables["added"].groupby("arm", sort=False):
@@ -155,14 +150,6 @@ def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingCo
             "plain_above_chance", functools.partial(bootstrap_mean, seed=seed), _above_chance(cells, config)
         )
     return scalars
-
-
-def _exponents(cells: pd.DataFrame, arm: str, config: PackingConfig) -> np.ndarray:
-    levels = [
-        octaves_packed(config.task_counts, select_worst(cells, arm, "parameters", n), config.criteria[0]).level
-        for n in config.units
-    ]
-    return packing_exponent(config.units, np.stack(levels, axis=1))
 
 
 def _contrasts(octaves: dict[str, Threshold], seed: int) -> dict[str, float | int]:
@@ -187,5 +174,5 @@ def _battery_contrasts(battery: pd.DataFrame, seed: int) -> dict[str, float | in
 
 def _above_chance(cells: pd.DataFrame, config: PackingConfig) -> np.ndarray:
     """(M,) mean score of plain networks with the most rotations, above that of the best answer for all tasks."""
-    means = [_select(cells, "plain", "parameters", n, "mean")[:, -1] for n in config.units]
+    means = [select_scores(cells, "plain", "parameters", n, "mean")[:, -1] for n in config.units]
     return np.mean(means, axis=0) - blind_share(config.task_counts[-1], TOLERANCES[RULE]["direction"])

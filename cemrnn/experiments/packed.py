@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.budget import match_budget
-from cemrnn.config import Config, unknown_name
-from cemrnn.experiments.battery import score_fresh
+from cemrnn.config import unknown_name
+from cemrnn.experiments.battery import PopulationConfig, score_fresh
 from cemrnn.learner import choose_device
 from cemrnn.model import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.modulation import ARMS
-from cemrnn.packing import worst_of_separate
+from cemrnn.packing import octaves_packed, worst_of_separate
+from cemrnn.robustness import Threshold
 from cemrnn.store import Store
 from cemrnn.streams import stream
 from cemrnn.sweep import load_population
@@ -38,74 +39,27 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackingConfig(Config):
-    """What figure 3 is computed from."""
+class RotationConfig(PopulationConfig):
+    """Networks that learn rotations, in several arms, sizes and numbers of tasks."""
 
-    arms: tuple[str, ...]  # what context reaches
-    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
-    activation: str  # phi
     units: tuple[int, ...]  # N of the combined arm
     task_counts: tuple[int, ...]  # K, from 1
-    equal_units: tuple[int, ...]  # N at which arms are compared at equal units too
     units_per_component: int  # N / R of the combined arm, which has at least 2 components
-    separate_pool: int  # networks with one task, of each size
-    n_replicates: int  # networks per cell
-    seed: int  # of the first replicate; the others follow
-    n_updates: int  # at most
-    batch_trials: int  # trials per update and network
-    learning_rate: float  # Adam's
-    target_score: float  # a network stops once its worst task scores this
-    evaluation_trials: int  # per task, to see whether it does
-    test_trials: int  # per task
+    evaluation_trials: int  # per task, to see whether a network has reached its target
     criteria: tuple[float, ...]  # scores on the worst task that count as packed
-    battery: tuple[str, ...]  # tasks that random subsets are drawn from
-    battery_arms: tuple[str, ...]
-    battery_units: tuple[int, ...]
-    battery_counts: tuple[int, ...]  # tasks in a subset
-    battery_updates: int  # at most
-    battery_learning_rate: float
-    added_units: int  # N of networks that get one more task
-    added_to: tuple[int, ...]  # how many they have
-    added_updates: int  # at most
-    device: Literal["auto", "cpu", "cuda"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for arm in (*self.arms, *self.battery_arms):
-            if arm not in ARMS:
-                raise ValueError(unknown_name(arm, ARMS, "arm"))
-        for name in ("units", "task_counts", "criteria"):
+        for name, fewest in (("units", 2), ("task_counts", 2), ("criteria", 1)):
             values = getattr(self, name)
-            if len(values) < 2 or list(values) != sorted(set(values)):
-                raise ValueError(f"{name}: expected two or more increasing values, got {values}")
+            if len(values) < fewest or list(values) != sorted(set(values)):
+                raise ValueError(f"{name}: expected {fewest} or more increasing values, got {values}")
         if self.task_counts[0] != 1:
             raise ValueError(f"task_counts: expected to begin with 1, got {self.task_counts}")
-        for name, values, valid in (
-            ("equal_units", self.equal_units, self.units),
-            ("added_units", (self.added_units,), self.units),
-            ("added_to", self.added_to, self.task_counts),
-        ):
-            if not set(values) <= set(valid):
-                raise ValueError(f"{name}: expected values among {valid}, got {values}")
-        if max(self.battery_counts) > len(self.battery):
-            raise ValueError(f"battery_counts: expected at most {len(self.battery)}, got {self.battery_counts}")
-
-    @property
-    def seeds(self) -> list[int]:
-        """One per replicate."""
-        return [self.seed + m for m in range(self.n_replicates)]
 
     def cells(self) -> list[Cell]:
-        """All cells of rotations but those of separate networks."""
-        cells = [Cell(arm, "parameters", n, k) for arm in self.arms for n in self.units for k in self.task_counts]
-        return cells + [
-            Cell(arm, "units", n, k) for arm in self.arms for n in self.equal_units for k in self.task_counts
-        ]
-
-    def separate_cells(self) -> list[Cell]:
-        """The cells of separate networks."""
-        sizes = [("parameters", n) for n in self.units] + [("units", n) for n in self.equal_units]
-        return [Cell(SEPARATE, match, n, k) for match, n in sizes for k in self.task_counts]
+        """All cells of rotations."""
+        return [Cell(arm, "parameters", n, k) for arm in self.arms for n in self.units for k in self.task_counts]
 
     def network(self, arm: str, match: str, n_units: int, tasks: TaskSet) -> NetworkConfig:
         """The network of an arm that learns the tasks."""
@@ -124,24 +78,9 @@ class PackingConfig(Config):
             return match_budget(arm, reference, tolerance=BUDGET_TOLERANCE)
         return dataclasses.replace(reference, arm=arm, rank=reference.rank if "synaptic" in ARMS[arm] else 0)
 
-    def separate_network(self, cell: Cell) -> NetworkConfig:
-        """The network that learns one of the cell's tasks: its share of the parameters, or of the units."""
-        whole = self.network("combined", "parameters", cell.n_units, self.rotations(cell.n_tasks))
-        plain = dataclasses.replace(whole, arm="plain", rank=0, n_contexts=1)
-        if cell.match == "units":
-            return dataclasses.replace(plain, n_units=max(1, cell.n_units // cell.n_tasks))
-        share = count_parameters(whole) / cell.n_tasks
-        sizes = (dataclasses.replace(plain, n_units=n) for n in range(1, 4 * cell.n_units))
-        return min(sizes, key=lambda size: abs(count_parameters(size) - share))
-
     def rotations(self, n_tasks: int) -> TaskSet:
         """The rotations by 2 pi k / K."""
         return TaskSet.rotate(n_tasks, preset=self.preset)
-
-    def subset(self, seed: int, n_tasks: int) -> TaskSet:
-        """Random tasks of the battery for the replicate of that seed, the same in every arm and size."""
-        chosen = stream(seed, "subset", str(n_tasks)).choice(len(self.battery), n_tasks, replace=False)
-        return TaskSet(names=tuple(self.battery[i] for i in sorted(chosen)), preset=self.preset)
 
     def training(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
         """One network to train."""
@@ -161,6 +100,68 @@ class PackingConfig(Config):
         tasks = self.rotations(cell.n_tasks)
         network = self.network(cell.arm, cell.match, cell.n_units, tasks)
         return [self.training(network, tasks, seed) for seed in self.seeds]
+
+    def rotation_conditions(self) -> list[TrainingConfig]:
+        """Every network of every cell."""
+        return [network for cell in self.cells() for network in self.packed(cell)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackingConfig(RotationConfig):
+    """What figure 3 is computed from."""
+
+    equal_units: tuple[int, ...]  # N at which arms are compared at equal units too
+    separate_pool: int  # networks with one task, of each size
+    battery: tuple[str, ...]  # tasks that random subsets are drawn from
+    battery_arms: tuple[str, ...]
+    battery_units: tuple[int, ...]
+    battery_counts: tuple[int, ...]  # tasks in a subset
+    battery_updates: int  # at most
+    battery_learning_rate: float
+    added_units: int  # N of networks that get one more task
+    added_to: tuple[int, ...]  # how many they have
+    added_updates: int  # at most
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for arm in self.battery_arms:
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+        for name, values, valid in (
+            ("equal_units", self.equal_units, self.units),
+            ("added_units", (self.added_units,), self.units),
+            ("added_to", self.added_to, self.task_counts),
+        ):
+            if not set(values) <= set(valid):
+                raise ValueError(f"{name}: expected values among {valid}, got {values}")
+        if max(self.battery_counts) > len(self.battery):
+            raise ValueError(f"battery_counts: expected at most {len(self.battery)}, got {self.battery_counts}")
+
+    def cells(self) -> list[Cell]:
+        """All cells of rotations but those of separate networks."""
+        return super().cells() + [
+            Cell(arm, "units", n, k) for arm in self.arms for n in self.equal_units for k in self.task_counts
+        ]
+
+    def separate_cells(self) -> list[Cell]:
+        """The cells of separate networks."""
+        sizes = [("parameters", n) for n in self.units] + [("units", n) for n in self.equal_units]
+        return [Cell(SEPARATE, match, n, k) for match, n in sizes for k in self.task_counts]
+
+    def separate_network(self, cell: Cell) -> NetworkConfig:
+        """The network that learns one of the cell's tasks: its share of the parameters, or of the units."""
+        whole = self.network("combined", "parameters", cell.n_units, self.rotations(cell.n_tasks))
+        plain = dataclasses.replace(whole, arm="plain", rank=0, n_contexts=1)
+        if cell.match == "units":
+            return dataclasses.replace(plain, n_units=max(1, cell.n_units // cell.n_tasks))
+        share = count_parameters(whole) / cell.n_tasks
+        sizes = (dataclasses.replace(plain, n_units=n) for n in range(1, 4 * cell.n_units))
+        return min(sizes, key=lambda size: abs(count_parameters(size) - share))
+
+    def subset(self, seed: int, n_tasks: int) -> TaskSet:
+        """Random tasks of the battery for the replicate of that seed, the same in every arm and size."""
+        chosen = stream(seed, "subset", str(n_tasks)).choice(len(self.battery), n_tasks, replace=False)
+        return TaskSet(names=tuple(self.battery[i] for i in sorted(chosen)), preset=self.preset)
 
     def separate(self, cell: Cell) -> list[TrainingConfig]:
         """The pool of networks with one task each, for a cell."""
@@ -195,18 +196,32 @@ class PackingConfig(Config):
 
 def conditions(config: PackingConfig) -> list[TrainingConfig]:
     """Every network that the figure needs."""
-    groups = [config.packed(cell) for cell in config.cells()]
-    groups += [config.separate(cell) for cell in config.separate_cells()]
+    groups = [config.separate(cell) for cell in config.separate_cells()]
     groups += [config.battery_cell(*where) for where in _battery_cells(config)]
     groups += [config.added(arm, k) for arm in config.adding_arms() for k in config.added_to]
-    return [network for group in groups for network in group]
+    return config.rotation_conditions() + [network for group in groups for network in group]
 
 
-def score_rotations(config: PackingConfig) -> pd.DataFrame:
-    """One row per replicate of every cell: what it is, how long it trained, its worst and its mean score."""
-    tables = [_score_packed(cell, config) for cell in config.cells()]
-    tables += [_score_separate(cell, config) for cell in config.separate_cells()]
-    return pd.concat(tables, ignore_index=True)
+def score_rotations(config: RotationConfig) -> pd.DataFrame:
+    """One row per replicate of every cell: what it is, its worst and its mean score."""
+    return pd.concat([_score_packed(cell, config) for cell in config.cells()], ignore_index=True)
+
+
+def score_separate(config: PackingConfig) -> pd.DataFrame:
+    """The same for separate networks, one per task."""
+    return pd.concat([_score_separate(cell, config) for cell in config.separate_cells()], ignore_index=True)
+
+
+def select_scores(cells: pd.DataFrame, arm: str, match: str, n_units: int, column: str) -> np.ndarray:
+    """(M, L) of a column of `score_rotations` for an arm and size, by number of tasks."""
+    rows = cells[(cells["arm"] == arm) & (cells["match"] == match) & (cells["n_units"] == n_units)]
+    return rows.pivot(index="network", columns="n_tasks", values=column).to_numpy(float)
+
+
+def octaves_by_size(cells: pd.DataFrame, arm: str, config: RotationConfig) -> list[Threshold]:
+    """Octaves of tasks (M,) that an arm packs at equal parameters, by the first criterion, for every size."""
+    worst = (select_scores(cells, arm, "parameters", n, "worst") for n in config.units)
+    return [octaves_packed(config.task_counts, scores, config.criteria[0]) for scores in worst]
 
 
 def score_battery(config: PackingConfig) -> pd.DataFrame:
@@ -238,14 +253,14 @@ def _battery_cells(config: PackingConfig) -> list[tuple[str, int, int]]:
     return [(a, n, k) for a in config.battery_arms for n in config.battery_units for k in config.battery_counts]
 
 
-def _score(trainings: list[TrainingConfig], config: PackingConfig, rule: str) -> np.ndarray:
+def _score(trainings: list[TrainingConfig], config: RotationConfig, rule: str) -> np.ndarray:
     """(M, K) on fresh trials."""
     model, _ = load_population(trainings, Store.default(), device=choose_device(config.device))
     seeds = [training.seed for training in trainings]
     return score_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule)
 
 
-def _score_packed(cell: Cell, config: PackingConfig) -> pd.DataFrame:
+def _score_packed(cell: Cell, config: RotationConfig) -> pd.DataFrame:
     trainings = config.packed(cell)
     scores, network = _score(trainings, config, RULE), trainings[0].network
     described = {**cell._asdict(), "own_units": network.n_units, "rank": network.rank}
