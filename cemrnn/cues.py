@@ -69,8 +69,8 @@ class CueStream:
             name: tells this stream from others with the same seed, for example training from evaluation.
         """
         self.config = config
-        self._event_keys = _network_keys(seeds, name, "cue")
-        self._noise_keys = _network_keys(seeds, name, "cue noise")
+        self._event_keys = derive_keys(seeds, name, "cue")
+        self._noise_keys = derive_keys(seeds, name, "cue noise")
         self._n_drawn = 0
 
     def draw(self, trials: Trials) -> Cue:
@@ -94,8 +94,7 @@ class CueStream:
         steps = torch.arange(context.shape[2])
         context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
         if c.noise_sigma > 0:
-            fill_trial_keys(self._noise_keys, self._n_drawn, keys)
-            context = context + c.noise_sigma * draw_step_noise(keys, trials)
+            context = context + c.noise_sigma * draw_step_noise(self._noise_keys, self._n_drawn, trials)
         self._n_drawn += shape[1]
         carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
         return Cue(context, carried if c.carry_share > 0 else None)
@@ -133,18 +132,25 @@ def shorten_cue(context: Tensor, n_on: int, n_steps: int) -> Tensor:
     return switch_cue(context, torch.zeros_like(context), n_on, n_steps)
 
 
-def draw_step_noise(trial_keys: np.ndarray, trials: Trials) -> Tensor:
+def draw_step_noise(network_keys: np.ndarray, first_trial: int, trials: Trials) -> Tensor:
     """Standard normal numbers (M, B, T, K), one per step and context, 0 from the end of a trial on.
 
     Args:
-        trial_keys: (M, B) uint64, one per trial.
+        network_keys: (M,) uint64, see `derive_keys`.
+        first_trial: number of the first of the B trials, which selects the noise together with the key.
         trials: whose lengths and number of contexts count.
     """
     n_networks, n_trials, n_contexts = trials.context.shape
     noise = np.zeros((n_networks, trials.inputs.shape[2], n_trials, n_contexts), np.float32)
-    ends = trials.end_steps.cpu().numpy()
-    add_noise(noise, trial_keys, np.zeros_like(ends), ends, np.ones(n_contexts, np.float32))
+    keys, ends = np.empty((n_networks, n_trials), np.uint64), trials.end_steps.cpu().numpy()
+    fill_trial_keys(network_keys, first_trial, keys)
+    add_noise(noise, keys, np.zeros_like(ends), ends, np.ones(n_contexts, np.float32))
     return torch.from_numpy(noise).transpose(1, 2)
+
+
+def derive_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
+    """Keys (M,) uint64 of the networks' streams: the lower half of each derived seed."""
+    return np.array([derive_seed(seed, *names) % 2**64 for seed in seeds], np.uint64)
 
 
 def _pick_other(trials: Trials, uniform: Tensor) -> Tensor:
@@ -153,8 +159,3 @@ def _pick_other(trials: Trials, uniform: Tensor) -> Tensor:
     shift = 1 + (uniform * (n_tasks - 1)).long()
     other = (trials.task + shift) % n_tasks
     return torch.nn.functional.one_hot(other, n_tasks).to(trials.context.dtype)
-
-
-def _network_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
-    """(M,) uint64, the lower half of each derived seed."""
-    return np.array([derive_seed(seed, *names) % 2**64 for seed in seeds], np.uint64)
