@@ -31,7 +31,7 @@ FIELDS = {"config", "sources", "torch", "key", "status", "n_updates", "checksums
 STATUSES = ("reached", "exhausted", "failed")
 # Modules whose code decides what a training does; a change in any of them changes every key.
 DEFINING_SOURCES = (
-    "activation", "batched", "compiled", "kernel", "learner", "metrics", "model", "modulation", "noise",
+    "activation", "batched", "compiled", "cues", "kernel", "learner", "metrics", "model", "modulation", "noise",
     "optimiser", "recurrence", "streams", "tasks",
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cemrnn.cues import CueStream
 from cemrnn.metrics import score_per_task, score_trials
 from cemrnn.model import CEMRNN
 from cemrnn.noise import NoiseStream
@@ -18,6 +19,7 @@ from cemrnn.optimiser import Adam, clip_gradient
 from cemrnn.recurrence import Goal
 from cemrnn.tasks import TrialStream
 
+STREAMS = ("trials", "evaluation", "cues", "evaluation_cues", "noise")
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
 
 
@@ -55,6 +57,8 @@ class Learner:
         self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
         self.trials = TrialStream(self.config.tasks, seeds, name="training")
         self.evaluation = TrialStream(self.config.tasks, seeds, name="evaluation")
+        self.cues = CueStream(self.config.cue, seeds, name="training")
+        self.evaluation_cues = CueStream(self.config.cue, seeds, name="evaluation")
         self.noise = NoiseStream(seeds, name="training", device=device)
         self.active, self.finished = list(range(len(configs))), {}
         self.n_updates, self._losses = 0, []
@@ -63,10 +67,13 @@ class Learner:
     def update(self) -> None:
         """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
         c = self.config
-        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates)).to(self.device)
+        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
+        cue, trials = self.cues.draw(trials).to(self.device), trials.to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
         goal = Goal(trials.targets, trials.weights, trials.output_weights)
-        loss = self.model.measure_error(trials.inputs, trials.cue(), goal, noise=noise, lengths=trials.end_steps)
+        loss = self.model.measure_error(
+            trials.inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=trials.end_steps
+        )
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
@@ -86,8 +93,10 @@ class Learner:
         c = self.config
         n_trials = len(c.trained_tasks) * c.evaluation_trials
         trials = self.evaluation.draw(n_trials, self._deal(n_trials))
-        trials = trials.to(self.device)
-        outputs, _ = self.model.simulate(trials.inputs, trials.cue(), noise=self.noise, lengths=trials.end_steps)
+        cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
+        outputs, _ = self.model.simulate(
+            trials.inputs, cue.context, previous=cue.previous, noise=self.noise, lengths=trials.end_steps
+        )
         scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
         scores = scores[:, c.first_task :]  # (M, trained task)
         losses = torch.stack(self._losses).mean(0)
@@ -116,7 +125,7 @@ class Learner:
         return {
             "active": self.active,
             "n_updates": self.n_updates,
-            "streams": {name: getattr(self, name).state() for name in ("trials", "evaluation", "noise")},
+            "streams": {name: getattr(self, name).state() for name in STREAMS},
             "history": {str(m): rows for m, rows in self._history.items()},
             "finished": {str(m): [network.status, network.n_updates] for m, network in self.finished.items()},
         }
@@ -165,7 +174,7 @@ class Learner:
         self.active = [self.active[position] for position in positions]
         self.model = self.model.select(positions)
         self._losses = [loss[positions] for loss in self._losses]
-        for part in (self.optimiser, self.trials, self.evaluation, self.noise):
+        for part in (self.optimiser, *(getattr(self, name) for name in STREAMS)):
             part.select(positions)
 
 

@@ -187,6 +187,7 @@ class CEMRNN:
         context: Tensor | None,
         *,
         synaptic_context: Tensor | None = None,
+        previous: Tensor | None = None,
         noise: Tensor | None = None,
         initial: Tensor | None = None,
         lengths: Tensor | None = None,
@@ -200,6 +201,8 @@ class CEMRNN:
             context: (M, B, K) for the whole trial or (M, B, T, K); None when inferred from the input, or
                 when the arm has no pathway.
             synaptic_context: what the synapses are told instead, shaped like the context; None for the same.
+            previous: (M, B, K) context at which the modulators start; None: they start at rest. A modulator
+                without a time constant has no past.
             noise: (M, B, T, N) recurrent noise, already scaled; None for none.
             initial: (M, B, N) rates before the first step; None for zero.
             lengths: (M, B) int64 steps of each trial, after which outputs and rates are 0; None for T.
@@ -213,7 +216,7 @@ class CEMRNN:
             ValueError: the context is missing, or has the wrong shape.
         """
         return integrate(
-            *self._arrange(inputs, context, synaptic_context, noise=noise, initial=initial, lengths=lengths),
+            *self._arrange(inputs, context, synaptic_context, previous, noise=noise, initial=initial, lengths=lengths),
             alpha=self.config.alpha,
             activation=self.config.activation,
             keep_rates=keep_rates,
@@ -226,6 +229,7 @@ class CEMRNN:
         context: Tensor | None,
         goal: Goal,
         *,
+        previous: Tensor | None = None,
         noise: Tensor | None = None,
         lengths: Tensor | None = None,
         backend: str = "auto",
@@ -233,18 +237,23 @@ class CEMRNN:
         """Squared error of every network (M,), averaged with the goal's weights; differentiable.
 
         Args:
-            inputs, context, noise, lengths, backend: see `run`.
+            inputs, context, previous, noise, lengths, backend: see `run`.
             goal: see `cemrnn.recurrence.Goal`.
 
         Raises:
             ValueError: the context is missing, or a shape is wrong.
         """
-        weights, drive = self._arrange(inputs, context, None, noise=noise, lengths=lengths)
+        weights, drive = self._arrange(inputs, context, None, previous, noise=noise, lengths=lengths)
         alpha, activation = self.config.alpha, self.config.activation
         return measure_error(weights, drive, goal, alpha=alpha, activation=activation, backend=backend)
 
     def _arrange(
-        self, inputs: Tensor, context: Tensor | None, synaptic_context: Tensor | None, **others: Tensor | None
+        self,
+        inputs: Tensor,
+        context: Tensor | None,
+        synaptic_context: Tensor | None,
+        previous: Tensor | None,
+        **others: Tensor | None,
     ) -> tuple[Weights, Drive]:
         c, p = self.config, self.parameters
         bias = p["bias"][:, None, None]  # (M, 1, 1, N)
@@ -259,6 +268,7 @@ class CEMRNN:
                 tau_excitability_ms=c.tau_excitability_ms,
                 tau_synaptic_ms=c.tau_synaptic_ms,
                 synaptic_context=None if synaptic_context is None else self._context(inputs, synaptic_context),
+                previous=None if previous is None else self._context(inputs, previous)[:, :, 0],
             )
             bias = bias + added.pop("bias", 0)
         names = ("recurrent", "input", "readout", "readout_bias", "synaptic_in", "synaptic_out")
@@ -291,6 +301,7 @@ class CEMRNN:
         *,
         noise: NoiseStream | None,
         synaptic_context: Tensor | None = None,
+        previous: Tensor | None = None,
         lengths: Tensor | None = None,
         keep_rates: bool = False,
         chunk_trials: int = 512,
@@ -298,7 +309,7 @@ class CEMRNN:
         """Outputs, and rates if kept, without gradients and with fresh noise; trials go in chunks.
 
         Args:
-            inputs, context, synaptic_context, lengths, keep_rates: see `run`.
+            inputs, context, synaptic_context, previous, lengths, keep_rates: see `run`.
             noise: stream of recurrent noise; None for a noiseless run.
             chunk_trials: trials per call of the engine, which bounds the memory.
 
@@ -313,6 +324,7 @@ class CEMRNN:
                 u,
                 context if context is None else context[:, part],
                 synaptic_context=None if synaptic_context is None else synaptic_context[:, part],
+                previous=None if previous is None else previous[:, part],
                 noise=None if noise is None else noise.draw(*u.shape[1:3], self.config),
                 lengths=None if lengths is None else lengths[:, part],
                 keep_rates=keep_rates,

@@ -95,6 +95,7 @@ def modulate(
     tau_excitability_ms: float,
     tau_synaptic_ms: float,
     synaptic_context: Tensor | None = None,
+    previous: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """What the context adds to the drive of the recurrence through the pathways of an arm.
 
@@ -106,6 +107,7 @@ def modulate(
         dt_ms: step, ms.
         tau_excitability_ms, tau_synaptic_ms: time constants of the modulators, ms; 0 follows the context at once.
         synaptic_context: what the synaptic modulator is told instead, if it is told something else.
+        previous: (M, B, K) context at which the modulators have settled before the trial; None: they start at rest.
 
     Returns:
         Some of "bias", "gain" (M, B, T | 1, N), "strength" (M, B, T | 1, R), "scale" (M, B, T | 1, 1).
@@ -113,15 +115,19 @@ def modulate(
     tau_ms = {"excitability": tau_excitability_ms, "synaptic": tau_synaptic_ms}
     told = {"excitability": context, "synaptic": context if synaptic_context is None else synaptic_context}
     added: dict[str, Tensor] = {}
+    modulators: dict[str, Tensor] = {}
     for pathway in (PATHWAYS[name] for name in ARMS[arm]):
         name = pathway.modulator
-        modulator = low_pass(told[name], n_steps=n_steps, dt_ms=dt_ms, tau_ms=tau_ms[name])
-        added |= pathway.drive(tensors, modulator)
+        if name not in modulators:
+            modulators[name] = low_pass(
+                told[name], n_steps=n_steps, dt_ms=dt_ms, tau_ms=tau_ms[name], previous=previous
+            )
+        added |= pathway.drive(tensors, modulators[name])
     return added
 
 
-def low_pass(context: Tensor, *, n_steps: int, dt_ms: float, tau_ms: float) -> Tensor:
-    """The context seen through a first-order low-pass that starts at rest (zero) when the trial starts.
+def low_pass(context: Tensor, *, n_steps: int, dt_ms: float, tau_ms: float, previous: Tensor | None = None) -> Tensor:
+    """The context seen through a first-order low-pass.
 
     e_t = e_{t-1} + (1 - exp(-dt / tau)) (c_t - e_{t-1}): exact for a context constant within each step.
 
@@ -129,6 +135,7 @@ def low_pass(context: Tensor, *, n_steps: int, dt_ms: float, tau_ms: float) -> T
         context: (M, B, T | 1, K).
         n_steps: T.
         dt_ms, tau_ms: step and time constant, ms; tau 0 returns the context itself.
+        previous: (M, B, K) where it starts when the trial starts; None: at rest, which is zero.
 
     Returns:
         (M, B, T, K), or the context as it came when tau is 0.
@@ -136,7 +143,8 @@ def low_pass(context: Tensor, *, n_steps: int, dt_ms: float, tau_ms: float) -> T
     if tau_ms == 0:
         return context
     context = context.expand(-1, -1, n_steps, -1)
-    rate, state, states = -math.expm1(-dt_ms / tau_ms), torch.zeros_like(context[:, :, 0]), []
+    rate, states = -math.expm1(-dt_ms / tau_ms), []
+    state = torch.zeros_like(context[:, :, 0]) if previous is None else previous
     for step in range(n_steps):
         state = torch.lerp(state, context[:, :, step], rate)
         states.append(state)

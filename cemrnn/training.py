@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from cemrnn.config import Config
+from cemrnn.cues import CueConfig
 from cemrnn.files import read_tensors, write_tensors
 from cemrnn.interruption import deferred_interrupt
 from cemrnn.learner import Learner, TrainedNetwork, choose_device
@@ -36,6 +37,7 @@ class TrainingConfig(Config):
     score_rule: str = "last36"
     evaluate_every: int = 50  # updates
     evaluation_trials: int = 100  # per task
+    cue: CueConfig = CueConfig()
     start: TrainingConfig | None = None  # network that gets more contexts, with their tasks, and stays as it is
     seed: int
 
