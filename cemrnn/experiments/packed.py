@@ -90,7 +90,7 @@ class RotationConfig(PopulationConfig):
             learning_rate=self.learning_rate,
             target_score=self.target_score,
             score_rule=RULE,
-            evaluate_every=25,
+            evaluate_every=50,
             evaluation_trials=self.evaluation_trials,
         )
         return TrainingConfig(network=network, tasks=tasks, seed=seed, **(settings | changes))
@@ -175,7 +175,7 @@ class PackingConfig(RotationConfig):
             tasks = self.subset(seed, n_tasks)
             network = self.network(arm, "parameters", n_units, tasks)
             changes = dict(n_updates=self.battery_updates, learning_rate=self.battery_learning_rate)
-            changes |= dict(score_rule=BATTERY_RULE, evaluate_every=50)
+            changes |= dict(score_rule=BATTERY_RULE)
             configs.append(self.training(network, tasks, seed, **changes))
         return configs
 

@@ -2,10 +2,11 @@
 
 from types import ModuleType
 
-from cemrnn.figures import fig1_tasks, fig2_ambiguity, fig3_packing
+from cemrnn.figures import fig1_tasks, fig2_ambiguity, fig3_packing, fig5_synergy
 
 FIGURES: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
     "fig2_ambiguity": fig2_ambiguity,
     "fig3_packing": fig3_packing,
+    "fig5_synergy": fig5_synergy,
 }
