@@ -2,9 +2,10 @@
 
 from types import ModuleType
 
-from cemrnn.experiments import fig1_tasks, fig2_ambiguity
+from cemrnn.experiments import fig1_tasks, fig2_ambiguity, fig6_timescales
 
 EXPERIMENTS: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
     "fig2_ambiguity": fig2_ambiguity,
+    "fig6_timescales": fig6_timescales,
 }

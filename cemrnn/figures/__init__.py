@@ -2,9 +2,10 @@
 
 from types import ModuleType
 
-from cemrnn.figures import fig1_tasks, fig2_ambiguity
+from cemrnn.figures import fig1_tasks, fig2_ambiguity, fig6_timescales
 
 FIGURES: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
     "fig2_ambiguity": fig2_ambiguity,
+    "fig6_timescales": fig6_timescales,
 }
