@@ -21,7 +21,7 @@ from cemrnn.model import NetworkConfig
 from cemrnn.pareto import choose_beyond_front, measure_beyond_front
 from cemrnn.robustness import Threshold, compare_thresholds
 from cemrnn.store import Store
-from cemrnn.sweep import load_population, train_missing
+from cemrnn.sweep import load_population
 from cemrnn.tasks import TaskSet
 from cemrnn.training import TrainingConfig
 
@@ -148,7 +148,6 @@ def run(config: TimescalesConfig) -> Result:
     """Curves against the age of a switch, noise and duration; thresholds; the front; what lies beyond it."""
     started = time.monotonic()
     device, store = choose_device(config.device), Store.default()
-    train_missing(conditions(config), store, device=device.type)
     switches, responses = draw_switches(config, device), []
     for condition in config.grid:
         model, _ = load_population(config.training(condition), store, device=device)

@@ -31,7 +31,7 @@ def plot(result: Result) -> Figure:
     taus_ms, measures = list(result.config.taus_ms), result.tables["measures"]
     with pyplot.style.context(SHEET):
         figure = open_figure(10, 6)
-        panels = figure.subplot_mosaic(["abc", "def"])
+        panels = figure.subplot_mosaic([list("abc"), list("def")])
         for measure, label, colours, form, letter in MAPS:
             _draw_map(panels[letter], measures[measures["measure"] == measure], taus_ms, label, colours, form, letter)
         _draw_front(panels["c"], measures)
