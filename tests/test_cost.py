@@ -165,7 +165,7 @@ def test_the_topic_gives_coefficients_to_paste_and_how_well_they_predict(tmp_pat
     assert {kind: set(c) for kind, c in fitted["coefficients_s"].items()} == dict.fromkeys(COEFFICIENTS_S, set(TERMS))
     for quantiles in fitted["predicted_over_measured"].values():
         assert quantiles == sorted(quantiles)
-        assert quantiles[0] <= 1 <= quantiles[-1] + 0.01  # as many terms as points: nearly exact
+        assert quantiles[0] - 0.01 <= 1 <= quantiles[-1] + 0.01  # coefficients are rounded to three digits
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class TimescalesConfig(Config):
         shortest_ms = _shortest_trial_ms(self.task_set)
         if self.switch_ages_ms[-1] >= shortest_ms:
             raise ValueError(
-                f"switch_ages_ms: expected less than a trial of {shortest_ms:g} ms, got {self.switch_ages_ms}"
+                f"switch_ages_ms: expected less than the shortest trial, {shortest_ms:g} ms, got {self.switch_ages_ms}"
             )
 
     @property
