@@ -7,11 +7,13 @@ that work times coefficients fitted to measurements (`cemrnn bench --topic cost`
     units       S N (1 + gain)           passes over the units; a gain is one more
     softplus    S N                      if it is softplus
     steps       B T (I + O)              drawing and weighing trials, padding included
+    modulation  B T (N_mod + K)          what the context adds at each step, if it or a modulator moves in the trial
     answers     B K                      what every task would answer, and the cue
     parameters  P                        gradient and optimiser
     network     1                        what a network pays, however small it is
     call        1 / M                    what an ensemble pays once, however many networks it has
 
+N_mod: numbers that the pathways of the arm set, N for a bias or a gain, R for synapses, 1 for a scale.
 B trials of T steps at most, S steps in them without padding. All but `call` are per network.
 """
 
@@ -21,11 +23,11 @@ import json
 import math
 
 from cemrnn.model import NetworkConfig, count_parameters
-from cemrnn.modulation import ARMS
+from cemrnn.modulation import ARMS, PATHWAYS
 from cemrnn.tasks import TaskSet
 from cemrnn.training import TrainingConfig
 
-TERMS = ("products", "units", "softplus", "steps", "answers", "parameters", "network", "call")
+TERMS = ("products", "units", "softplus", "steps", "modulation", "answers", "parameters", "network", "call")
 MACHINE = "AMD EPYC, Zen 4, one core at 2.6 GHz, float32"
 COEFFICIENTS_S: dict[str, dict[str, float]] = {
     "update": {
@@ -33,6 +35,7 @@ COEFFICIENTS_S: dict[str, dict[str, float]] = {
         "units": 2.31e-09,
         "softplus": 3.27e-08,
         "steps": 4.12e-09,
+        "modulation": 3.00e-09,
         "answers": 6.84e-08,
         "parameters": 3.50e-08,
         "network": 5.46e-05,
@@ -43,6 +46,7 @@ COEFFICIENTS_S: dict[str, dict[str, float]] = {
         "units": 2.12e-09,
         "softplus": 1.33e-08,
         "steps": 4.09e-09,
+        "modulation": 1.80e-09,
         "answers": 2.40e-08,
         "parameters": 0.0,
         "network": 3.93e-04,
@@ -63,8 +67,8 @@ def core_seconds(config: TrainingConfig, *, n_together: int = 1) -> float:
         config: the network, its tasks and its training.
         n_together: M, networks that train as one ensemble.
     """
-    update = count_work(config.network, config.tasks, config.batch_trials, n_together=n_together)
-    evaluation = count_work(config.network, config.tasks, evaluation_trials(config), n_together=n_together)
+    update = count_training_work(config, config.batch_trials, n_together=n_together)
+    evaluation = count_training_work(config, evaluation_trials(config), n_together=n_together)
     n_evaluations = math.ceil(config.n_updates / config.evaluate_every)
     return config.n_updates * _price(update, "update") + n_evaluations * _price(evaluation, "evaluation")
 
@@ -78,7 +82,15 @@ def entry_bytes(config: TrainingConfig) -> float:
     return 4 * count_parameters(config.network) + history + recipe + ENTRY_OVERHEAD_BYTES
 
 
-def count_work(network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_together: int = 1) -> dict[str, float]:
+def count_training_work(config: TrainingConfig, n_trials: int, *, n_together: int = 1) -> dict[str, float]:
+    """Work by term of one pass of a training over `n_trials` trials, see `count_work`."""
+    moves = not config.cue.is_plain or _has_time_constant(config.network)
+    return count_work(config.network, config.tasks, n_trials, n_together=n_together, context_moves=moves)
+
+
+def count_work(
+    network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_together: int = 1, context_moves: bool = False
+) -> dict[str, float]:
     """Work by term (see the module) of one pass over `n_trials` trials, per network.
 
     Args:
@@ -86,6 +98,7 @@ def count_work(network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_toget
         tasks: gives K and the length of trials.
         n_trials: B.
         n_together: M.
+        context_moves: whether the context, as the pathways see it, varies within a trial.
 
     Raises:
         ValueError: a count is not positive.
@@ -100,6 +113,7 @@ def count_work(network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_toget
         "units": unit_steps * (1 + len({"gain", "gate"} & set(ARMS[c.arm]))),
         "softplus": unit_steps * (c.activation == "softplus"),
         "steps": n_trials * tasks.max_steps * n_channels,
+        "modulation": context_moves * n_trials * tasks.max_steps * _modulated_numbers(c),
         "answers": n_trials * tasks.n_contexts,
         "parameters": count_parameters(network),
         "network": 1.0,
@@ -117,6 +131,19 @@ def mean_steps(tasks: TaskSet) -> float:
     spans = [task.family.durations_ms(tasks.settings).values() for task in tasks.tasks]
     durations_ms = [sum(sum(span.values) / len(span.values) for span in of_task) for of_task in spans]
     return sum(durations_ms) / len(durations_ms) * tasks.settings.stretch / tasks.dt_ms
+
+
+def _modulated_numbers(network: NetworkConfig) -> int:
+    """N_mod + K; 0 for an arm that no context reaches."""
+    widths = {"synaptic": network.rank, "scale": 1}
+    pathways = ARMS[network.arm]
+    return sum(widths.get(name, network.n_units) for name in pathways) + network.n_contexts * bool(pathways)
+
+
+def _has_time_constant(network: NetworkConfig) -> bool:
+    """Whether a modulator that the arm reads follows the context slowly."""
+    tau_ms = {"excitability": network.tau_excitability_ms, "synaptic": network.tau_synaptic_ms}
+    return any(tau_ms[PATHWAYS[name].modulator] > 0 for name in ARMS[network.arm])
 
 
 def _price(work: dict[str, float], kind: str) -> float:

@@ -16,7 +16,9 @@ import numpy as np
 from cemrnn.intervals import Interval
 from cemrnn.streams import stream
 
-MIN_NETWORKS = 2  # comparable networks of a condition, for it to count: one in each half
+# Comparable networks that a condition needs to count. A combination needs two in each half, for a spread. A single
+# condition counts with one in each: leaving it out would lower the front.
+MIN_COMBINED, MIN_SINGLE = 4, 2
 LATENCY, TOLERANCE = 0, 1
 
 
@@ -84,7 +86,10 @@ def measure_beyond_front(
         number of comparable networks among the conditions that count.
     """
     generator = stream(seed, "front")
-    kinds = [_resample_halves(kind, generator, n_resamples) for kind in (combined, single)]
+    kinds = [
+        _resample_halves(kind, at_least, generator, n_resamples)
+        for kind, at_least in ((combined, MIN_COMBINED), (single, MIN_SINGLE))
+    ]
     if any(len(halves) == 0 for halves, _ in kinds):
         return Interval(**dict.fromkeys(("value", "low", "high", "p"), np.array(np.nan)), n=np.array(0))
     (combinations, n_combined), (singles, n_single) = kinds
@@ -105,7 +110,7 @@ def measure_beyond_front(
 
 def choose_beyond_front(combined: np.ndarray, single: np.ndarray, *, slack: float = 0.0) -> int | None:
     """Index of the combination that lies furthest beyond the front, over all replicates; None if none counts."""
-    means = [_mean_comparable(kind) for kind in (combined, single)]  # (C, 2), NaN where too few
+    means = [_mean_comparable(*kind) for kind in ((combined, MIN_COMBINED), (single, MIN_SINGLE))]  # (C, 2)
     theirs = means[1][~np.isnan(means[1]).any(axis=1)]
     counts = ~np.isnan(means[0]).any(axis=1)
     if not counts.any() or len(theirs) == 0:
@@ -116,20 +121,22 @@ def choose_beyond_front(combined: np.ndarray, single: np.ndarray, *, slack: floa
     return int(gap.argmax())
 
 
-def _mean_comparable(kind: np.ndarray) -> np.ndarray:
+def _mean_comparable(kind: np.ndarray, at_least: int) -> np.ndarray:
     """(C, 2) means over the comparable replicates of (M, C, 2); NaN where there are too few."""
     present = ~np.isnan(kind).any(axis=2)  # (M, C)
     count = present.sum(axis=0)[:, None]
     mean = np.where(present[..., None], kind, 0).sum(axis=0) / np.maximum(count, 1)
-    return np.where(count >= MIN_NETWORKS, mean, np.nan)
+    return np.where(count >= at_least, mean, np.nan)
 
 
-def _resample_halves(kind: np.ndarray, generator: np.random.Generator, n_resamples: int) -> tuple[np.ndarray, int]:
+def _resample_halves(
+    kind: np.ndarray, at_least: int, generator: np.random.Generator, n_resamples: int
+) -> tuple[np.ndarray, int]:
     """(C', 2 halves, 2, 1 + resample) means of the conditions that count, the first as measured; and the least n."""
     means, counts = [], []
     for condition in np.moveaxis(kind, 1, 0):  # (M, 2)
         present = condition[~np.isnan(condition).any(axis=1)]
-        if len(present) < MIN_NETWORKS:
+        if len(present) < at_least:
             continue
         counts.append(len(present))
         halves = []

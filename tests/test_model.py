@@ -115,6 +115,30 @@ def test_low_pass_follows_a_step_exponentially():
     assert low_pass(context, n_steps=40, dt_ms=20, tau_ms=0) is context
 
 
+def test_low_pass_starts_where_the_previous_context_left_it():
+    context, previous = torch.eye(2, dtype=torch.float64)[None, :1, None], torch.eye(2, dtype=torch.float64)[None, 1:]
+    seen = low_pass(context, n_steps=40, dt_ms=20, tau_ms=100, previous=previous)
+    decay = torch.exp(-20 * torch.arange(1, 41, dtype=torch.float64) / 100)
+    torch.testing.assert_close(seen[0, 0], torch.stack([1 - decay, decay], dim=1), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("arm", ["excitability", "synaptic", "combined"])
+def test_a_long_block_of_another_task_is_the_previous_context(arm):
+    inputs, cue = draw_inputs()
+    model = randomise(make(arm, tau_excitability_ms=200.0, tau_synaptic_ms=300.0))
+    other = cue.roll(1, dims=-1)
+    n_before = 400  # 8 s: more than twenty time constants
+    before = torch.cat([inputs[:, :, :1].expand(-1, -1, n_before, -1), inputs], dim=2)
+    context = torch.cat([other[:, :, None].expand(-1, -1, n_before, -1), cue[:, :, None].expand(-1, -1, 6, -1)], dim=2)
+    whole, rates = model.run(before, context, keep_rates=True)
+    after, _ = model.run(inputs, cue, previous=other, initial=rates[:, :, n_before - 1])
+    torch.testing.assert_close(after, whole[:, :, n_before:], rtol=1e-9, atol=1e-9)
+    rested, _ = model.run(inputs, cue, initial=rates[:, :, n_before - 1])
+    assert (after - rested).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="context: expected"):
+        model.run(inputs, cue, previous=other[:, :1])
+
+
 @pytest.mark.parametrize(("arm", "reads"), [("excitability", "tau_excitability_ms"), ("synaptic", "tau_synaptic_ms")])
 def test_each_time_constant_slows_its_own_pathway(arm, reads):
     inputs, cue = draw_inputs()

@@ -48,10 +48,14 @@ def test_the_gap_is_that_of_the_best_combination(straight, expected):
 
 def test_conditions_with_too_few_comparable_networks_do_not_count():
     combined = replicate([[150.0, 1.1], [300.0, 2.7]])
-    combined[1:, 1, 0] = np.nan  # one network of the best combination is left
+    combined[3:, 1, 0] = np.nan  # three networks of the best combination are left: one half has no spread
     interval = measure_beyond_front(combined, replicate(SINGLE), seed=0)
     assert interval.value == pytest.approx(0.1)
     assert choose_beyond_front(combined, replicate(SINGLE)) == 0
+    single = replicate(SINGLE)
+    single[2:, 0, 1] = np.nan  # two of the fastest single networks are enough: without them the front is lower
+    assert measure_beyond_front(combined, single, seed=0).value == pytest.approx(0.1)
+    assert measure_beyond_front(combined, single, seed=0).n == 2
     nothing = measure_beyond_front(np.full_like(combined, np.nan), replicate(SINGLE), seed=0)
     assert np.isnan([nothing.value, nothing.low, nothing.high, nothing.p]).all()
     assert nothing.n == 0

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from cemrnn.cues import CueConfig
 from cemrnn.files import read_tensors, write_tensors
 from cemrnn.learner import Learner, choose_device
 from cemrnn.optimiser import Adam, clip_gradient
+from cemrnn.recurrence import Goal
 from cemrnn.tasks import TrialStream
 from cemrnn.training import Progress, TrainingInterrupted, train
 from tests.networks import TASKS, small_config
@@ -187,8 +189,44 @@ def test_an_interrupt_saves_a_checkpoint_and_the_resumed_run_is_the_same_bit_for
     assert len({network.n_updates for network in reference}) > 1  # some had left before the interrupt or after
 
 
-def test_a_checkpoint_between_evaluations_resumes_bit_for_bit(tmp_path):
-    config = small_config(n_updates=30)
+def slow_config(**cue):
+    """Modulators with a past, and a cue to which the given things happen."""
+    config = small_config(n_updates=30, cue=CueConfig(**cue))
+    return dataclasses.replace(config, network=dataclasses.replace(config.network, tau_excitability_ms=200.0))
+
+
+def test_the_default_cue_is_the_trials_own_to_the_last_bit():
+    learner = Learner([slow_config()], CPU)
+    reference = Learner([slow_config()], CPU)
+    for _ in range(3):
+        learner.update()
+        # one step by hand, with the cue as the trial gives it
+        trials = reference.trials.draw(16, torch.arange(16) % 2)
+        noise = reference.noise.draw(*trials.inputs.shape[1:3], reference.config.network)
+        goal = Goal(trials.targets, trials.weights, trials.output_weights)
+        loss = reference.model.measure_error(trials.inputs, trials.cue(), goal, noise=noise, lengths=trials.end_steps)
+        gradients = torch.autograd.grad(loss.sum(), list(reference.model.parameters.values()))
+        gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)
+        clip_gradient(gradient, 1.0)
+        reference.optimiser.step(reference.model.flat, gradient, 1e-2)
+    assert torch.equal(learner.model.flat, reference.model.flat)
+
+
+@pytest.mark.parametrize("cue", [dict(switch_share=0.5), dict(carry_share=0.5), dict(noise_sigma=0.3)])
+def test_everything_that_happens_to_a_cue_changes_training(cue):
+    plain, changed = Learner([slow_config()], CPU), Learner([slow_config(**cue)], CPU)
+    plain.update()
+    changed.update()
+    # modulation starts at zero, so that what the cue says reaches the loss from the second update on
+    plain.update()
+    changed.update()
+    assert not torch.equal(plain.tensors()["losses"][1], changed.tensors()["losses"][1])
+    assert not torch.equal(plain.model.flat, changed.model.flat)
+
+
+@pytest.mark.parametrize("cue", [dict(), dict(switch_share=0.5, carry_share=0.5, noise_sigma=0.3)])
+def test_a_checkpoint_between_evaluations_resumes_bit_for_bit(tmp_path, cue):
+    config = slow_config(**cue)
     whole, first, second = (Learner([config], CPU) for _ in range(3))
     for _ in range(14):
         whole.update()

@@ -12,7 +12,8 @@ import torch
 from scipy.optimize import nnls
 
 from cemrnn.bench.rows import Bench
-from cemrnn.cost import COEFFICIENTS_S, TERMS, count_work, evaluation_trials
+from cemrnn.cost import COEFFICIENTS_S, TERMS, count_training_work, evaluation_trials
+from cemrnn.cues import CueConfig
 from cemrnn.learner import Learner
 from cemrnn.model import NetworkConfig
 from cemrnn.modulation import ARMS
@@ -29,6 +30,8 @@ TASK_SETS = (
     TaskSet.rotate(24, preset="fast"),
     TaskSet.rotate(64, preset="yang"),
 )
+# What may happen to the context within a trial, with the time constants of the modulators.
+CUES = ((CueConfig(), 0.0), (CueConfig(), 0.0), (CueConfig(switch_share=0.5, noise_sigma=0.3), 500.0))
 
 
 def draw_design(n_points: int) -> list[tuple[TrainingConfig, int]]:
@@ -45,11 +48,23 @@ def draw_design(n_points: int) -> list[tuple[TrainingConfig, int]]:
         tasks = TASK_SETS[generator.integers(len(TASK_SETS))]
         if n_networks * batch_trials * n_units > 2**16:  # keeps the whole design within a minute
             continue
-        points.append((_training(tasks, arm, n_units, rank, activation, batch_trials), n_networks))
+        cue, tau_ms = CUES[generator.integers(len(CUES))]
+        training = _training(tasks, arm, n_units, rank, activation, batch_trials, cue=cue, tau_ms=tau_ms)
+        points.append((training, n_networks))
     return points
 
 
-def _training(tasks: TaskSet, arm: str, n_units: int, rank: int, activation: str, batch_trials: int) -> TrainingConfig:
+def _training(
+    tasks: TaskSet,
+    arm: str,
+    n_units: int,
+    rank: int,
+    activation: str,
+    batch_trials: int,
+    *,
+    cue: CueConfig,
+    tau_ms: float,
+) -> TrainingConfig:
     network = NetworkConfig(
         arm=arm,
         n_units=n_units,
@@ -60,9 +75,11 @@ def _training(tasks: TaskSet, arm: str, n_units: int, rank: int, activation: str
         n_outputs=tasks.n_outputs,
         dt_ms=tasks.dt_ms,
         tau_ms=tasks.tau_ms,
+        tau_excitability_ms=tau_ms,
+        tau_synaptic_ms=tau_ms,
     )
     settings = dict(n_updates=10**9, learning_rate=1e-3, evaluation_trials=max(1, 256 // tasks.n_contexts))
-    return TrainingConfig(network=network, tasks=tasks, batch_trials=batch_trials, seed=0, **settings)
+    return TrainingConfig(network=network, tasks=tasks, batch_trials=batch_trials, cue=cue, seed=0, **settings)
 
 
 def measure_point(config: TrainingConfig, n_networks: int, seconds: float) -> dict[str, float]:
@@ -119,7 +136,7 @@ def measure_cost(bench: Bench) -> dict[str, Any]:
     coefficients_s, quantiles = {}, {}
     for kind in COEFFICIENTS_S:
         work = [
-            count_work(c.network, c.tasks, c.batch_trials if kind == "update" else evaluation_trials(c), n_together=m)
+            count_training_work(c, c.batch_trials if kind == "update" else evaluation_trials(c), n_together=m)
             for c, m in design
         ]
         taken = [point[kind] for point in measured]

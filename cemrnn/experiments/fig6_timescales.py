@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +22,7 @@ from cemrnn.model import NetworkConfig
 from cemrnn.pareto import choose_beyond_front, measure_beyond_front
 from cemrnn.robustness import Threshold, compare_thresholds
 from cemrnn.store import Store
-from cemrnn.sweep import load_population, train_missing
+from cemrnn.sweep import load_population
 from cemrnn.tasks import TaskSet
 from cemrnn.training import TrainingConfig
 
@@ -29,9 +30,6 @@ STEM = "fig6_timescales"
 SINGLE = {"excitability": "tau_excitability_ms", "synaptic": "tau_synaptic_ms"}  # arm -> its time constant
 BUDGET_TOLERANCE = 0.04  # what networks of some thirty units can meet
 N_EVALUATIONS = 4  # of a training, for its history; none of them ends it
-CURVES = ("switch", "noise", "brief")
-MEASURES = ("latency", "sigma75", "brief75", "carry_loss")
-UNIT_MS = ("latency", "brief75")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +71,7 @@ class TimescalesConfig(Config):
         shortest_ms = _shortest_trial_ms(self.task_set)
         if self.switch_ages_ms[-1] >= shortest_ms:
             raise ValueError(
-                f"switch_ages_ms: expected less than a trial of {shortest_ms:g} ms, got {self.switch_ages_ms}"
+                f"switch_ages_ms: expected less than the shortest trial, {shortest_ms:g} ms, got {self.switch_ages_ms}"
             )
 
     @property
@@ -148,7 +146,6 @@ def run(config: TimescalesConfig) -> Result:
     """Curves against the age of a switch, noise and duration; thresholds; the front; what lies beyond it."""
     started = time.monotonic()
     device, store = choose_device(config.device), Store.default()
-    train_missing(conditions(config), store, device=device.type)
     switches, responses = draw_switches(config, device), []
     for condition in config.grid:
         model, _ = load_population(config.training(condition), store, device=device)
@@ -182,7 +179,7 @@ def _curve_table(responses: list[Responses], config: TimescalesConfig) -> pd.Dat
     """Normalised accuracy of every condition against every level, mean and interval over networks."""
     parts = []
     for response in responses:
-        for curve in CURVES:
+        for curve in THRESHOLDS:
             interval = bootstrap_mean(response.normalised(curve), seed=config.seed)
             columns = {"normalised": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
             index = _describe(response.condition) | {"manipulation": curve, "level": response.levels[curve]}
@@ -227,10 +224,24 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> dict[str, 
     for arm in SINGLE:
         compared = [r.condition.taus_ms[0] for r in _of_arm(responses, arm) if r.passed.sum() >= 2]
         scalars[f"slowest_compared_ms_{arm}"] = max(compared, default=np.nan)
+    for name, condition in _corners(config).items():
+        response = next(r for r in responses if r.condition == condition)
+        scalars[f"passed_{name}"] = int(response.passed.sum())
+        for measure, values in response.measures().items():
+            scalars |= bootstrap_mean(values, seed=seed).to_scalars(f"{measure}_{name}")
     for curve, (_, _, name) in THRESHOLDS.items():
         samples = [_stack_thresholds(_of_arm(responses, arm), curve) for arm in SINGLE]
         scalars |= weigh(f"{name}_slow_minus_fast", lambda *s: compare_slow_and_fast(*s, seed=seed), *samples)
     return scalars | _front_scalars(responses, config)
+
+
+def _corners(config: TimescalesConfig) -> dict[str, Condition]:
+    """The conditions with the shortest and the longest time constant, for the table of the page."""
+    ends = {"fast": config.taus_ms[0], "slow": config.taus_ms[-1]}
+    corners = {f"excitability_{name}": Condition("excitability", tau, None) for name, tau in ends.items()}
+    corners |= {f"synaptic_{name}": Condition("synaptic", None, tau) for name, tau in ends.items()}
+    pairs = itertools.product(ends.items(), ends.items())
+    return corners | {f"combined_{a}_{b}": Condition("combined", e, s) for (a, e), (b, s) in pairs}
 
 
 def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> dict[str, float | int | str]:
