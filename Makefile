@@ -14,12 +14,16 @@ PORT ?= 8000
 FIG ?=
 P ?=
 
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+
 STAMP := $(VENV)/.installed
 CEMRNN := $(VENV)/bin/cemrnn
 OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
-SOURCES := $(shell find cemrnn -name '*.py' -o -name '*.mplstyle')
+# A plot or an experiment of one figure makes that figure's notebook stale, other sources make all of them stale.
+SOURCES := $(shell find cemrnn \( -name '*.py' -o -name '*.mplstyle' \) -not -path 'cemrnn/*/fig[0-9]*' -not -path 'cemrnn/bench/*')
+EXPERIMENTS := $(wildcard cemrnn/experiments/fig*.py)
 PAGES := $(shell find book -type f -not -name '*.pyc')
 MEASURED := $(wildcard build/bench/*.json)
 STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
@@ -30,7 +34,7 @@ ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
 endif
 
-.PHONY: help reproduce environment train notebooks book test figure bench serve lint clean
+.PHONY: help reproduce environment train notebooks book test verify figure bench serve lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -43,7 +47,7 @@ reproduce: ## environment, training, notebooks and book at PROFILE
 	else \
 	  echo "[1/4] environment" && $(MAKE) environment && \
 	  echo "[2/4] training" && $(MAKE) train && \
-	  echo "[3/4] notebooks" && $(MAKE) notebooks && \
+	  echo "[3/4] notebooks" && OMP_NUM_THREADS=1 $(MAKE) -j $(JOBS) notebooks && \
 	  echo "[4/4] book" && $(MAKE) $(BOOK); \
 	fi
 	@$(CEMRNN) claims --profile $(PROFILE)
@@ -63,6 +67,9 @@ book: $(BOOK) ## build the pages
 
 test: $(STAMP) ## all tests
 	$(VENV)/bin/pytest
+
+verify: $(STAMP) ## compare the results at PROFILE with those that are expected
+	@$(CEMRNN) verify --profile $(PROFILE)
 
 figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_units=128 seed=3"
 	@$(if $(FIG),,echo "name a figure: make figure FIG=<one of: $(STEMS)>" >&2; exit 2;) \
@@ -88,11 +95,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) cemrnn/reproduce/environment.py $(VENV) $(PIP_ARGS)
 	@touch $@
 
-$(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) | $(STAMP)
+$(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) $(EXPERIMENTS) | $(STAMP)
 	@$(CEMRNN) sweep --profile $(PROFILE)
 	@mkdir -p $(@D) && touch $@
 
-$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PARAMS) $(SOURCES) $(OUT)/trained
+$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb cemrnn/experiments/%.py cemrnn/figures/%.py $(PARAMS) $(SOURCES) $(OUT)/trained
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
 	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@$(CEMRNN) run $* --profile $(PROFILE)

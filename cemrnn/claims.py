@@ -1,7 +1,8 @@
 """The ledger of claims: what was claimed before a run, and what the results say.
 
 A claim is an entry of `book/claims.yml`. Its evidence is one scalar with a 95 % interval over replicate
-networks, written by a figure's experiment. The verdict is computed from the two and never typed.
+networks, written by a figure's experiment. The verdict is computed from the two and never typed. It is computed again
+from each of two disjoint sets of seeds, so that a verdict that hangs on the seeds shows.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import pandas as pd
 import yaml
 
 from cemrnn.config import Config
+from cemrnn.evidence import SEED_SETS
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "no evidence")
 COLUMNS = (
     *("id", "statement", "source", "figure", "measure", "criterion"),
     *("effect", "low", "high", "n", "profile", "verdict"),
+    *(f"verdict_{name}" for name in SEED_SETS),
+    "seeds_agree",
 )
 CRITERIA = {
     "positive": "> 0, at least {size} ({unit})",
@@ -141,11 +145,14 @@ def ledger(results_dir: Path | str, claims_path: Path | str) -> pd.DataFrame:
     results_dir = Path(results_dir)
     rows = []
     for claim in load_claims(claims_path):
-        scalars = _read_json(results_dir / f"{claim.figure}.json")
-        profile = _read_json(results_dir.parent / "provenance" / f"{claim.figure}.json").get("profile")
-        evidence = _read_evidence(claim, scalars)
+        scalars = read_json(results_dir / f"{claim.figure}.json")
+        profile = read_json(results_dir.parent / "provenance" / f"{claim.figure}.json").get("profile")
+        evidence = _read_evidence(claim, claim.measure, scalars)
         described = {name: getattr(claim, name) for name in COLUMNS[:6]}
-        rows.append({**described, **evidence, "profile": profile or "", "verdict": judge(claim, **evidence)})
+        halves = [judge(claim, **_read_evidence(claim, f"{claim.measure}_{name}", scalars)) for name in SEED_SETS]
+        verdicts = {"verdict": judge(claim, **evidence)}
+        verdicts |= {f"verdict_{name}": verdict for name, verdict in zip(SEED_SETS, halves, strict=True)}
+        rows.append({**described, **evidence, "profile": profile or "", **verdicts, "seeds_agree": len({*halves}) == 1})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"effect": float, "low": float, "high": float, "n": int})
 
@@ -153,6 +160,12 @@ def ledger(results_dir: Path | str, claims_path: Path | str) -> pd.DataFrame:
 def to_json(table: pd.DataFrame) -> str:
     """The ledger as a JSON list with one object per claim; missing numbers are null."""
     return table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15) + "\n"
+
+
+def describe_seeds(row: Any) -> str:
+    """Verdicts of a row of the ledger from the two sets of seeds, in words; a disagreement is marked."""
+    first, second = (getattr(row, f"verdict_{name}") for name in SEED_SETS)
+    return f"both {first}" if row.seeds_agree else f"≠ {first} / {second}"
 
 
 def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
@@ -163,29 +176,30 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         page: path of a figure's page, relative to the page that shows the table.
     """
     lines = [
-        "| claim | source | figure | criterion | effect [95 % interval] | networks | verdict |",
-        "|---|---|---|---|---|---:|---|",
+        "| claim | source | figure | criterion | effect [95 % interval] | networks | verdict | two sets of seeds |",
+        "|---|---|---|---|---|---:|---|---|",
     ]
     for row in table.itertuples():
         link = f"[{row.figure}]({page.format(figure=row.figure)})"
         effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
         networks = f"{row.n} ({row.profile})" if row.profile else f"{row.n}"
         cells = [row.statement, row.source, link, row.criterion, effect, networks, f"**{row.verdict}**"]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, describe_seeds(row)]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a JSON file; nothing if there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _read_evidence(claim: Claim, scalars: dict[str, Any]) -> dict[str, float | int]:
-    """Effect, low, high and n of a claim's measure; NaN and 0 where the figure has no such result."""
-    if claim.measure not in scalars:
+def _read_evidence(claim: Claim, measure: str, scalars: dict[str, Any]) -> dict[str, float | int]:
+    """Effect, low, high and n of a measure of the claim's figure; NaN and 0 where there is no such result."""
+    if measure not in scalars:
         return {"effect": math.nan, "low": math.nan, "high": math.nan, "n": 0}
-    keys = {"effect": claim.measure, **{name: f"{claim.measure}_{name}" for name in ("low", "high", "n")}}
+    keys = {"effect": measure, **{name: f"{measure}_{name}" for name in ("low", "high", "n")}}
     absent = [key for key in keys.values() if key not in scalars]
     if absent:
-        raise ValueError(f"{claim.figure}: expected '{claim.measure}' with its interval, got no {', '.join(absent)}")
+        raise ValueError(f"{claim.figure}: expected '{measure}' with its interval, got no {', '.join(absent)}")
     evidence = {name: math.nan if scalars[key] is None else float(scalars[key]) for name, key in keys.items()}
     return {**evidence, "n": int(evidence["n"])}

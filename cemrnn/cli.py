@@ -67,8 +67,8 @@ def params(stem: str, profile: str) -> None:
 @PROFILE
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
 def claims(profile: str, as_json: bool) -> None:
-    """Print every claim with its verdict at the profile."""
-    from cemrnn.claims import ledger, to_json
+    """Print every claim with its verdict at the profile, and whether two sets of seeds agree on it."""
+    from cemrnn.claims import describe_seeds, ledger, to_json
 
     project = Project()
     table = ledger(project.build / profile / "results", project.root / "book" / "claims.yml")
@@ -77,7 +77,30 @@ def claims(profile: str, as_json: bool) -> None:
         return
     for row in table.itertuples():
         effect = "" if math.isnan(row.effect) else f" ({row.effect:.3f} [{row.low:.3f}, {row.high:.3f}])"
-        click.echo(f"{row.verdict:<13} {row.statement}{effect}")
+        doubt = "" if row.seeds_agree else f" [seeds: {describe_seeds(row)}]"
+        click.echo(f"{row.verdict:<13} {row.statement}{effect}{doubt}")
+
+
+@main.command()
+@PROFILE
+def verify(profile: str) -> None:
+    """Compare the results of a profile with those that are expected of it (book/expected.yml).
+
+    Exits with 1 if a verdict has changed, or a number is further from the expected one than its tolerance.
+    """
+    from cemrnn.expected import find_differences, load_expected
+
+    project = Project()
+    with user_mistakes():
+        expected = load_expected(project.root / "book" / "expected.yml", profile)
+    claims_path = project.root / "book" / "claims.yml"
+    differences = find_differences(expected, project.build / profile / "results", claims_path)
+    for line in differences:
+        click.echo(line)
+    n_compared = f"{len(expected.verdicts)} verdicts and {len(expected.values)} numbers"
+    if differences:
+        raise click.ClickException(f"{len(differences)} of {n_compared} are not as expected at profile {profile}")
+    click.echo(f"{n_compared} are as expected at profile {profile}")
 
 
 @main.command()

@@ -188,11 +188,26 @@ def test_markdown_is_one_table_row_per_claim_with_a_link(tmp_path):
     header, rule, first, second = text.splitlines()
     assert "<" not in text.replace("< 0", "")
     assert first.startswith("| a \\| b. | abstract | [fig0_made_up](pages/fig0_made_up.ipynb) |")
-    assert "0.080 [0.050, 0.110] | 5 (quick) | **supported** |" in first
+    assert "0.080 [0.050, 0.110] | 5 (quick) | **supported** | both no evidence |" in first
     assert "[fig9_no](pages/fig9_no.ipynb)" in second and "nan" not in second
     assert "**no evidence**" in second
     cells = [line.replace("\\|", "").count("|") for line in (header, rule, first, second)]
     assert len(set(cells)) == 1
+
+
+def test_the_verdicts_of_two_sets_of_seeds_stand_side_by_side(tmp_path):
+    claims = write_claims(tmp_path / "claims.yml", {}, {"id": "stable", "measure": "stable"})
+    halves = evidence(0.10, 0.08, 0.12, 3, "auc_difference_first") | evidence(0, -0.1, 0.1, 2, "auc_difference_second")
+    same = {}
+    for name in ("stable", "stable_first", "stable_second"):
+        same |= evidence(0.08, 0.05, 0.11, 4, name)
+    table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11) | halves | same), claims)
+    assert list(table.verdict) == ["supported", "supported"]
+    assert list(table.verdict_first) == ["supported", "supported"]
+    assert list(table.verdict_second) == ["inconclusive", "supported"]
+    assert list(table.seeds_agree) == [False, True]
+    marked, agreed = to_markdown(table).splitlines()[2:]
+    assert marked.endswith("| ≠ supported / inconclusive |") and agreed.endswith("| both supported |")
 
 
 def test_json_round_trip(tmp_path):

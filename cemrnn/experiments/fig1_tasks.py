@@ -17,6 +17,7 @@ from cemrnn.experiments.battery import (
     simulate,
     summarise,
 )
+from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import bootstrap_mean
 from cemrnn.metrics import chance_level
@@ -40,6 +41,7 @@ class TasksConfig(BatteryConfig):
             raise ValueError(f"example_arm: expected one of {', '.join(self.arms)}, got {self.example_arm!r}")
 
 
+@remember
 def run(config: TasksConfig) -> Result:
     """Example trials, learning curves, and scores per task and arm."""
     started = time.monotonic()

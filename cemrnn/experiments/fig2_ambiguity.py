@@ -12,6 +12,7 @@ import pandas as pd
 from cemrnn.evidence import weigh
 from cemrnn.experiments.ambiguous import ArmCurves, measure_arm, score_controls
 from cemrnn.experiments.battery import BatteryConfig, all_conditions, load_populations, summarise
+from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.metrics import chance_level
@@ -45,6 +46,7 @@ class AmbiguityConfig(BatteryConfig):
             raise ValueError(f"tasks: expected tasks that can conflict on one stimulus, got {self.tasks}")
 
 
+@remember
 def run(config: AmbiguityConfig) -> Result:
     """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
     started = time.monotonic()

@@ -23,6 +23,7 @@ from cemrnn.experiments.packed import (
     score_separate,
     select_scores,
 )
+from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import Interval, bootstrap_difference, bootstrap_mean, bootstrap_median
 from cemrnn.metrics import TOLERANCES
@@ -41,6 +42,7 @@ conditions = packed.conditions
 SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
 
 
+@remember
 def run(config: PackingConfig) -> Result:
     """Scores over sizes and numbers of tasks, K* and its exponent, interference, and the price of one more task."""
     started = time.monotonic()

@@ -15,6 +15,7 @@ from cemrnn.experiments.battery import all_conditions, load_populations, summari
 from cemrnn.experiments.fig2_ambiguity import SINGLE, AmbiguityConfig
 from cemrnn.experiments.packed import RotationConfig, octaves_by_size, score_rotations
 from cemrnn.experiments.pathways_apart import LESIONS, score_conflict, score_lesions
+from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import Interval, adjust_holm, bootstrap_mean, bootstrap_statistic
 from cemrnn.metrics import chance_level
@@ -76,6 +77,7 @@ def conditions(config: SynergyConfig) -> list[TrainingConfig]:
     return all_conditions(config) + config.rotations.rotation_conditions()
 
 
+@remember
 def run(config: SynergyConfig) -> Result:
     """Outcomes of the two by two design, measures of synergy with a correction for their number, lesions, conflict."""
     started = time.monotonic()

@@ -50,7 +50,12 @@ def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: s
     defaults = {name: parameter.default for name, parameter in project.parameters(stem).items()}
     changed = {name: value for name, value in values.items() if value != defaults[name]}
     try:
-        with _environment(CEMRNN_OUT=str(staging), CEMRNN_PROFILE=profile, JUPYTER_PREFER_ENV_PATH="1"):
+        with _environment(
+            CEMRNN_OUT=str(staging),
+            CEMRNN_PROFILE=profile,
+            CEMRNN_RESULTS=str(project.build / "remembered"),
+            JUPYTER_PREFER_ENV_PATH="1",
+        ):
             papermill.execute_notebook(
                 project.notebook(stem),
                 notebook,

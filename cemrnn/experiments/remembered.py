@@ -1,0 +1,108 @@
+"""Results of experiments, kept so that a change of a plot or of a text computes nothing again.
+
+A result is found by its config and by the code that computes it. It is kept only while the environment variable
+CEMRNN_RESULTS names a folder, as it does in the notebooks that `make` runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import cemrnn
+from cemrnn.config import Config, digest
+from cemrnn.entry import strip_documentation
+from cemrnn.experiments.result import Result
+from cemrnn.files import write_bytes
+
+log = logging.getLogger(__name__)
+# Parts of the package that compute no result.
+OTHERS = ("bench", "commands", "figures", "reproduce", "cli.py")
+
+
+def remember(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """The experiment, which looks up what it has computed before."""
+
+    @functools.wraps(run)
+    def look_up(config: Config) -> Result:
+        folder = os.environ.get("CEMRNN_RESULTS")
+        if not folder:
+            return run(config)
+        path = Path(folder) / f"{result_key(run.__module__, config)}.json"
+        result = _read(path, config)
+        if result is None:
+            result = run(config)
+            write_bytes(path, pack_result(result))
+        return result
+
+    return look_up
+
+
+def result_key(experiment: str, config: Config) -> str:
+    """Name of a result: a hash of experiment, config, code and torch's version."""
+    parts = {"experiment": experiment, "config": config.to_dict(), "code": _code_digest(), "torch": torch.__version__}
+    return digest(parts)
+
+
+def pack_result(result: Result) -> bytes:
+    """The result as JSON, to the last bit of every number."""
+    content = {
+        "stem": result.stem,
+        "tables": {name: table.to_dict(orient="list") for name, table in result.tables.items()},
+        "scalars": result.scalars,
+        "n_replicates": result.n_replicates,
+        "seconds": result.seconds,
+    }
+    text = json.dumps(content, default=lambda value: value.item())
+    return json.dumps({"checksum": _checksum(text), "content": text}).encode()
+
+
+def unpack_result(content: bytes, config: Config) -> Result:
+    """What `pack_result` was given.
+
+    Raises:
+        ValueError: it is not whole.
+    """
+    try:
+        packed = json.loads(content)
+        text = packed["content"]
+        if packed["checksum"] != _checksum(text):
+            raise ValueError("checksum differs")
+        fields = json.loads(text)
+        tables = {name: pd.DataFrame(table) for name, table in fields.pop("tables").items()}
+        return Result(config=config, tables=tables, **fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a result: {error}") from error
+
+
+def _read(path: Path, config: Config) -> Result | None:
+    try:
+        return unpack_result(path.read_bytes(), config)
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        log.warning("result %s is not used (%s); it is computed again", path.name, error)
+        return None
+
+
+@functools.cache
+def _code_digest() -> str:
+    root, total = Path(cemrnn.__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in OTHERS:
+            total.update(f"{path.relative_to(root).as_posix()}\0".encode())
+            total.update(strip_documentation(path.read_text(encoding="utf-8")).encode())
+    return total.hexdigest()
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
