@@ -67,7 +67,7 @@ book: $(BOOK) ## build the pages
 	@echo "book: $(BOOK)"
 
 test: $(STAMP) ## all tests
-	$(VENV)/bin/pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist loadfile
 
 verify: $(STAMP) ## compare the results at PROFILE with those that are expected
 	@$(CEMRNN) verify --profile $(PROFILE)
