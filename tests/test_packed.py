@@ -176,6 +176,8 @@ def test_columns_are_selected_by_replicate_and_number_of_tasks():
     cells.loc[cells["match"] == "units", "worst"] = -1
     selected = packed.select_scores(cells, "plain", "parameters", 16, "worst")
     np.testing.assert_array_equal(selected, 1600 + 10 * np.arange(3)[:, None] + [1, 4, 8])
+    selected = packed.select_scores(cells, "plain", "parameters", 8, "worst")
+    np.testing.assert_array_equal(selected, 800 + 10 * np.arange(3)[:, None] + [1, 4, 8])
 
 
 def test_separate_networks_are_scored_by_the_worst_of_as_many_as_there_are_tasks(monkeypatch):

@@ -102,6 +102,14 @@ def test_lesions_hurt_where_the_answer_comes_from(excitability, synapses, expect
     assert excess == pytest.approx(sum(expected[1:3]) - 1, abs=3 * NEAR)
 
 
+def test_a_clamped_pathway_keeps_what_it_does_in_all_contexts():
+    population = make_population(1.0, 0.0)
+    p = population.model.parameters
+    p["gain_modulation"].data[:, :, PRO] = -0.8  # a gain of .2 whatever the context; of -.6, were contexts added up
+    p["readout"].data[:, ANTI] = 0
+    np.testing.assert_allclose(accuracy_after(population), 1, atol=0.02)
+
+
 def test_answers_with_the_right_cue_are_normalised_to_one():
     lesions = score_lesions(make_population(), CONFIG, CHANCE).set_index(["lesion", "network"])["accuracy"]
     np.testing.assert_allclose(lesions["intact"], 1, rtol=1e-6)
