@@ -275,7 +275,8 @@ def test_what_a_measure_says_lies_in_its_interval(result):
 def labels_beside(axes):
     """Labels (x, y) that an axis of small multiples takes from its column and its row, or from the whole."""
     part, place = axes.get_figure(root=False), axes.get_subplotspec()
-    others = [other for other in part.get_axes() if place and other.get_subplotspec()]
+    is_multiple = place and not axes.get_title(loc="left")  # a panel with a letter has labels of its own
+    others = [other for other in part.get_axes() if is_multiple and other.get_subplotspec()]
     column = [other.get_xlabel() for other in others if other.get_subplotspec().colspan == place.colspan]
     row = [other.get_ylabel() for other in others if other.get_subplotspec().rowspan == place.rowspan]
     return any([axes.get_xlabel(), part.get_supxlabel(), *column]), any([axes.get_ylabel(), part.get_supylabel(), *row])
