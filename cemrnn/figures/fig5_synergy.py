@@ -52,7 +52,7 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame) -> None:
         range(len(OUTCOMES)), ["mixture\n(area)", "noise\n(σ₇₅ / ideal)", "packing\n(octaves)", "joint\n(mean)"]
     )
     axes.set_ylabel("outcome (0: no context)")
-    axes.set_ylim(-0.03, max(1.03, np.nanmax(table["high"]) * 1.03))
+    axes.set_ylim(-0.03, 1.03 * np.nanmax([1.0, *table["high"]]))
     axes.axhline(1, color="0.8", linewidth=0.6, zorder=0)
     add_letter(axes, "a")
 
