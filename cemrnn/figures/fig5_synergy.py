@@ -75,7 +75,9 @@ def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
     handles.append(
         Line2D([], [], color="0.4", marker="o", markerfacecolor="white", linestyle="none", label="p > .05 (Holm)")
     )
-    axes.legend(handles=handles, loc="best", ncols=2)
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, columnspacing=0.8, handletextpad=0.1
+    )
     add_letter(axes, "b")
 
 
