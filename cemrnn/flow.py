@@ -104,7 +104,7 @@ def multiply(states: Tensor, weights: Tensor) -> Tensor:
 
 
 def _build(model: CEMRNN, network: Tensor, inputs: Tensor, context: Tensor | None) -> Flow:
-    p = {name: x.to(torch.float64) for name, x in (model.parameters | model.fixed).items()}
+    p = {name: x.detach().to(torch.float64) for name, x in (model.parameters | model.fixed).items()}
     pathways = ARMS[model.config.arm]
     if model.config.context_source == "input" and pathways:
         context = torch.tanh(_project(inputs, p["encoder_input"][network]) + p["encoder_bias"][network])
