@@ -23,7 +23,7 @@ OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
 # A plot or an experiment of one figure makes that figure's notebook stale, other sources make all of them stale.
-SOURCES := $(shell find $(PACKAGE) \( -name '*.py' -o -name '*.mplstyle' \) -not -path '$(PACKAGE)/*/fig[0-9]*' -not -path '$(PACKAGE)/bench/*')
+SOURCES := $(shell find $(PACKAGE) \( -name '*.py' -o -name '*.mplstyle' \) -not -path '$(PACKAGE)/*/fig[0-9]*' -not -path '$(PACKAGE)/bench/*' 2>/dev/null)
 EXPERIMENTS := $(wildcard $(PACKAGE)/experiments/fig*.py)
 PAGES := $(shell find book -type f -not -name '*.pyc')
 MEASURED := $(wildcard build/bench/*.json)
