@@ -19,7 +19,7 @@ from torch import Tensor
 CHUNK_NUMBERS = 2**19  # of one array of Jacobians: 4 MiB, of which about six exist at a time
 MOST_STATES = 8192  # in a chunk, where Jacobians are small
 LENGTHS = (1.0, 0.5, 0.25, 0.125)  # of a Newton step that are tried
-FAIR_SHARE = 0.25  # of the fall that the linear model promises, which a step has to give
+FAIR_SHARE = 0.1  # of the fall that the linear model promises, which a step has to give
 DAMPINGS = 4  # that are tried in one iteration, each ten times the one before
 LEAST_DAMPED_FALL = 1e-6  # share of the speed that a damped step has to take away
 LEAST_DAMPING, FIRST_DAMPING, MOST_DAMPING = 1e-8, 1e-2, 1e8

@@ -270,4 +270,4 @@ def test_the_command_writes_what_a_topic_measured(tmp_path, monkeypatch):
 def test_the_command_knows_its_topics():
     result = CliRunner().invoke(bench, ["--topic", "engin"])
     assert result.exit_code == 2
-    assert "'engin' is not one of 'engine', 'trials', 'pathways', 'scaling', 'cost'" in result.output
+    assert "'engin' is not one of 'engine', 'trials', 'pathways', 'fixed_points', 'scaling', 'cost'" in result.output

@@ -45,7 +45,9 @@ def test_velocity_is_a_step_of_the_model(arm, activation, n_each):
     states = draw(3, P * n_each, N)
     velocity = flow.velocity(states, which)
     assert velocity.shape == states.shape
-    expected = torch.stack([step(model, network[p], inputs[p], context[p], r) for p, r in zip(which, states, strict=True)])
+    expected = torch.stack(
+        [step(model, network[p], inputs[p], context[p], r) for p, r in zip(which, states, strict=True)]
+    )
     # One step of unit size in float64, divided by alpha = 0.2.
     torch.testing.assert_close(velocity, (expected - states) / model.config.alpha, rtol=0, atol=1e-13)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cemrnn.bench.cost import measure_cost
 from cemrnn.bench.engine import compare_engine
+from cemrnn.bench.fixed_points import compare_fixed_points
 from cemrnn.bench.pathways import compare_pathways
 from cemrnn.bench.rows import Bench
 from cemrnn.bench.scaling import measure_scaling
@@ -23,6 +24,7 @@ TOPICS: dict[str, Callable[[Bench], Any]] = {
     "engine": compare_engine,
     "trials": compare_trials,
     "pathways": compare_pathways,
+    "fixed_points": compare_fixed_points,
     "scaling": measure_scaling,
     "cost": measure_cost,
     "sweeps": measure_sweeps,

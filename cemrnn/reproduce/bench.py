@@ -128,6 +128,7 @@ TOPICS: dict[str, Callable[[Any], str]] = {
     "engine": describe_rows,
     "trials": describe_rows,
     "pathways": describe_rows,
+    "fixed_points": describe_rows,
     "scaling": describe_points,
     "cost": describe_cost,
     "sweeps": describe_sweeps,
