@@ -160,12 +160,12 @@ def _point_table(searched: Searched, kept: np.ndarray) -> pd.DataFrame:
 
 
 def _path_table(along: pd.DataFrame) -> pd.DataFrame:
-    """Share of a network's paths on which points appear, vanish or change stability, between neighbouring lambdas."""
+    """Share of a network's paths on which the number of stable points changes, between neighbouring lambdas."""
     levels, rows = np.unique(along["lambda"]), []
     middles = find_bifurcations(levels, np.arange(len(levels))[:, None])  # where everything changes
     for network, part in along.groupby("network"):
         changes = [
-            find_bifurcations(path["lambda"].to_numpy(), path[["stable", "unstable"]].to_numpy())
+            find_bifurcations(path["lambda"].to_numpy(), path[["stable"]].to_numpy())
             for _, path in part.groupby(["first", "second"])
         ]
         at = np.concatenate(changes)
