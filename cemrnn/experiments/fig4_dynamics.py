@@ -77,6 +77,12 @@ class DynamicsConfig(BatteryConfig):
         return neighbouring_pairs(len(self.tasks))
 
 
+# Columns of the tables of an arm, which are there even if it has no rows.
+POINTS = ("arm", "network", "epoch", "stable", "unstable", "slow")
+PATHS = ("arm", "network", "lambda", "share")
+UNITS = ("arm", "network", "task", "unit", "variance", "cluster")
+
+
 class ArmDynamics(NamedTuple):
     """Tables of one arm; networks that are not compared have NaN or no rows."""
 
@@ -123,7 +129,8 @@ def measure_arm(population: Population, config: DynamicsConfig) -> ArmDynamics:
     networks = pd.DataFrame({"arm": population.arm, "network": np.arange(len(passed)), "passed": passed})
     if not len(kept):
         networks[list(MEASURES)] = np.nan
-        return ArmDynamics(networks, *(pd.DataFrame() for _ in range(3)), {})
+        points, paths, units = (pd.DataFrame(columns=names) for names in (POINTS, PATHS, UNITS))
+        return ArmDynamics(networks, points, paths, units, {})
     model, shown = population.model.select(kept), constant_inputs(config.task_set, config.n_directions)
     visited = visit(model, config, [config.seeds[m] for m in kept], config.state_trials)
     searched = search_epochs(model, visited, shown, config.n_starts)

@@ -134,7 +134,8 @@ def _draw_networks(axes: Axes, networks: pd.DataFrame, arms: list[str], measure:
 
 
 def _draw_bifurcations(axes: Axes, table: pd.DataFrame) -> None:
-    draw_curves(axes, table, "lambda", "share")
+    if len(table):
+        draw_curves(axes, table, "lambda", "share")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, None)
     axes.set_xlabel("share of the second task in the context, λ")
