@@ -22,6 +22,7 @@ MERGE_DISTANCE = 1e-4  # points nearer to each other than this are one, as in `f
 # speed often ends at a kink of the activation: two thirds of the starts were lost, and one in six of those carried on.
 CARRIED = (5.0, 25.0, 50.0)
 EULER_STEP = 0.25  # tau
+FIXED_ALONE = {"tolerance": 1e-9, "slow_tolerance": 1e-9}  # along paths, where slow points do not count
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def _carry(system: System, starts: np.ndarray, times: tuple[float, ...], device:
     return states, which
 
 
-def _find(system: System, starts: Tensor, which: Tensor) -> FixedPoints:
+def _find(system: System, starts: Tensor, which: Tensor, **settings: float) -> FixedPoints:
     """Points from the starts; where few of them lead to one, those that do: how many is part of the result."""
     try:
-        return find_fixed_points(system, starts, which)
+        return find_fixed_points(system, starts, which, **settings)
     except NotConvergedError as error:
         return error.partial
 
@@ -150,9 +151,12 @@ def follow_paths(
     for share in lambdas:
         flow = mix(share)
         fresh = _carry(flow, starts, CARRIED[-1:], device)  # those that are there, and stable
-        points = _find(flow, *fresh) if points is None else follow_fixed_points(mix, points, [share], fresh=fresh)[0]
+        if points is None:
+            points = _find(flow, *fresh, **FIXED_ALONE)
+        else:
+            points = follow_fixed_points(mix, points, [share], fresh=fresh, **FIXED_ALONE)[0]
         there.append(points)
-    back = [*reversed(follow_fixed_points(mix, points, lambdas[-2::-1])), points]
+    back = [*reversed(follow_fixed_points(mix, points, lambdas[-2::-1], **FIXED_ALONE)), points]
     parts = []
     for level, first, second in zip(lambdas, there, back, strict=True):
         parts.append(paths.assign(**{"lambda": level, "stable": _count_stable(first, second, len(paths))}))

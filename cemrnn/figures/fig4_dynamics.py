@@ -36,7 +36,7 @@ def plot(result: Result) -> Figure:
         for letter, axes in panels.items():
             add_letter(axes, letter)
         _draw_plane(panels["b"], tables["networks"], arms)
-        _draw_both(panels["c"], measures, arms, {"angle": "two tasks", "angle_same_task": "two halves of one task"})
+        _draw_both(panels["c"], measures, arms, {"angle": "two tasks", "angle_same_task": "halves of one task"})
         panels["c"].set_xlabel("mean principal angle (degrees)")
         _draw_both(panels["d"], measures, arms, {"participation": "all tasks", "participation_task": "one task"})
         panels["d"].set_xlabel("participation ratio (dimensions)")
@@ -120,7 +120,15 @@ def _draw_both(axes: Axes, measures: dict[str, pd.DataFrame], arms: list[str], n
     axes.set_xlim(0, None)
     style = dict(color="0.3", marker="o", linestyle="none")
     handles = [Line2D([], [], label=label, **style), Line2D([], [], label=other, markerfacecolor="white", **style)]
-    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1)
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=2,
+        borderaxespad=0.1,
+        handletextpad=0.2,
+        columnspacing=1,
+    )
 
 
 def _draw_networks(axes: Axes, networks: pd.DataFrame, arms: list[str], measure: str) -> None:
