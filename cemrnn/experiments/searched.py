@@ -19,7 +19,7 @@ from cemrnn.model import CEMRNN
 
 MERGE_DISTANCE = 1e-4  # points nearer to each other than this are one, as in `find_fixed_points`
 # Time, in tau, for which starts are carried along the flow, in turn. From a visited state itself the descent of the
-# speed often ends at a kink of the activation: two thirds of the starts were lost, and one in six of those carried on.
+# speed often ends at a kink of the activation: two thirds of the starts were lost, and a fifth of those carried on.
 CARRIED = (5.0, 25.0, 50.0)
 EULER_STEP = 0.25  # tau
 FIXED_ALONE = {"tolerance": 1e-9, "slow_tolerance": 1e-9}  # along paths, where slow points do not count
