@@ -16,14 +16,15 @@ P ?=
 
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
+PACKAGE := cemrnn
 STAMP := $(VENV)/.installed
 CEMRNN := $(VENV)/bin/cemrnn
 OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
 # A plot or an experiment of one figure makes that figure's notebook stale, other sources make all of them stale.
-SOURCES := $(shell find cemrnn \( -name '*.py' -o -name '*.mplstyle' \) -not -path 'cemrnn/*/fig[0-9]*' -not -path 'cemrnn/bench/*')
-EXPERIMENTS := $(wildcard cemrnn/experiments/fig*.py)
+SOURCES := $(shell find $(PACKAGE) \( -name '*.py' -o -name '*.mplstyle' \) -not -path '$(PACKAGE)/*/fig[0-9]*' -not -path '$(PACKAGE)/bench/*')
+EXPERIMENTS := $(wildcard $(PACKAGE)/experiments/fig*.py)
 PAGES := $(shell find book -type f -not -name '*.pyc')
 MEASURED := $(wildcard build/bench/*.json)
 STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
@@ -66,7 +67,7 @@ book: $(BOOK) ## build the pages
 	@echo "book: $(BOOK)"
 
 test: $(STAMP) ## all tests
-	$(VENV)/bin/pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist loadfile
 
 verify: $(STAMP) ## compare the results at PROFILE with those that are expected
 	@$(CEMRNN) verify --profile $(PROFILE)
@@ -99,7 +100,7 @@ $(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) $(EXPERIMENTS) | $(STAMP)
 	@$(CEMRNN) sweep --profile $(PROFILE)
 	@mkdir -p $(@D) && touch $@
 
-$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb cemrnn/experiments/%.py cemrnn/figures/%.py $(PARAMS) $(SOURCES) $(OUT)/trained
+$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PACKAGE)/experiments/%.py $(PACKAGE)/figures/%.py $(PARAMS) $(SOURCES) $(OUT)/trained
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
 	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@$(CEMRNN) run $* --profile $(PROFILE)

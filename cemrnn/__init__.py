@@ -4,6 +4,7 @@
 - `modulation`, `recurrence`, `model`, `budget`: what they are.
 - `training`, `store`, `sweep`: how they are trained, kept, and trained in numbers.
 - `robustness`, `observer`, `intervals`, `claims`: what is measured, and what follows.
+- `flow`, `fixed_points`: where the dynamics come to rest under a constant context, and how stable it is there.
 - `experiments`, `figures`, `reproduce`: what is computed, drawn and published for each figure of the book.
 """
 

@@ -1,9 +1,11 @@
 """The command: user mistakes are one line, and each command does what it says."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from cemrnn.cli import main
@@ -16,6 +18,20 @@ def project(tmp_path, monkeypatch):
     folder = copy_tiny_project(tmp_path / "tiny")
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def small_project(tmp_path, monkeypatch):
+    """The notebooks of figures 1 and 2, which share their networks, at a profile of four small ones."""
+    root, notebooks = Path(__file__).parents[1], tmp_path / "small" / "notebooks"
+    (notebooks / "params").mkdir(parents=True)
+    for stem in ("fig1_tasks", "fig2_ambiguity"):
+        shutil.copy(root / "notebooks" / f"{stem}.ipynb", notebooks)
+    sizes = dict(arms=["plain", "combined"], tasks=["reaction_pro", "reaction_anti"], n_replicates=2, n_units=16)
+    sizes |= dict(n_updates=5, batch_trials=8, rank=2, device="cpu")
+    (notebooks / "params" / "tiny.yml").write_text(yaml.safe_dump({"networks": sizes}))
+    monkeypatch.chdir(notebooks.parent)
+    monkeypatch.setenv("CEMRNN_STORE", str(tmp_path / "store"))
 
 
 def call(*arguments):
@@ -50,7 +66,7 @@ def test_a_mistake_is_one_line_without_a_traceback(project, arguments, message):
 
 
 def test_help_names_every_command_and_what_it_does():
-    for command in ("run", "sweep", "params", "claims", "book"):
+    for command in ("run", "sweep", "params", "claims", "verify", "book"):
         assert f"\n  {command} " in call("--help").output
         assert len(call(command, "--help").output.splitlines()) > 5
 
@@ -73,14 +89,13 @@ def test_a_run_with_other_parameters_goes_to_custom(project):
     assert not (project / "build" / "smoke").exists()
 
 
-def test_a_sweep_trains_what_is_missing_and_then_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(Path(__file__).parents[1])
-    monkeypatch.setenv("CEMRNN_STORE", str(tmp_path))
-    first, second = (call("sweep", "--profile", "smoke") for _ in range(2))
+def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):
+    first, second = (call("sweep", "--profile", "tiny") for _ in range(2))
     assert first.exit_code == second.exit_code == 0, first.output
-    # Eight arms of two networks; both figures use the same.
-    assert "training: 16 networks trained" in first.stdout
-    assert "16 networks, " in first.stderr
+    assert "training: 4 of 4 networks missing" in first.stdout  # two arms of two networks; both figures use the same
+    assert "training: 4 networks trained" in first.stdout
+    assert "4 networks, " in first.stderr
+    assert "training: all 4 networks are in the store, nothing to do" in second.stdout
     assert "training: 0 networks trained" in second.stdout
     assert second.stderr == ""
 

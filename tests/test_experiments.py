@@ -1,6 +1,8 @@
 """Experiments and their figures, on small networks that are really trained, and on answers made by hand."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,15 +10,23 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
+from cemrnn import sweep
+from cemrnn.claims import load_claims
+from cemrnn.commands.common import experiment_config
 from cemrnn.experiments import EXPERIMENTS, fig1_tasks, fig2_ambiguity
 from cemrnn.experiments.ambiguous import ArmCurves, _deal_cues, draw_conflicts
 from cemrnn.experiments.battery import draw_test_trials, load_populations, summarise
 from cemrnn.experiments.fig1_tasks import TasksConfig
 from cemrnn.experiments.fig2_ambiguity import AmbiguityConfig
+from cemrnn.experiments.packed import SEPARATE
+from cemrnn.experiments.remembered import pack_result, unpack_result
 from cemrnn.figures import FIGURES
 from cemrnn.figures.style import LOOKS
 from cemrnn.metrics import answer_outputs, score_trials
 from cemrnn.modulation import ARMS
+from cemrnn.reproduce.project import Project
+from cemrnn.store import Store
+from cemrnn.sweep import train_missing
 from cemrnn.tasks import TrialStream, conflict_pairs
 from cemrnn.tasks.encoding import decode_inputs
 
@@ -44,18 +54,51 @@ AMBIGUITY = AmbiguityConfig.from_params(
     | dict(lambdas=[0, 0.25, 0.5, 0.75, 1], sigmas=[0, 0.4, 1.6], kappas=[0, 0.5, 1], pair_trials=60, chance_trials=500)
 )
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[1]
+CLAIMS = load_claims(ROOT / "book" / "claims.yml")
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def store(tmp_path_factory):
+    """A folder for the networks of this file; results are not kept."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CEMRNN_STORE", str(tmp_path_factory.mktemp("store")))
-        yield {"fig1_tasks": fig1_tasks.run(TASKS), "fig2_ambiguity": fig2_ambiguity.run(AMBIGUITY)}
+        patch.delenv("CEMRNN_RESULTS", raising=False)
+        yield Store.default()
+
+
+@pytest.fixture(scope="module")
+def results(store):
+    """Networks that have learned, so that what figures 1 and 2 say can be checked."""
+    return {"fig1_tasks": fig1_tasks.run(TASKS), "fig2_ambiguity": fig2_ambiguity.run(AMBIGUITY)}
+
+
+def shrink(stem):
+    """The config of an experiment at the profile smoke, with hardly any training."""
+    config = experiment_config(Project(ROOT), stem, "smoke")
+    fields = {field.name for field in dataclasses.fields(config)}
+    return dataclasses.replace(config, device="cpu", **{name: 8 for name in fields if name.endswith("n_updates")})
+
+
+@pytest.fixture(scope="module", params=EXPERIMENTS)
+def result(request, store):
+    """The result of every registered experiment; it may use no networks but those that it lists."""
+    experiment, config = EXPERIMENTS[request.param], shrink(request.param)
+    train_missing(experiment.conditions(config), store, device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "train_missing", lambda configs, *_, **__: pytest.fail(f"not in conditions: {configs[0]}"))
+        return experiment.run(config)
+
+
+@pytest.fixture(scope="module")
+def figure(result):
+    """The figure of every registered experiment."""
+    return FIGURES[result.stem].plot(result)
 
 
 def test_every_experiment_has_its_figure():
     assert EXPERIMENTS.keys() == FIGURES.keys()
-    assert set(LOOKS) == set(ARMS)
+    assert set(LOOKS) == {*ARMS, SEPARATE}
     assert len({look.colour for look in LOOKS.values()}) == len({look.marker for look in LOOKS.values()}) == len(LOOKS)
 
 
@@ -204,26 +247,71 @@ def test_intervals_are_over_networks():
     assert 0.1 < row["low"] < 0.3 < row["high"] < 0.5
 
 
-@pytest.mark.parametrize("stem", ["fig1_tasks", "fig2_ambiguity"])
-def test_figures_label_every_axis_and_show_every_arm_in_its_colour(results, stem):
-    figure = FIGURES[stem].plot(results[stem])
-    axes = [a for a in figure.get_axes() if a.get_visible()]
-    for a in axes:
-        shows_x = a.xaxis.get_tick_params()["labelbottom"]
-        assert not shows_x or a.get_xlabel() or not any(t.get_text().isdigit() for t in a.get_xticklabels())
-    legends = [*figure.legends, *(legend for sub in figure.subfigs for legend in sub.legends)]
+def test_a_result_is_complete_and_can_be_kept(result):
+    assert result.config.device == "cpu" and result.stem in EXPERIMENTS
+    assert result.n_replicates == result.config.n_replicates
+    assert all(len(table) for table in result.tables.values())
+    kept = unpack_result(pack_result(result), result.config)
+    assert kept.scalars.keys() == result.scalars.keys()
+    for name, table in result.tables.items():
+        pd.testing.assert_frame_equal(kept.tables[name], table, check_exact=True, check_dtype=False)
+
+
+def test_every_claim_has_its_measure_from_all_and_from_two_sets_of_seeds(result):
+    measures = [claim.measure for claim in CLAIMS if claim.figure == result.stem]
+    ends = [f"{half}{end}" for half in ("", "_first", "_second") for end in ("", "_low", "_high", "_n")]
+    missing = {f"{name}{end}" for name in measures for end in ends} - result.scalars.keys()
+    assert not missing
+
+
+def test_what_a_measure_says_lies_in_its_interval(result):
+    scalars = result.scalars
+    measured = [name.removesuffix("_low") for name in scalars if name.endswith("_low")]
+    for name in measured:
+        assert np.isnan(scalars[f"{name}_low"]) or scalars[f"{name}_low"] <= scalars[f"{name}_high"], name
+        assert scalars[f"{name}_n"] <= result.n_replicates, name
+
+
+def labels_beside(axes):
+    """Labels (x, y) that an axis of small multiples takes from its column and its row, or from the whole."""
+    part, place = axes.get_figure(root=False), axes.get_subplotspec()
+    is_multiple = place and not axes.get_title(loc="left")  # a panel with a letter has labels of its own
+    others = [other for other in part.get_axes() if is_multiple and other.get_subplotspec()]
+    column = [other.get_xlabel() for other in others if other.get_subplotspec().colspan == place.colspan]
+    row = [other.get_ylabel() for other in others if other.get_subplotspec().rowspan == place.rowspan]
+    return any([axes.get_xlabel(), part.get_supxlabel(), *column]), any([axes.get_ylabel(), part.get_supylabel(), *row])
+
+
+def test_every_axis_with_numbers_says_what_they_are(figure):
+    for axes in (a for a in figure.get_axes() if a.get_visible()):
+        for axis, is_labelled in zip((axes.xaxis, axes.yaxis), labels_beside(axes), strict=True):
+            numbered = any(re.fullmatch(r"[-−\d.]+|\$.+\$", label.get_text()) for label in axis.get_ticklabels())
+            assert is_labelled or not numbered, axes.get_title(loc="left")
+
+
+def letters_of(figure):
+    """Bold letters of the panels, in the titles of axes and in texts of parts of the figure."""
+    titles = {axes.get_title(loc="left") for axes in figure.get_axes()}
+    texts = {text.get_text() for part in figure.subfigs for text in part.texts}
+    return {text for text in titles | texts if re.fullmatch("[a-z]", text)}
+
+
+def test_panels_have_letters_without_a_gap(figure):
+    letters = letters_of(figure)
+    assert len(letters) >= 3
+    assert letters == set("abcdefghijklmnop"[: len(letters)])
+
+
+def test_every_arm_has_its_colour_in_the_legend(result, figure):
+    legends = [*figure.legends, *(legend for part in figure.subfigs for legend in part.legends)]
     colours = {
-        text.get_text(): to_hex(handle.get_color())
+        text.get_text(): to_hex(line.get_color())
         for legend in legends
-        for text, handle in zip(legend.get_texts(), legend.get_lines(), strict=False)
+        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=False)
     }
-    for arm in NETWORKS["arms"]:
-        assert colours[arm] == to_hex(LOOKS[arm].colour)
-    letters = {a.get_title(loc="left") for a in axes} | {
-        text.get_text() for sub in figure.subfigs for text in sub.texts
-    }
-    expected = "abc" if stem == "fig1_tasks" else "abcdefgh"
-    assert set(expected) <= letters
+    shown = colours.keys() & LOOKS.keys()
+    assert set(getattr(result.config, "arms", ())) <= shown
+    assert {arm: colours[arm] for arm in shown} == {arm: to_hex(LOOKS[arm].colour) for arm in shown}
 
 
 def test_plotted_points_are_the_table(results):

@@ -164,6 +164,54 @@ def test_context_may_vary_within_the_trial():
     torch.testing.assert_close(whole, torch.cat([before, after], dim=2), rtol=1e-12, atol=1e-12)
 
 
+PATHWAY_TENSORS = {
+    "excitability": ("bias_modulation", "gain_modulation"),
+    "synapses": ("strength_modulation",),
+}
+
+
+def test_synapses_that_are_told_the_same_change_nothing():
+    inputs, cue = draw_inputs()
+    model = randomise(make("combined", tau_excitability_ms=200.0, tau_synaptic_ms=300.0))
+    expected, _ = model.run(inputs, cue)
+    outputs, _ = model.run(inputs, cue, synaptic_context=cue.clone())
+    torch.testing.assert_close(outputs, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("silent", "heard"), [("synapses", 0), ("excitability", 1)])
+def test_each_pathway_hears_its_own_context_alone(silent, heard):
+    inputs, cue = draw_inputs()
+    model = randomise(make("combined"))
+    for name in PATHWAY_TENSORS[silent]:
+        model.parameters[name].data.zero_()
+    told = cue, cue.roll(1, dims=-1)
+    first, second = (model.run(inputs, context)[0] for context in told)
+    assert (first - second).abs().max() > 0.01
+    outputs, _ = model.run(inputs, told[0], synaptic_context=told[1])
+    torch.testing.assert_close(outputs, (first, second)[heard], rtol=0, atol=0)
+    outputs, _ = model.run(inputs, told[1], synaptic_context=told[0])
+    torch.testing.assert_close(outputs, (second, first)[heard], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("arm", ["excitability", "synaptic"])
+def test_a_single_pathway_hears_the_context_that_is_its_own(arm):
+    inputs, cue = draw_inputs()
+    other, model = cue.roll(1, dims=-1), randomise(make(arm))
+    outputs, _ = model.run(inputs, cue, synaptic_context=other)
+    expected, _ = model.run(inputs, cue if arm == "excitability" else other)
+    torch.testing.assert_close(outputs, expected, rtol=0, atol=0)
+
+
+def test_a_simulation_cuts_both_contexts_into_the_same_chunks():
+    inputs, cue = draw_inputs(n_trials=40)
+    other, model = cue.roll(1, dims=-1), randomise(make("combined"))
+    whole, _ = model.run(inputs, cue, synaptic_context=other)
+    parts, _ = model.simulate(inputs, cue, synaptic_context=other, noise=None, chunk_trials=7)
+    torch.testing.assert_close(parts, whole.detach(), rtol=1e-13, atol=1e-13)
+    with pytest.raises(ValueError, match="context: expected"):
+        model.run(inputs, cue, synaptic_context=other[..., :2])
+
+
 def test_inferred_context_is_the_encoder_of_the_current_input():
     inputs, _ = draw_inputs()
     model = randomise(make("combined", context_source="input"))

@@ -31,6 +31,29 @@ def test_octaves_are_found_between_the_tested_numbers():
     assert packed.censored.tolist() == [0, 0, 1, -1]
 
 
+@pytest.mark.parametrize("planted", [0.25, 1.0, 1.5, 2.0 + 1 / 3])
+def test_a_planted_number_of_tasks_is_recovered_between_the_tested_ones(planted):
+    # the score falls by a tenth per octave, through .8 at the planted number: half-way from 2 to 4 that is 2.83 tasks
+    jitter = np.array([-0.05, 0.0, 0.05])
+    worst = 0.8 - 0.1 * (np.log2(COUNTS) - planted - jitter[:, None])
+    packed = octaves_packed(COUNTS, worst, 0.8)
+    np.testing.assert_allclose(packed.level, planted + jitter, atol=1e-12)
+    assert (packed.censored == 0).all()
+    assert largest_packed(COUNTS, worst, 0.8 - 1e-9) == 2 ** int(planted)
+    stricter = octaves_packed(COUNTS, worst, 0.82)
+    np.testing.assert_allclose(stricter.level, planted + jitter - 0.2, atol=1e-12)
+
+
+def test_a_later_recovery_does_not_count():
+    worst = np.array([[0.9, 0.7, 0.9, 0.9]])
+    assert octaves_packed(COUNTS, worst, 0.8).level == pytest.approx([0.5])
+
+
+def test_a_failed_replicate_stays_missing():
+    packed = octaves_packed(COUNTS, np.array([[1.0, np.nan, 0.5, 0.0], [1.0, 1.0, 0.6, 0.0]]), 0.8)
+    np.testing.assert_allclose(packed.level, [np.nan, 1.5])
+
+
 def test_the_mean_over_sizes_is_flagged_where_most_sizes_are():
     thresholds = [Threshold(level=np.array([0.0, 3.0]), censored=np.array(c)) for c in ([0, 1], [0, 1], [1, 0])]
     mean = average_thresholds(thresholds)
@@ -42,6 +65,24 @@ def test_the_exponent_of_a_power_law_is_recovered():
     units = np.array([8, 16, 64])
     octaves = np.stack([1.5 * np.log2(units) - 2, 0 * units + 3.0])
     assert packing_exponent(units, octaves) == pytest.approx([1.5, 0])
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
+def test_a_planted_exponent_is_recovered_from_scores(exponent):
+    units = np.array([8, 16, 32])
+    counts = np.array([1, 2, 4, 8, 16, 32, 64])
+    offset = np.array([0.2, 0.5])  # of two replicates, in octaves
+    octaves = []
+    for n_units in units:
+        planted = exponent * np.log2(n_units / 8) + offset
+        octaves.append(octaves_packed(counts, 0.8 - 0.03 * (np.log2(counts) - planted[:, None]), 0.8).level)
+    np.testing.assert_allclose(packing_exponent(units, np.stack(octaves, axis=1)), exponent, rtol=1e-9)
+
+
+def test_the_exponent_is_the_least_squares_slope():
+    units, octaves = np.array([8, 16, 64]), np.random.default_rng(0).random((4, 3))
+    expected = np.polyfit(np.log2(units), octaves.T, 1)[0]
+    np.testing.assert_allclose(packing_exponent(units, octaves), expected, rtol=1e-12)
 
 
 def test_interference_is_what_a_task_loses():

@@ -9,7 +9,7 @@ import pytest
 
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 from cemrnn.reproduce.project import Project
-from tests.fixtures.copies import copy_tiny_project, replace_source, run_make
+from tests.fixtures.copies import SOURCES, copy_tiny_project, replace_source, run_make
 
 STEM = "fig1_tiny"
 TARGET = f"build/quick/notebooks/{STEM}.ipynb"
@@ -78,5 +78,17 @@ def test_a_failed_notebook_never_satisfies_make(project):
     assert run_make(project.root, *make).returncode == 0
     assert (project.root / TARGET).exists()
     assert run_make(project.root, "-q", *make).returncode == 0
-    os.utime(project.root / "cemrnn" / "source.py", (2**32, 2**32))
-    assert run_make(project.root, "-q", *make).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "source, stale",
+    [("source.py", 1), ("experiments/fig1_tiny.py", 1), ("figures/fig1_tiny.py", 1), ("figures/fig2_other.py", 0)],
+)
+def test_a_notebook_is_stale_by_its_own_sources_alone(project, source, stale):
+    target = project.root / TARGET
+    target.parent.mkdir(parents=True)
+    target.touch()
+    question = ["-q", TARGET, "-o", "build/quick/trained"]
+    assert run_make(project.root, *question).returncode == 0
+    os.utime(project.root / SOURCES / source, (2**32, 2**32))
+    assert run_make(project.root, *question).returncode == stale

@@ -18,7 +18,7 @@ from cemrnn.files import read_tensors, write_tensors
 from cemrnn.learner import Learner, choose_device
 from cemrnn.optimiser import Adam, clip_gradient
 from cemrnn.recurrence import Goal
-from cemrnn.tasks import TrialStream
+from cemrnn.tasks import TaskSet, TrialStream
 from cemrnn.training import Progress, TrainingInterrupted, train
 from tests.networks import TASKS, small_config
 
@@ -43,6 +43,24 @@ def test_loss_is_the_weighted_mean_of_squared_errors():
                     top += weight * float(outputs[m, b, t, k] - trials.targets[m, b, t, k]) ** 2
                     bottom += weight
         assert learner.tensors()["losses"][0, m].item() == pytest.approx(top / bottom, rel=1e-5)
+
+
+@pytest.mark.parametrize(("batch_trials", "n_tasks"), [(4, 3), (2, 5), (7, 4), (6, 3)])
+def test_tasks_get_equal_shares_over_batches_that_do_not_divide(batch_trials, n_tasks):
+    tasks = TaskSet.rotate(n_tasks, preset="fast")
+    learner = Learner([small_config(tasks=tasks, batch_trials=batch_trials, n_units=4)], CPU)
+    draw, counts = learner.trials.draw, torch.zeros(n_tasks, dtype=torch.int64)
+
+    def draw_and_count(n_trials, task, *others):
+        trials = draw(n_trials, task, *others)
+        counts.add_(torch.bincount(trials.task[0], minlength=n_tasks))
+        return trials
+
+    learner.trials.draw = draw_and_count
+    for n_updates in range(1, 9):
+        learner.update()
+        assert counts.sum() == n_updates * batch_trials
+        assert counts.max() - counts.min() <= 1
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

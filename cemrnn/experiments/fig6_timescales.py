@@ -14,6 +14,7 @@ from cemrnn.budget import match_budget
 from cemrnn.config import Config
 from cemrnn.cues import CueConfig
 from cemrnn.evidence import weigh
+from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.experiments.switching import THRESHOLDS, Condition, Responses, draw_switches, measure_condition
 from cemrnn.intervals import Interval, bootstrap_mean, bootstrap_statistic
@@ -142,6 +143,7 @@ def conditions(config: TimescalesConfig) -> list[TrainingConfig]:
     return [network for condition in config.grid for network in config.training(condition)]
 
 
+@remember
 def run(config: TimescalesConfig) -> Result:
     """Curves against the age of a switch, noise and duration; thresholds; the front; what lies beyond it."""
     started = time.monotonic()

@@ -8,6 +8,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from cemrnn.experiments.packed import SEPARATE, PackingConfig
 from cemrnn.experiments.result import Result
@@ -137,6 +138,10 @@ def _draw_added(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
     axes.axhline(config.added_updates, color="0.7", linewidth=0.7, zorder=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.set_xlabel("numbers trained for one more task")
     axes.set_ylabel("updates for one more task")
     handles = [

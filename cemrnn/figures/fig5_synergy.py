@@ -52,7 +52,7 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame) -> None:
         range(len(OUTCOMES)), ["mixture\n(area)", "noise\n(σ₇₅ / ideal)", "packing\n(octaves)", "joint\n(mean)"]
     )
     axes.set_ylabel("outcome (0: no context)")
-    axes.set_ylim(-0.03, max(1.03, np.nanmax(table["high"]) * 1.03))
+    axes.set_ylim(-0.03, 1.03 * np.nanmax([1.0, *table["high"]]))
     axes.axhline(1, color="0.8", linewidth=0.6, zorder=0)
     add_letter(axes, "a")
 
@@ -75,7 +75,9 @@ def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
     handles.append(
         Line2D([], [], color="0.4", marker="o", markerfacecolor="white", linestyle="none", label="p > .05 (Holm)")
     )
-    axes.legend(handles=handles, loc="best", ncols=2)
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, columnspacing=0.8, handletextpad=0.1
+    )
     add_letter(axes, "b")
 
 

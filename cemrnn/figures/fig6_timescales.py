@@ -82,7 +82,8 @@ def _draw_front(axes: Axes, measures: pd.DataFrame) -> None:
     """Nothing; a point with both intervals per condition, and the front of the single pathways as steps."""
     keys = ["arm", TAU_E, TAU_S]
     wide = measures.set_index(["measure", *keys])
-    points = wide.loc["latency"].join(wide.loc["sigma75"], lsuffix="_latency", rsuffix="_sigma75").reset_index()
+    named = [wide.loc[measure].add_suffix(f"_{measure}") for measure in ("latency", "sigma75")]
+    points = named[0].join(named[1]).reset_index()
     points = points.dropna(subset=["value_latency", "value_sigma75"])
     for row in points.itertuples():
         look, equal = LOOKS[row.arm], getattr(row, TAU_E) == getattr(row, TAU_S)

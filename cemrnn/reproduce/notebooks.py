@@ -14,8 +14,9 @@ import papermill
 from cemrnn.reproduce.project import Project
 
 FAILED_FOLDER = "failed"
-# The kernel warns at every start that its local connection is not encrypted.
-KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=ERROR"]
+# The kernel warns at every start that its local connection is not encrypted, and logs an error at some ends because it
+# was asked to stop. What a cell raises comes back in the notebook.
+KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=CRITICAL"]
 
 
 class NotebookError(RuntimeError):
