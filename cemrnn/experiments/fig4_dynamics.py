@@ -77,14 +77,8 @@ class DynamicsConfig(BatteryConfig):
         return neighbouring_pairs(len(self.tasks))
 
 
-# Columns of the tables of an arm, which are there even if it has no rows.
-POINTS = ("arm", "network", "epoch", "stable", "unstable", "slow")
-PATHS = ("arm", "network", "lambda", "share")
-UNITS = ("arm", "network", "task", "unit", "variance", "cluster")
-
-
 class ArmDynamics(NamedTuple):
-    """Tables of one arm; networks that are not compared have NaN or no rows."""
+    """Tables of one arm; NaN where no network is compared."""
 
     networks: pd.DataFrame
     points: pd.DataFrame
@@ -128,9 +122,7 @@ def measure_arm(population: Population, config: DynamicsConfig) -> ArmDynamics:
     kept = np.flatnonzero(passed)
     networks = pd.DataFrame({"arm": population.arm, "network": np.arange(len(passed)), "passed": passed})
     if not len(kept):
-        networks[list(MEASURES)] = np.nan
-        points, paths, units = (pd.DataFrame(columns=names) for names in (POINTS, PATHS, UNITS))
-        return ArmDynamics(networks, points, paths, units, {})
+        return _leave_blank(networks, config)
     model, shown = population.model.select(kept), constant_inputs(config.task_set, config.n_directions)
     visited = visit(model, config, [config.seeds[m] for m in kept], config.state_trials)
     searched = search_epochs(model, visited, shown, config.n_starts)
@@ -155,6 +147,28 @@ def measure_arm(population: Population, config: DynamicsConfig) -> ArmDynamics:
         paths=paths.assign(**named),
         units=pd.concat(units, ignore_index=True).assign(**named),
         portrait={name: table.assign(**named) for name, table in portrait.items()},
+    )
+
+
+def _leave_blank(networks: pd.DataFrame, config: DynamicsConfig) -> ArmDynamics:
+    """The tables of an arm none of whose networks (columns arm, network, passed) learned their tasks."""
+    named = networks[["arm", "network"]]
+    levels = np.array(config.lambdas)
+    middles = pd.DataFrame({"lambda": levels[:-1] + np.diff(levels) / 2, "share": np.nan})
+    portrait = {
+        "field": {"u": np.nan, "v": np.nan},
+        "trajectories": {"trial": -1, "step": -1, "epoch": ""},
+        "points": {"kind": ""},
+    }
+    place = {"arm": networks["arm"][:1], "task": -1, "x": np.nan, "y": np.nan}
+    return ArmDynamics(
+        networks=networks.assign(**dict.fromkeys(MEASURES, np.nan)),
+        points=named.assign(epoch="fixation", stable=np.nan, unstable=np.nan, slow=np.nan),
+        paths=named.merge(middles, how="cross"),
+        units=named.assign(task=config.tasks[0], unit=0, variance=np.nan, cluster=-1),
+        portrait={name: pd.DataFrame(place | columns) for name, columns in portrait.items()}
+        if networks["arm"][0] in PORTRAYED
+        else {},
     )
 
 

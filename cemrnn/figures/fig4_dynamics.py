@@ -52,17 +52,16 @@ def plot(result: Result) -> Figure:
 def _draw_portraits(figure: SubFigure, result: Result) -> None:
     """Nothing; two panels per arm: the flow in the context of either task, on the same plane."""
     field, shown = result.tables["portrait_field"], [arm for arm in PORTRAYED if arm in result.config.arms]
-    for i, (arm, part) in enumerate(zip(shown, np.atleast_1d(figure.subfigures(1, len(shown))), strict=True)):
+    for arm, part in zip(shown, np.atleast_1d(figure.subfigures(1, len(shown))), strict=True):
         part.suptitle(arm, color=LOOKS[arm].colour, fontweight="bold", fontsize=8)
-        if i == 0:
-            part.text(0.02, 0.98, "a", fontweight="bold", va="top")
         for axes, name in zip(part.subplots(1, 2), result.config.example_tasks, strict=True):
             axes.set_box_aspect(1)
             axes.set(xticks=[], yticks=[], xlabel="PC 1", ylabel="PC 2", title=f"in context {name.replace('_', ' ')}")
-            if len(field) and (field["arm"] == arm).any():
+            if field.loc[field["arm"] == arm, "x"].notna().any():
                 _draw_portrait(axes, result, arm, result.config.tasks.index(name))
             else:
                 axes.annotate("not compared", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
+    figure.text(0.005, 0.98, "a", fontweight="bold", va="top")
     handles = _portrait_handles()
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
@@ -142,8 +141,7 @@ def _draw_networks(axes: Axes, networks: pd.DataFrame, arms: list[str], measure:
 
 
 def _draw_bifurcations(axes: Axes, table: pd.DataFrame) -> None:
-    if len(table):
-        draw_curves(axes, table, "lambda", "share")
+    draw_curves(axes, table, "lambda", "share")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, None)
     axes.set_xlabel("share of the second task in the context, λ")
@@ -152,8 +150,10 @@ def _draw_bifurcations(axes: Axes, table: pd.DataFrame) -> None:
 
 def _draw_variance(axes: Axes, units: pd.DataFrame, result: Result) -> None:
     """Nothing; task variance of the units of one network, grouped by cluster."""
-    arm = next((arm for arm in reversed(PORTRAYED) if len(units) and (units["arm"] == arm).any()), None)
+    compared = set(units.loc[units["variance"].notna(), "arm"])
+    arm = next((arm for arm in reversed(PORTRAYED) if arm in compared), None)
     if arm is None:
+        axes.set(xticks=[], yticks=[], xlabel="units")
         axes.annotate("not compared", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
         return
     part = units[units["arm"] == arm]
