@@ -2,12 +2,13 @@
 
 from types import ModuleType
 
-from cemrnn.experiments import fig1_tasks, fig2_ambiguity, fig3_packing, fig5_synergy, fig6_timescales
+from cemrnn.experiments import fig1_tasks, fig2_ambiguity, fig3_packing, fig4_dynamics, fig5_synergy, fig6_timescales
 
 EXPERIMENTS: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
     "fig2_ambiguity": fig2_ambiguity,
     "fig3_packing": fig3_packing,
+    "fig4_dynamics": fig4_dynamics,
     "fig5_synergy": fig5_synergy,
     "fig6_timescales": fig6_timescales,
 }
