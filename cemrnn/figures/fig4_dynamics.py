@@ -14,14 +14,14 @@ from cemrnn.experiments.result import Result
 from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curves, draw_estimates, open_figure
 
 KINDS = {
-    "stable": dict(marker="o", markerfacecolor="#D55E00", markeredgecolor="black"),
-    "unstable": dict(marker="o", markerfacecolor="white", markeredgecolor="#D55E00"),
+    "stable": dict(marker="o", markerfacecolor="black", markeredgecolor="white"),
+    "unstable": dict(marker="o", markerfacecolor="white", markeredgecolor="black"),
     "slow": dict(marker="d", markerfacecolor="#F0E442", markeredgecolor="0.3"),
 }
 POINT = dict(linestyle="none", markersize=4.5, markeredgewidth=0.7, zorder=5)
 HELD = ("fixation", "delay1", "delay2")  # epochs with the input under which the flow is drawn
-AT_REST = dict(color="#0072B2", linewidth=1.1)
-DRIVEN = dict(color="#56B4E9", linewidth=0.6, alpha=0.7)
+AT_REST = dict(color="#5E3C99", linewidth=1.1)  # no colour of an arm
+DRIVEN = dict(color="#B2ABD2", linewidth=0.8)
 
 
 def plot(result: Result) -> Figure:
