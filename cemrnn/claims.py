@@ -183,7 +183,8 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         link = f"[{row.figure}]({page.format(figure=row.figure)})"
         effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
         networks = f"{row.n} ({row.profile})" if row.profile else f"{row.n}"
-        cells = [row.statement, row.source, link, row.criterion, effect, networks, f"**{row.verdict}**"]
+        statement, criterion = f"{row.statement} `{row.id}`", f"`{row.measure}` {row.criterion}"
+        cells = [statement, row.source, link, criterion, effect, networks, f"**{row.verdict}**"]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, describe_seeds(row)]) + " |")
     return "\n".join(lines) + "\n"
 

@@ -187,7 +187,9 @@ def test_markdown_is_one_table_row_per_claim_with_a_link(tmp_path):
     text = to_markdown(table, page="pages/{figure}.ipynb")
     header, rule, first, second = text.splitlines()
     assert "<" not in text.replace("< 0", "")
-    assert first.startswith("| a \\| b. | abstract | [fig0_made_up](pages/fig0_made_up.ipynb) |")
+    claim = table.iloc[0]
+    link = "[fig0_made_up](pages/fig0_made_up.ipynb)"
+    assert first.startswith(f"| a \\| b. `{claim.id}` | abstract | {link} | `{claim.measure}` {claim.criterion} |")
     assert "0.080 [0.050, 0.110] | 5 (quick) | **supported** | both no evidence |" in first
     assert "[fig9_no](pages/fig9_no.ipynb)" in second and "nan" not in second
     assert "**no evidence**" in second
