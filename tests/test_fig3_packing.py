@@ -7,28 +7,18 @@ import pandas as pd
 import pytest
 
 from cemrnn.experiments import fig3_packing
-from cemrnn.experiments.packed import SEPARATE, PackingConfig
+from cemrnn.experiments.packed import SEPARATE
 from cemrnn.figures.fig3_packing import plot
 from cemrnn.metrics import TOLERANCES
 from cemrnn.packing import blind_share
+from tests.populations import packing_config
 from tests.verdicts import judge_result
 
-CONFIG = PackingConfig(
+CONFIG = packing_config(
     arms=("plain", "excitability", "synaptic", "combined"),
-    preset="fast",
-    activation="relu",
     n_replicates=8,
-    seed=4,
-    n_updates=20,
-    batch_trials=8,
-    learning_rate=0.01,
-    target_score=1.0,
-    test_trials=10,
-    device="cpu",
     units=(8, 16, 32),
     task_counts=(1, 2, 4, 8, 16, 32, 64),
-    units_per_component=8,
-    evaluation_trials=10,
     criteria=(0.8, 0.85),
     equal_units=(16,),
     separate_pool=2,
@@ -36,8 +26,6 @@ CONFIG = PackingConfig(
     battery_arms=("excitability", "synaptic", "combined"),
     battery_units=(16,),
     battery_counts=(2, 3),
-    battery_updates=10,
-    battery_learning_rate=0.02,
     added_units=16,
     added_to=(4, 16),
     added_updates=100,

@@ -13,12 +13,14 @@ from cemrnn.experiments import fig1_tasks, fig4_dynamics
 from cemrnn.experiments.battery import load_populations
 from cemrnn.experiments.fig4_dynamics import CLAIMED, DynamicsConfig, measure_arm
 from cemrnn.experiments.network_dynamics import measure_network
-from cemrnn.experiments.searched import follow_paths, neighbouring_pairs, search_epochs
+from cemrnn.experiments.searched import _carry, _count_stable, follow_paths, neighbouring_pairs, search_epochs
 from cemrnn.experiments.visited import constant_inputs, visit
 from cemrnn.figures.fig4_dynamics import plot
 from cemrnn.figures.style import LOOKS
+from cemrnn.fixed_points import FixedPoints
 from cemrnn.model import CEMRNN
 from cemrnn.tasks.encoding import decode_inputs
+from tests.systems import tanh_flow
 from tests.test_experiments import NETWORKS
 
 ARMS = ["excitability", "synaptic", "combined"]
@@ -139,6 +141,8 @@ def test_a_shift_of_threshold_moves_the_points_as_far_as_it_must(make_model):
     moved = np.linalg.norm(p["bias_modulation"][1, 0].detach().double().numpy() @ inverse)
     assert values["displacement"] == pytest.approx(moved / measure_spread(visited.states(1)), rel=1e-5)
     assert values["flow_change"] == 0
+    decay = 1 - np.linalg.eigvals(p["recurrent"][1].detach().double().numpy()).real.max()  # per tau
+    assert values["slowest_ms"] == pytest.approx(model.config.tau_ms / decay, rel=1e-5)
 
 
 def test_a_bifurcation_is_found_where_it_is(make_model):
@@ -154,6 +158,44 @@ def test_a_bifurcation_is_found_where_it_is(make_model):
     along = follow_paths(model, visited, [(0, 1)], np.array([0.0, 0.1, 0.2, 1.0]), SHOWN["inputs"][0], 2)
     stable = along[along["network"] == 0].set_index("lambda")["stable"]
     assert stable.to_dict() == {0.0: 1, 0.1: 1, 0.2: 0, 1.0: 0}  # lambda = 1 / 8
+
+
+def test_starts_are_carried_along_the_flow_for_their_time():
+    flow = tanh_flow(np.zeros((2, 3, 3)))  # dr/dt = -r
+    states, which = _carry(flow, np.ones((2, 4, 3)), (5.0, 25.0), torch.device("cpu"))
+    assert which.tolist() == [0] * 4 + [1] * 4
+    expected = np.tile(0.75 ** np.array([20, 100, 20, 100]), 2)  # steps of a quarter of tau
+    np.testing.assert_allclose(states, np.repeat(expected[:, None], 3, axis=1), rtol=1e-9)
+
+
+def test_only_distinct_stable_fixed_points_are_counted():
+    def points(states, rate, slow):
+        n = len(states)
+        return FixedPoints(
+            states=np.array(states, float)[:, None],
+            which=np.zeros(n, int),
+            speed=np.zeros(n),
+            slow=np.array(slow),
+            eigenvalues=np.array(rate, complex)[:, None],
+            hits=np.ones(n, int),
+            n_starts=np.array([n, 0]),
+            n_lost=np.zeros(2, int),
+        )
+
+    first = points([0, 1, 2], [-1, 0.5, -1], [False, False, True])  # stable, unstable, slow
+    second = points([1e-6, 3], [-1, -1], [False, False])  # the same stable one again, and another
+    assert _count_stable(first, second, 2).tolist() == [2, 0]
+
+
+def test_shares_are_of_the_paths_of_a_network():
+    levels = np.array([0.0, 0.5, 1.0])
+    paths = {(0, 1): [1, 2, 2], (1, 2): [1, 1, 1], (0, 2): [2, 1, 1], (1, 3): [1, 1, 0]}
+    along = pd.concat(
+        pd.DataFrame({"network": 0, "first": i, "second": j, "lambda": levels, "stable": stable})
+        for (i, j), stable in paths.items()
+    )
+    table = fig4_dynamics._path_table(along)
+    assert table["lambda"].tolist() == [0.25, 0.75] and table["share"].tolist() == [0.5, 0.25]
 
 
 def test_paths_visit_every_task():
@@ -175,8 +217,17 @@ def test_tables_and_scalars_are_about_the_same_networks(result):
         expected = means.loc["excitability", measure] - means.loc["synaptic", measure]
         assert scalars[name] == pytest.approx(expected)
     assert (networks["flow_change"] > 0.02).all() and (networks["flow_change"] < 2).all()
+    assert (networks["angle_same_task"] > 1).all()  # degrees
     assert (networks["angle"] > networks["angle_same_task"]).all()  # learned tasks differ by more than halves of one
     assert set(result.tables["paths"]["lambda"]) == {0.125, 0.375, 0.625, 0.875}
+
+
+def test_networks_of_two_arms_are_not_paired():
+    values = dict.fromkeys(fig4_dynamics.MEASURES, np.arange(8.0))  # alike in both arms: paired, nothing would vary
+    networks = pd.concat(pd.DataFrame({"arm": arm, "passed": True, **values}) for arm in ARMS[:2])
+    scalars = fig4_dynamics._scalars(dict.fromkeys(ARMS[:2]), {"networks": networks}, CONFIG)
+    assert scalars["angle_excitability_minus_synaptic"] == 0
+    assert scalars["angle_excitability_minus_synaptic_high"] > 1
 
 
 def test_portraits_are_on_the_plane_of_the_two_tasks(result, store):

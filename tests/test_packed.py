@@ -9,28 +9,18 @@ import pytest
 
 from cemrnn.commands.common import experiment_config
 from cemrnn.experiments import packed
-from cemrnn.experiments.packed import BUDGET_TOLERANCE, SEPARATE, Cell, PackingConfig, RotationConfig, conditions
+from cemrnn.experiments.packed import BUDGET_TOLERANCE, SEPARATE, Cell, RotationConfig, conditions
 from cemrnn.model import count_context_parameters, count_parameters
 from cemrnn.reproduce.project import Project
 from cemrnn.store import Store
+from tests.populations import packing_config
 
 ROOT = Path(__file__).parents[1]
-CONFIG = PackingConfig(
+CONFIG = packing_config(
     arms=("plain", "excitability", "gating", "combined"),
-    preset="fast",
-    activation="relu",
     n_replicates=3,
-    seed=4,
-    n_updates=20,
-    batch_trials=8,
-    learning_rate=0.01,
-    target_score=1.0,
-    test_trials=10,
-    device="cpu",
     units=(8, 16),
     task_counts=(1, 4, 8),
-    units_per_component=8,
-    evaluation_trials=10,
     criteria=(0.8,),
     equal_units=(8,),
     separate_pool=3,
@@ -38,8 +28,6 @@ CONFIG = PackingConfig(
     battery_arms=("excitability", "combined"),
     battery_units=(8, 16),
     battery_counts=(2, 3),
-    battery_updates=10,
-    battery_learning_rate=0.02,
     added_units=8,
     added_to=(4,),
     added_updates=10,

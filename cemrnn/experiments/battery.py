@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -196,3 +197,12 @@ def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> p
         bounds = {value: interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
         rows.append(dict(zip(by, group, strict=True)) | {k: v.item() for k, v in bounds.items()})
     return pd.DataFrame(rows)
+
+
+def summarise_measures(networks: pd.DataFrame, measures: Iterable[str], *, seed: int) -> pd.DataFrame:
+    """Mean and interval of every measure (a column of `networks`) in every arm: arm, measure, value, low, high, n."""
+    parts = []
+    for measure in measures:
+        part = summarise(networks, ["arm"], measure, seed=seed)
+        parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
+    return pd.concat(parts, ignore_index=True)

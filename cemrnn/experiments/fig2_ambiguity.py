@@ -11,7 +11,13 @@ import pandas as pd
 
 from cemrnn.evidence import weigh
 from cemrnn.experiments.ambiguous import ArmCurves, measure_arm, score_controls
-from cemrnn.experiments.battery import BatteryConfig, all_conditions, load_populations, summarise
+from cemrnn.experiments.battery import (
+    BatteryConfig,
+    all_conditions,
+    load_populations,
+    summarise,
+    summarise_measures,
+)
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import bootstrap_difference, bootstrap_mean
@@ -61,7 +67,7 @@ def run(config: AmbiguityConfig) -> Result:
         "curves": summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
         "choices": _choice_table(curves, config),
         "ideal": _ideal_table(config, pair_chance),
-        "measures": _measure_table(networks, config),
+        "measures": summarise_measures(networks, MEASURES, seed=config.seed),
         "networks": networks,
         "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
     }
@@ -89,14 +95,6 @@ def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
     sigmas = np.linspace(0, max(config.sigmas), 101)[1:]
     correct = ideal_observer(sigmas, len(config.tasks))
     return pd.DataFrame({"sigma": sigmas, "correct": correct, "normalised": (correct - chance) / (1 - chance)})
-
-
-def _measure_table(networks: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
-    parts = []
-    for measure in MEASURES:
-        part = summarise(networks, ["arm"], measure, seed=config.seed)
-        parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
-    return pd.concat(parts, ignore_index=True)
 
 
 def _scalars(

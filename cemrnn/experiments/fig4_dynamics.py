@@ -12,7 +12,14 @@ import pandas as pd
 
 from cemrnn.dynamics import find_bifurcations
 from cemrnn.evidence import weigh
-from cemrnn.experiments.battery import BatteryConfig, Population, all_conditions, load_populations, summarise
+from cemrnn.experiments.battery import (
+    BatteryConfig,
+    Population,
+    all_conditions,
+    load_populations,
+    summarise,
+    summarise_measures,
+)
 from cemrnn.experiments.fig2_ambiguity import SINGLE
 from cemrnn.experiments.network_dynamics import measure_network
 from cemrnn.experiments.portraits import draw_portrait
@@ -102,7 +109,7 @@ def run(config: DynamicsConfig) -> Result:
     }
     tables = {
         **joined,
-        "measures": _measure_table(joined["networks"], config),
+        "measures": summarise_measures(joined["networks"], MEASURES, seed=config.seed),
         "bifurcations": summarise(joined["paths"], ["arm", "lambda"], "share", seed=config.seed),
         **{f"portrait_{name}": table.reset_index(drop=True) for name, table in portraits.items()},
     }
@@ -192,14 +199,6 @@ def _path_table(along: pd.DataFrame) -> pd.DataFrame:
         at = np.concatenate(changes)
         rows += [{"network": network, "lambda": x, "share": (at == x).sum() / len(changes)} for x in middles]
     return pd.DataFrame(rows)
-
-
-def _measure_table(networks: pd.DataFrame, config: DynamicsConfig) -> pd.DataFrame:
-    parts = []
-    for measure in MEASURES:
-        part = summarise(networks, ["arm"], measure, seed=config.seed)
-        parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
-    return pd.concat(parts, ignore_index=True)
 
 
 def _scalars(
