@@ -75,9 +75,8 @@ def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
     handles.append(
         Line2D([], [], color="0.4", marker="o", markerfacecolor="white", linestyle="none", label="p > .05 (Holm)")
     )
-    axes.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, columnspacing=0.8, handletextpad=0.1
-    )
+    narrow = dict(ncols=4, columnspacing=0.5, handletextpad=0, fontsize=6)  # beside the letter
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), **narrow)
     add_letter(axes, "b")
 
 
