@@ -74,12 +74,13 @@ def reference(tmp_path_factory):
     return entries(store)
 
 
-def assert_rerun_completes(store, reference, *options):
+def assert_rerun_completes(store, reference, *options, spared=()):
+    """Nothing is left but spared files, which a writer that was killed while it saved may leave for `store gc`."""
     before = len(entries(store)) / 3  # files of an entry
     code, n_trained, errors = sweep(store, *LONG, *options)
     assert (code, n_trained) == (0, 10 - before), errors
     assert entries(store) == reference
-    assert leftovers(store) == []
+    assert set(leftovers(store)) <= set(spared)
 
 
 def test_workers_shards_and_order_make_no_difference(tmp_path, reference):
@@ -157,7 +158,8 @@ def test_a_killed_scheduler_is_noticed(tmp_path, reference):
             if helper is not None:
                 helper.kill()
                 helper.wait()
-    assert_rerun_completes(store, reference)
+    spared = [path for path in leftovers(store) if path.suffix in (".lease", ".tmp")]  # the worker may be at its end
+    assert_rerun_completes(store, reference, spared=spared)
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
