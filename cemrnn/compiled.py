@@ -2,10 +2,11 @@
 
 Trials do not interact, so a thread takes one network and a block of trials through all steps. The synaptic
 components, the inputs and the modulators are appended to the state, x = [kappa r | (kappa r V) * s | u | e], so that
-a step is one product of all but e with the stacked weights [W; U^T; B_in], and so is its gradient; shifts and gains
-that the modulators set are made from e step by step, and no array over time and units is written for them. The way back needs x alone, which `forward`
-keeps; `fit` goes both ways with a block before it takes the next, so that nothing is kept. Gradients of weights are
-summed per block and then over blocks, in a fixed order: a result does not depend on the number of threads.
+a step is one product of all but e with the stacked weights [W; U^T; B_in], and so is its gradient. Shifts and gains
+that modulators set are made from e step by step, and no array over time and units is written for them. The way back
+needs x alone, which `forward` keeps; `fit` goes both ways with a block before it takes the next, so that nothing is
+kept. Gradients of weights are summed per block and then over blocks, in a fixed order: a result does not depend on
+the number of threads.
 """
 
 from __future__ import annotations

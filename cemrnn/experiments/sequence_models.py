@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,15 @@ import pandas as pd
 
 from cemrnn.budget import match_budget
 from cemrnn.config import unknown_name
-from cemrnn.model import NetworkConfig, count_parameters
+from cemrnn.experiments.battery import summarise
+from cemrnn.intervals import Interval, bootstrap_difference
+from cemrnn.learner import TrainedNetwork, choose_device
+from cemrnn.model import Ensemble, NetworkConfig, count_parameters
 from cemrnn.modulation import ARMS
 from cemrnn.sequences import GatedConfig, ImageSet, SequenceConfig, TextSet, match_gated
+from cemrnn.sequences.config import update_seconds
+from cemrnn.store import Store
+from cemrnn.sweep import load_population
 from cemrnn.training import train
 
 GATED = ("gru", "lstm")
@@ -37,7 +43,7 @@ class Setting(NamedTuple):
     keeps: bool
 
 
-GRID = tuple(Setting(*point) for point in itertools.product((0.003, 0.01, 0.03), (False, True)))
+GRID = tuple(Setting(*point) for point in itertools.product((0.003, 0.01, 0.03, 0.1), (False, True)))
 # Data -> model -> the best point of the grid, by the mean score of two networks on validation data; see `tune`.
 TUNED: dict[str, dict[str, Setting]] = {}
 
@@ -61,6 +67,7 @@ class Plan:
     batch_trials: int
     evaluate_every: int
     validation_size: int
+    budget: int | None = None  # trained parameters that the rank is chosen for, in place of the one given
 
     def network(self, model: str, *, keeps: bool = False) -> NetworkConfig | GatedConfig:
         """The network of a model, at the budget of the combined one.
@@ -82,14 +89,18 @@ class Plan:
             sigma_rec=0.0,
             **sizes,
         )
+        if self.budget is not None:
+            ranks = [dataclasses.replace(reference, rank=rank) for rank in range(1, self.budget // self.n_units)]
+            reference = min(ranks, key=lambda network: abs(count_parameters(network) - self.budget))
         if model not in GATED:
             return match_budget(model, reference)
         told = self.data.n_contexts if self.n_inferred is None else 0
         gated = GatedConfig(arm=model, n_units=1, n_contexts=told, keep_bias=float(keeps), **sizes)
         return match_gated(gated, count_parameters(reference))
 
-    def recipes(self, model: str, seeds: Sequence[int], setting: Setting) -> list[SequenceConfig]:
-        """The networks of a model, one per seed."""
+    def recipes(self, model: str, seeds: Sequence[int], setting: Setting | None = None) -> list[SequenceConfig]:
+        """The networks of a model, one per seed, by default with the setting that it was tuned to."""
+        setting = TUNED[tuned_on(self.data)][model] if setting is None else setting
         network = self.network(model, keeps=setting.keeps)
         return [
             SequenceConfig(
@@ -104,6 +115,67 @@ class Plan:
             )
             for seed in seeds
         ]
+
+
+def tuned_on(data: ImageSet | TextSet) -> str:
+    """Which row of `TUNED` is for the data."""
+    return data.scan if isinstance(data, ImageSet) else "text"
+
+
+def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> None:
+    """Nothing, if the models are known, and those that are needed among them.
+
+    Raises:
+        ValueError: they are not.
+    """
+    for model in models:
+        if model not in MODELS:
+            raise ValueError(unknown_name(model, MODELS, "model"))
+    if missing := set(needed) - set(models):
+        raise ValueError(f"{name}: expected {', '.join(needed)} among them, got no {', '.join(sorted(missing))}")
+
+
+def load_models(recipes: Sequence[SequenceConfig], device: str) -> tuple[Ensemble, list[TrainedNetwork]]:
+    """The trained networks of a model; what the store lacks is trained first."""
+    return load_population(recipes, Store.default(), device=choose_device(device))
+
+
+def compare(first: np.ndarray, second: np.ndarray, *, seed: int) -> Interval:
+    """Mean of the first model minus that of the second over replicates (M,), and its interval."""
+    return bootstrap_difference(first, second, paired=False, seed=seed)
+
+
+def score_in_time(
+    histories: Mapping[str, tuple[Sequence[SequenceConfig], Sequence[TrainedNetwork]]], score_name: str, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Learning curves against updates and seconds, and the score of every network when the fastest model is done.
+
+    Seconds are those of the cost model, so that they do not depend on what else the machine does. Scores are on
+    validation data; between two evaluations the earlier one counts.
+
+    Args:
+        histories: model -> its recipes and trained networks.
+        score_name: column of the histories.
+        seed: of the bootstrap.
+
+    Returns:
+        Table with the columns arm, update, seconds, score, low, high; table with arm, network and score.
+    """
+    seconds = {
+        model: update_seconds(recipes[0], recipes[0].batch_trials, n_together=len(recipes))
+        for model, (recipes, _) in histories.items()
+    }
+    limit_s = min(seconds[model] * recipes[0].n_updates for model, (recipes, _) in histories.items())
+    curves, timed = [], []
+    for model, (_, networks) in histories.items():
+        for m, network in enumerate(networks):
+            history = network.history[["update", score_name]].assign(arm=model, network=m)
+            curves.append(history.assign(seconds=history["update"] * seconds[model]))
+            in_time = history["update"] * seconds[model] <= limit_s * (1 + 1e-9)
+            score = history.loc[in_time, score_name].iloc[-1] if in_time.any() else np.nan
+            timed.append({"arm": model, "network": m, score_name: float(score)})
+    table = pd.concat(curves, ignore_index=True)
+    return summarise(table, ["arm", "update", "seconds"], score_name, seed=seed), pd.DataFrame(timed)
 
 
 def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: Path | None = None) -> pd.DataFrame:

@@ -2,7 +2,15 @@
 
 from types import ModuleType
 
-from cemrnn.figures import fig1_tasks, fig2_ambiguity, fig3_packing, fig5_synergy, fig6_timescales
+from cemrnn.figures import (
+    fig1_tasks,
+    fig2_ambiguity,
+    fig3_packing,
+    fig5_synergy,
+    fig6_timescales,
+    fig7_images,
+    fig8_text,
+)
 
 FIGURES: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
@@ -10,4 +18,6 @@ FIGURES: dict[str, ModuleType] = {
     "fig3_packing": fig3_packing,
     "fig5_synergy": fig5_synergy,
     "fig6_timescales": fig6_timescales,
+    "fig7_images": fig7_images,
+    "fig8_text": fig8_text,
 }

@@ -34,7 +34,7 @@ class Batch:
         """The same on a device."""
         return Batch(*(x.to(device) for x in (self.inputs, self.targets, self.context)))
 
-    def part(self, trials: slice) -> Batch:
+    def part(self, trials: slice | Tensor) -> Batch:
         """Some of the trials."""
         return Batch(*(x[:, trials] for x in (self.inputs, self.targets, self.context)))
 
