@@ -45,7 +45,41 @@ class Setting(NamedTuple):
 
 GRID = tuple(Setting(*point) for point in itertools.product((0.003, 0.01, 0.03, 0.1), (False, True)))
 # Data -> model -> the best point of the grid, by the mean score of two networks on validation data; see `tune`.
-TUNED: dict[str, dict[str, Setting]] = {}
+TUNED: dict[str, dict[str, Setting]] = {
+    "rows": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.03, True),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.01, True),
+        "synaptic": Setting(0.03, True),
+        "scalar": Setting(0.03, False),
+        "combined": Setting(0.01, True),
+        "gru": Setting(0.03, False),
+        "lstm": Setting(0.1, True),
+    },
+    "pixels": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.01, True),
+        "synaptic": Setting(0.003, True),
+        "scalar": Setting(0.01, False),
+        "combined": Setting(0.003, True),
+        "gru": Setting(0.1, True),
+        "lstm": Setting(0.03, True),
+    },
+    "text": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.01, False),
+        "synaptic": Setting(0.01, False),
+        "scalar": Setting(0.03, False),
+        "combined": Setting(0.01, False),
+        "gru": Setting(0.03, False),
+        "lstm": Setting(0.1, False),
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -181,6 +215,8 @@ def score_in_time(
 def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: Path | None = None) -> pd.DataFrame:
     """Score of every model at every point of the grid on validation data, a row each, mean over seeds.
 
+    NaN where the loss of a network did not stay finite.
+
     Args:
         plan: what is learned, and for how long.
         models: names in `MODELS`.
@@ -192,6 +228,6 @@ def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: P
         name = f"{model}-{setting.learning_rate}-{setting.keeps}.safetensors"
         path = None if checkpoints is None else checkpoints / name
         networks = train(plan.recipes(model, seeds, setting), device="cpu", checkpoint=path)
-        scores = [network.history[plan.data.score_name].iloc[-1] for network in networks]
+        scores = [np.nan if n.status == "failed" else n.history[plan.data.score_name].iloc[-1] for n in networks]
         rows.append({"model": model, **setting._asdict(), plan.data.score_name: float(np.mean(scores))})
     return pd.DataFrame(rows)

@@ -110,7 +110,7 @@ class ImageSet(Config):
         return Batch(
             inputs=time_major.transpose(1, 2),
             targets=torch.from_numpy(labels[chosen])[..., None],
-            context=torch.from_numpy(np.ascontiguousarray(context)),
+            context=torch.from_numpy(np.array(context)),
         )
 
 

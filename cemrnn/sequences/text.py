@@ -109,7 +109,7 @@ def make_batch(passages: np.ndarray, which: np.ndarray, n_symbols: int, warm_up:
     codes = torch.from_numpy(np.ascontiguousarray(passages.swapaxes(1, 2)))  # (M, T + 1, B): the engine's layout
     inputs = torch.nn.functional.one_hot(codes[:, :-1], n_symbols).float()
     targets = codes[:, 1 + warm_up :]
-    return Batch(inputs.transpose(1, 2), targets.transpose(1, 2), torch.from_numpy(np.ascontiguousarray(which)))
+    return Batch(inputs.transpose(1, 2), targets.transpose(1, 2), torch.from_numpy(np.array(which)))
 
 
 def cut_passages(codes: np.ndarray, n_steps: int, warm_up: int) -> np.ndarray:
