@@ -60,10 +60,10 @@ TUNED: dict[str, dict[str, Setting]] = {
     "pixels": {
         "plain": Setting(0.01, False),
         "bias": Setting(0.01, False),
-        "gain": Setting(0.01, False),
+        "gain": Setting(0.01, True),
         "excitability": Setting(0.01, True),
-        "synaptic": Setting(0.003, True),
-        "scalar": Setting(0.01, False),
+        "synaptic": Setting(0.01, True),
+        "scalar": Setting(0.01, True),
         "combined": Setting(0.003, True),
         "gru": Setting(0.1, True),
         "lstm": Setting(0.03, True),

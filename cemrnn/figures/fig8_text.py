@@ -10,6 +10,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from cemrnn.experiments.result import Result
 from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curves, draw_estimates, open_figure
@@ -31,6 +32,7 @@ def plot(result: Result) -> Figure:
         add_letter(panels["a"], "a")
         draw_curves(panels["b"], tables["learning"], "seconds", "bits")
         panels["b"].set_xscale("log")
+        panels["b"].xaxis.set_minor_formatter(NullFormatter())
         panels["b"].set_xlabel("time per network (s)")
         panels["b"].set_ylabel("bits per character, validation")
         add_letter(panels["b"], "b")
