@@ -137,7 +137,7 @@ def test_the_bias_of_the_gate_that_keeps_is_where_it_is_read():
 @pytest.mark.parametrize("n_inferred", [4, None])
 def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
     plan = Plan(
-        data=PACKED, n_units=64, rank=4, n_inferred=n_inferred, n_updates=1, batch_trials=1, evaluate_every=1,
+        data=PACKED, n_units=96, rank=8, n_inferred=n_inferred, n_updates=1, batch_trials=1, evaluate_every=1,
         validation_size=1,
     )  # fmt: skip
     sizes = [plan.recipes(name, [0], GRID[0])[0].n_parameters for name in ("combined", model)]

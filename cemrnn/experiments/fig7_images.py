@@ -181,14 +181,14 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
         scalars |= mean(values[model]).to_scalars(f"packing_{model}")
         if model != "combined":
             scalars |= weigh(f"packing_combined_minus_{model}", difference, values["combined"], values[model])
-    sizes = networks["n_parameters"]
+    sizes = networks.groupby("scan")["n_parameters"]
     images = config.plan("rows").data
     return (
         scalars
         | weigh("shuffled_minus_chance", mean, control - CHANCE)
         | {
-            "n_parameters": int(networks.loc[networks["arm"] == "combined", "n_parameters"].iloc[0]),
-            "parameter_spread": float(sizes.max() / sizes.min() - 1),
+            "n_parameters": config.plan("rows").recipes("combined", config.seeds)[0].n_parameters,
+            "parameter_spread": float((sizes.max() / sizes.min()).max() - 1),
             "n_test": images.held_out("test", config.test_size).targets.shape[1],
             "n_inferred": config.n_inferred,
             "most_contexts": max(config.packing_counts),

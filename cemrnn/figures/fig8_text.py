@@ -17,7 +17,7 @@ from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curv
 
 CUES = {"none": "", "told": "told", "ambiguous": "ambiguous", "swapped": "told the other", "inferred": "inferred"}
 FILLS = ("full", "none")  # first and second register
-SAMPLE_COLUMNS = 58
+SAMPLE_COLUMNS = 54
 
 
 def plot(result: Result) -> Figure:
