@@ -25,7 +25,8 @@ import math
 from cemrnn.model import NetworkConfig, count_parameters
 from cemrnn.modulation import ARMS, PATHWAYS
 from cemrnn.recipe import Recipe
-from cemrnn.sequences import SequenceConfig, sequence_seconds
+from cemrnn.sequence_cost import sequence_seconds
+from cemrnn.sequences import SequenceConfig
 from cemrnn.tasks import TaskSet
 from cemrnn.training import TrainingConfig
 

@@ -154,7 +154,7 @@ def test_a_budget_chooses_the_rank():
 
 
 def test_every_model_has_a_setting_of_the_grid_for_all_data():
-    assert set(TUNED) == {"rows", "pixels", "text"}
+    assert set(TUNED) == {"rows", "pixels", "packed", "text", "told"}
     assert all(set(settings) == set(MODELS) and set(settings.values()) <= set(GRID) for settings in TUNED.values())
 
 

@@ -18,8 +18,8 @@ from cemrnn.intervals import Interval, bootstrap_difference
 from cemrnn.learner import TrainedNetwork, choose_device
 from cemrnn.model import Ensemble, NetworkConfig, count_parameters
 from cemrnn.modulation import ARMS
+from cemrnn.sequence_cost import update_seconds
 from cemrnn.sequences import GatedConfig, ImageSet, SequenceConfig, TextSet, match_gated
-from cemrnn.sequences.config import update_seconds
 from cemrnn.store import Store
 from cemrnn.sweep import load_population
 from cemrnn.training import train
@@ -44,7 +44,8 @@ class Setting(NamedTuple):
 
 
 GRID = tuple(Setting(*point) for point in itertools.product((0.003, 0.01, 0.03, 0.1), (False, True)))
-# Data -> model -> the best point of the grid, by the mean score of two networks on validation data; see `tune`.
+# Data -> model -> the best point of the grid, by the mean score on validation data; see `tune`. Packed and told:
+# 16 permutations, or prose and code, with a cue.
 TUNED: dict[str, dict[str, Setting]] = {
     "rows": {
         "plain": Setting(0.01, False),
@@ -103,6 +104,13 @@ class Plan:
     validation_size: int
     budget: int | None = None  # trained parameters that the rank is chosen for, in place of the one given
 
+    @property
+    def tuned_on(self) -> str:
+        """Which row of `TUNED` is for it."""
+        if isinstance(self.data, ImageSet):
+            return "packed" if self.data.n_contexts > 1 else self.data.scan
+        return "told" if self.n_inferred is None else "text"
+
     def network(self, model: str, *, keeps: bool = False) -> NetworkConfig | GatedConfig:
         """The network of a model, at the budget of the combined one.
 
@@ -134,7 +142,7 @@ class Plan:
 
     def recipes(self, model: str, seeds: Sequence[int], setting: Setting | None = None) -> list[SequenceConfig]:
         """The networks of a model, one per seed, by default with the setting that it was tuned to."""
-        setting = TUNED[tuned_on(self.data)][model] if setting is None else setting
+        setting = TUNED[self.tuned_on][model] if setting is None else setting
         network = self.network(model, keeps=setting.keeps)
         return [
             SequenceConfig(
@@ -149,11 +157,6 @@ class Plan:
             )
             for seed in seeds
         ]
-
-
-def tuned_on(data: ImageSet | TextSet) -> str:
-    """Which row of `TUNED` is for the data."""
-    return data.scan if isinstance(data, ImageSet) else "text"
 
 
 def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> None:
