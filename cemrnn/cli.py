@@ -10,6 +10,7 @@ import click
 
 from cemrnn.commands.bench import bench
 from cemrnn.commands.common import PROFILE, user_mistakes
+from cemrnn.commands.data import data
 from cemrnn.commands.store import store
 from cemrnn.commands.sweep import sweep
 from cemrnn.reproduce.project import Project
@@ -115,7 +116,7 @@ def book(profile: str) -> None:
         raise click.ClickException(str(error)) from None
 
 
-for command in (sweep, store, bench):
+for command in (sweep, store, bench, data):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -21,9 +21,10 @@ from distributed.client import FuturesCancelledError
 
 from cemrnn.interruption import deferred_interrupt
 from cemrnn.plan import Job
+from cemrnn.recipe import Recipe
 from cemrnn.store import Store
 from cemrnn.sweep import ConnectionLost, Executor, Outcome, SweepError, Watch, train_job
-from cemrnn.training import Progress, TrainingConfig, TrainingInterrupted
+from cemrnn.training import Progress, TrainingInterrupted
 
 POLL_S = 0.25
 REPORTS_PER_S = 100.0  # of all workers together at most: they must not keep the scheduler busy
@@ -118,7 +119,7 @@ def _connect(cluster: Cluster) -> Iterator[Client]:
         yield client
 
 
-def _work(number: int, configs: Sequence[TrainingConfig], root: Path, sweep: str, tell_every_s: float):
+def _work(number: int, configs: Sequence[Recipe], root: Path, sweep: str, tell_every_s: float):
     """What a worker does with a job: see `cemrnn.sweep.train_job`."""
     worker, where = get_worker(), f"{socket.gethostname()}/{os.getpid()}"
     if not root.is_dir():

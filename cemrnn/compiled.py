@@ -1,10 +1,12 @@
 """Back end for the CPU: one fused kernel per block of trials, all its state in cache.
 
 Trials do not interact, so a thread takes one network and a block of trials through all steps. The synaptic
-components and the inputs are appended to the state, x = [kappa r | (kappa r V) * s | u], so that a step is one
-product with the stacked weights [W; U^T; B_in], and so is its gradient. The way back needs x alone, which `forward`
-keeps; `fit` goes both ways with a block before it takes the next, so that nothing is kept. Gradients of weights are
-summed per block and then over blocks, in a fixed order: a result does not depend on the number of threads.
+components, the inputs and the modulators are appended to the state, x = [kappa r | (kappa r V) * s | u | e], so that
+a step is one product of all but e with the stacked weights [W; U^T; B_in], and so is its gradient. Shifts and gains
+that modulators set are made from e step by step, and no array over time and units is written for them. The way back
+needs x alone, which `forward` keeps; `fit` goes both ways with a block before it takes the next, so that nothing is
+kept. Gradients of weights are summed per block and then over blocks, in a fixed order: a result does not depend on
+the number of threads.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ def forward(settings, t, keep: bool):
     rates = t.inputs.new_empty(n_networks, n_steps, n_trials, n_units) if settings.keep_rates else None
     stacked = _stack(t)
     operands, n_tasks = _operands(t, stacked), n_networks * n_blocks
+    n_columns = round_up(stacked.shape[1] + operands.modulator.shape[3])
+    has_gain = t.gain is not None or t.gain_modulation is not None
     sizes = Kept(
-        (n_tasks, (n_steps + 1) * block * round_up(operands.stacked.shape[1])),
-        (n_tasks, n_steps, block, n_units * (t.gain is not None)),
+        (n_tasks, (n_steps + 1) * block * n_columns),
+        (n_tasks, n_steps, block, n_units * has_gain),
         (n_tasks, n_steps, block, round_up(n_components)),
     )
     kept = [t.inputs.new_empty(size) if keep else None for size in sizes]
@@ -78,41 +82,50 @@ def _allocate_gradients(t, operands: Operands, n_blocks: int, needed):
     n_networks, _, n_trials, _ = t.inputs.shape
     n_units, n_sums = t.recurrent.shape[-1], n_networks * n_blocks
 
+    def sums(n_rows):
+        return t.inputs.new_empty(n_sums, n_rows, round_up(n_units))
+
     def columns_of(weight):
-        return None if weight is None else t.inputs.new_empty(n_sums, weight.shape[-1], round_up(n_units))
+        return None if weight is None else sums(weight.shape[-1])
+
+    def rows_of(weight):
+        return None if weight is None else sums(weight.shape[-2])
 
     filled = Gradients(
         stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
         synaptic_in=columns_of(t.synaptic_in),
         readout=columns_of(t.readout),
         readout_bias=t.inputs.new_empty(n_sums, 1, t.readout.shape[-1]),
+        bias_modulation=rows_of(t.bias_modulation),
+        gain_modulation=rows_of(t.gain_modulation),
         initial=t.inputs.new_empty(n_networks, n_trials, n_units) if needed.initial else None,
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
-        **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale")},
+        **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale", "modulator")},
     )
-    return filled, _view(Gradients, filled, t, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4)
+    return filled, _view(Gradients, filled, t, *[3] * 7, *[4] * 6)
 
 
 def _return(t, stacked, needed) -> Returning:
     n_units = t.recurrent.shape[-1]
     n_rows = stacked.shape[1] - (0 if needed.inputs else t.inputs.shape[-1])
-    weights = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout)
-    return _view(Returning, [_pad_columns(None if x is None else x.mT) for x in weights], t, 3, 3, 3)
+    weights = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout, t.bias_modulation, t.gain_modulation)
+    return _view(Returning, [_pad_columns(None if x is None else x.mT) for x in weights], t, *[3] * len(weights))
 
 
 def _collect(t, filled: Gradients):
     """Gradients in the order of the tensors of the call: sums over blocks, cut out of the stacked ones."""
     n_networks, n_inputs, n_units = t.inputs.shape[0], t.inputs.shape[-1], t.recurrent.shape[-1]
     n_components = 0 if t.strength is None else t.strength.shape[-1]
-    stacked, synaptic_in, readout, readout_bias = (
-        None if x is None else x.unflatten(0, (n_networks, -1)).sum(1) for x in filled[:4]
+    stacked, synaptic_in, readout, readout_bias, *modulation = (
+        None if x is None else x.unflatten(0, (n_networks, -1)).sum(1) for x in filled[:6]
     )
     recurrent, synaptic_out, input_ = stacked[..., :n_units].split([n_units, n_components, n_inputs], dim=1)
     if synaptic_in is not None:
         synaptic_in = synaptic_in[..., :n_units].mT
     return (
         recurrent, input_, readout[..., :n_units].mT, readout_bias[:, 0], synaptic_in, synaptic_out.mT,
-        filled.inputs, filled.bias, filled.gain, filled.strength, filled.scale, None, filled.initial, None,
+        *(None if x is None else x[..., :n_units] for x in modulation), filled.inputs, filled.bias, filled.gain,
+        filled.strength, filled.scale, filled.modulator, None, filled.initial, None,
     )  # fmt: skip
 
 
@@ -149,8 +162,9 @@ def _pad_columns(tensor):
 
 def _operands(t, stacked) -> Operands:
     n_networks, n_steps, n_trials, _ = t.inputs.shape
-    weights = [stacked, *map(_pad_columns, (t.synaptic_in, t.readout)), t.readout_bias[:, None], t.initial]
-    drive = [t.inputs, t.bias, t.gain, t.strength, t.scale, t.noise]
+    weights = [stacked, *map(_pad_columns, (t.synaptic_in, t.readout)), t.readout_bias[:, None]]
+    weights += [*map(_pad_columns, (t.bias_modulation, t.gain_modulation)), t.initial]
+    drive = [t.inputs, t.bias, t.gain, t.strength, t.scale, t.modulator, t.noise]
     arrays = _view(tuple, weights + drive, t, *[3] * len(weights), *[4] * len(drive))
     lengths = np.full((n_networks, n_trials), n_steps) if t.lengths is None else t.lengths.numpy()
     # Blocks of trials of like length stop early: padding to the longest trial of the batch costs nothing.

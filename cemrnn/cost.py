@@ -24,6 +24,9 @@ import math
 
 from cemrnn.model import NetworkConfig, count_parameters
 from cemrnn.modulation import ARMS, PATHWAYS
+from cemrnn.recipe import Recipe
+from cemrnn.sequence_cost import sequence_seconds
+from cemrnn.sequences import SequenceConfig
 from cemrnn.tasks import TaskSet
 from cemrnn.training import TrainingConfig
 
@@ -57,7 +60,7 @@ COEFFICIENTS_S: dict[str, dict[str, float]] = {
 ENTRY_OVERHEAD_BYTES, NUMBER_BYTES = 700, 11
 
 
-def core_seconds(config: TrainingConfig, *, n_together: int = 1) -> float:
+def core_seconds(config: Recipe, *, n_together: int = 1) -> float:
     """Seconds on one core to train one network to its last update, evaluations included.
 
     A network that reaches its target score stops earlier: this is the most that it can take. The coefficients hold
@@ -67,19 +70,21 @@ def core_seconds(config: TrainingConfig, *, n_together: int = 1) -> float:
         config: the network, its tasks and its training.
         n_together: M, networks that train as one ensemble.
     """
+    if isinstance(config, SequenceConfig):
+        return sequence_seconds(config, n_together=n_together)
     update = count_training_work(config, config.batch_trials, n_together=n_together)
     evaluation = count_training_work(config, evaluation_trials(config), n_together=n_together)
     n_evaluations = math.ceil(config.n_updates / config.evaluate_every)
     return config.n_updates * _price(update, "update") + n_evaluations * _price(evaluation, "evaluation")
 
 
-def entry_bytes(config: TrainingConfig) -> float:
+def entry_bytes(config: Recipe) -> float:
     """Bytes of the files of a network in the store, about; the history is that of the longest training."""
     n_evaluations = math.ceil(config.n_updates / config.evaluate_every)
-    names = config.trained_tasks
+    names = config.score_names
     history = (n_evaluations * (len(names) + 2) + 1) * NUMBER_BYTES + sum(map(len, names))
     recipe = len(json.dumps(config.to_dict(), indent=1))
-    return 4 * count_parameters(config.network) + history + recipe + ENTRY_OVERHEAD_BYTES
+    return 4 * config.n_parameters + history + recipe + ENTRY_OVERHEAD_BYTES
 
 
 def count_training_work(config: TrainingConfig, n_trials: int, *, n_together: int = 1) -> dict[str, float]:

@@ -23,7 +23,8 @@ import cemrnn
 from cemrnn.config import digest
 from cemrnn.files import pack_tensors, unpack_tensors
 from cemrnn.learner import TrainedNetwork
-from cemrnn.model import count_parameters
+from cemrnn.recipe import Recipe
+from cemrnn.sequences import SequenceConfig
 from cemrnn.training import TrainingConfig
 
 WEIGHTS, HISTORY, RECORD = FILES = ("weights.safetensors", "history.csv", "entry.json")
@@ -37,10 +38,10 @@ DEFINING_SOURCES = (
 
 
 @functools.cache
-def source_fingerprint() -> str:
-    """SHA-256 over the code that defines training; comments, docstrings and layout do not count."""
+def source_fingerprint(kind: type[Recipe] = TrainingConfig) -> str:
+    """SHA-256 over the code that defines a kind of training; comments, docstrings and layout do not count."""
     root, total = Path(cemrnn.__file__).parent, hashlib.sha256()
-    for name in DEFINING_SOURCES:
+    for name in (*DEFINING_SOURCES, *kind.more_sources):
         for path in sorted((root / name).rglob("*.py")) or [root / f"{name}.py"]:
             code = strip_documentation(path.read_text(encoding="utf-8"))
             total.update(f"{path.relative_to(root).as_posix()}\0{code}\0".encode())
@@ -56,9 +57,14 @@ def strip_documentation(source: str) -> str:
     return ast.unparse(tree)
 
 
-def entry_key(config: TrainingConfig) -> str:
+def recipe_kind(config: Any) -> type[Recipe]:
+    """The kind of recipe that a config in a record is one of."""
+    return SequenceConfig if isinstance(config, dict) and "data" in config else TrainingConfig
+
+
+def entry_key(config: Recipe) -> str:
     """Key of a network: SHA-256 of its config, the training sources, and torch's major.minor version."""
-    return recipe_key(config.to_dict(), source_fingerprint(), torch.__version__)
+    return recipe_key(config.to_dict(), source_fingerprint(type(config)), torch.__version__)
 
 
 def recipe_key(config: Any, sources: Any, torch_version: Any) -> str:
@@ -71,7 +77,7 @@ def recipe_key(config: Any, sources: Any, torch_version: Any) -> str:
     return digest({"config": config, "sources": sources, "torch": series})
 
 
-def pack_entry(config: TrainingConfig, network: TrainedNetwork) -> dict[str, bytes]:
+def pack_entry(config: Recipe, network: TrainedNetwork) -> dict[str, bytes]:
     """File name -> content of the entry of a network.
 
     Raises:
@@ -82,7 +88,7 @@ def pack_entry(config: TrainingConfig, network: TrainedNetwork) -> dict[str, byt
     files = {WEIGHTS: pack_tensors({"flat": network.flat}, {"key": key}), HISTORY: history.encode()}
     record = {
         "config": config.to_dict(),
-        "sources": source_fingerprint(),
+        "sources": source_fingerprint(type(config)),
         "torch": torch.__version__,
         "key": key,
         "status": network.status,
@@ -94,7 +100,7 @@ def pack_entry(config: TrainingConfig, network: TrainedNetwork) -> dict[str, byt
     return files
 
 
-def unpack_entry(files: Mapping[str, bytes], key: str, config: TrainingConfig) -> TrainedNetwork:
+def unpack_entry(files: Mapping[str, bytes], key: str, config: Recipe) -> TrainedNetwork:
     """The network in an entry.
 
     Args:
@@ -106,8 +112,8 @@ def unpack_entry(files: Mapping[str, bytes], key: str, config: TrainingConfig) -
         ValueError: the files are not what `pack_entry` made for the config.
     """
     record = check_entry(files, key)
-    flat = _read_weights(files[WEIGHTS], key, count_parameters(config.network))
-    history = _read_history(files[HISTORY], config.trained_tasks)
+    flat = _read_weights(files[WEIGHTS], key, config.n_parameters)
+    history = _read_history(files[HISTORY], config.score_names)
     if not max(history["update"], default=0) <= record["n_updates"] <= config.n_updates:
         raise ValueError(f"n_updates: expected a number up to {config.n_updates}, got {record['n_updates']}")
     return TrainedNetwork(flat, record["status"], record["n_updates"], history)

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cemrnn.entry import RECORD, check_entry, read_record, source_fingerprint, unpack_entry
+from cemrnn.entry import RECORD, check_entry, read_record, recipe_kind, source_fingerprint, unpack_entry
 from cemrnn.files import new_temporary_name
 from cemrnn.store import Store, list_folder, read_folder, read_identity, remove
-from cemrnn.training import TrainingConfig
 
 DAMAGED = "damaged"
 DAY_S = 24 * 3600.0
@@ -103,8 +102,9 @@ def find_damage(folder: Path) -> str | None:
     try:
         files = read_folder(folder)
         record = check_entry(files, folder.name)
-        if record["sources"] == source_fingerprint():
-            unpack_entry(files, folder.name, TrainingConfig.from_params(record["config"]))
+        kind = recipe_kind(record["config"])
+        if record["sources"] == source_fingerprint(kind):
+            unpack_entry(files, folder.name, kind.from_params(record["config"]))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, OSError) as error:

@@ -19,7 +19,6 @@ from cemrnn.optimiser import Adam, clip_gradient
 from cemrnn.recurrence import Goal
 from cemrnn.tasks import TrialStream
 
-STREAMS = ("trials", "evaluation", "cues", "evaluation_cues", "noise")
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
 
 
@@ -49,6 +48,8 @@ class Learner:
         n_updates: updates so far.
     """
 
+    streams = ("trials", "evaluation", "cues", "evaluation_cues", "noise")  # attributes that are random streams
+
     def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
         seeds = [config.seed for config in configs]
         self.config, self.device = configs[0], device
@@ -60,26 +61,22 @@ class Learner:
         self.cues = CueStream(self.config.cue, seeds, name="training")
         self.evaluation_cues = CueStream(self.config.cue, seeds, name="evaluation")
         self.noise = NoiseStream(seeds, name="training", device=device)
-        self.active, self.finished = list(range(len(configs))), {}
+        self._begin(len(configs))
+
+    def _begin(self, n_networks: int) -> None:
+        self.active, self.finished = list(range(n_networks)), {}
         self.n_updates, self._losses = 0, []
         self._history: dict[int, list[dict[str, float]]] = {m: [] for m in self.active}
 
     def update(self) -> None:
         """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
-        c = self.config
-        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
-        cue, trials = self.cues.draw(trials).to(self.device), trials.to(self.device)
-        noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
-        goal = Goal(trials.targets, trials.weights, trials.output_weights)
-        loss = self.model.measure_error(
-            trials.inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=trials.end_steps
-        )
+        loss = self.measure_loss()
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
         if self.is_trained is not None:
             gradient *= self.is_trained
-        norm = clip_gradient(gradient, c.clip_norm)
+        norm = clip_gradient(gradient, self.config.clip_norm)
         failed = ~torch.isfinite(loss + norm)
         gradient[failed] = 0
         self.optimiser.step(self.model.flat, gradient, self._learning_rate())
@@ -88,21 +85,24 @@ class Learner:
         if failed.any():
             self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), "failed"))
 
+    def measure_loss(self) -> Tensor:
+        """Loss (M,) of every active network on the trials of the next update; differentiable."""
+        c = self.config
+        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
+        cue, trials = self.cues.draw(trials).to(self.device), trials.to(self.device)
+        noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
+        goal = Goal(trials.targets, trials.weights, trials.output_weights)
+        return self.model.measure_error(
+            trials.inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=trials.end_steps
+        )
+
     def evaluate(self) -> float:
         """Median over networks of the score on their worst task; networks that are done leave."""
-        c = self.config
-        n_trials = len(c.trained_tasks) * c.evaluation_trials
-        trials = self.evaluation.draw(n_trials, self._deal(n_trials))
-        cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
-        outputs, _ = self.model.simulate(
-            trials.inputs, cue.context, previous=cue.previous, noise=self.noise, lengths=trials.end_steps
-        )
-        scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
-        scores = scores[:, c.first_task :]  # (M, trained task)
+        c, scores = self.config, self.score()
         losses = sum(self._losses) / len(self._losses)  # a reduction would depend on M to the last bit
         for position, m in enumerate(self.active):
             row = {"update": self.n_updates, "loss": losses[position].item()}
-            self._history[m].append(row | dict(zip(c.trained_tasks, scores[position].tolist(), strict=True)))
+            self._history[m].append(row | dict(zip(c.score_names, scores[position].tolist(), strict=True)))
         worst = scores.amin(1)
         self._losses = []
         done = {}
@@ -113,6 +113,18 @@ class Learner:
         if done:
             self._retire(done)
         return worst.median().item()
+
+    def score(self) -> Tensor:
+        """Score (M, trained task) of every active network on fresh trials, on the CPU."""
+        c = self.config
+        n_trials = len(c.trained_tasks) * c.evaluation_trials
+        trials = self.evaluation.draw(n_trials, self._deal(n_trials))
+        cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
+        outputs, _ = self.model.simulate(
+            trials.inputs, cue.context, previous=cue.previous, noise=self.noise, lengths=trials.end_steps
+        )
+        scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
+        return scores[:, c.first_task :]
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, for a checkpoint."""
@@ -125,7 +137,7 @@ class Learner:
         return {
             "active": self.active,
             "n_updates": self.n_updates,
-            "streams": {name: getattr(self, name).state() for name in STREAMS},
+            "streams": {name: getattr(self, name).state() for name in self.streams},
             "history": {str(m): rows for m, rows in self._history.items()},
             "finished": {str(m): [network.status, network.n_updates] for m, network in self.finished.items()},
         }
@@ -167,14 +179,14 @@ class Learner:
         self._keep([position for position in range(len(self.active)) if position not in done])
 
     def _finish(self, m: int, flat: Tensor, status: str, n_updates: int) -> None:
-        columns = ["update", "loss", *self.config.trained_tasks]
+        columns = ["update", "loss", *self.config.score_names]
         self.finished[m] = TrainedNetwork(flat, status, n_updates, pd.DataFrame(self._history[m], columns=columns))
 
     def _keep(self, positions: list[int]) -> None:
         self.active = [self.active[position] for position in positions]
         self.model = self.model.select(positions)
         self._losses = [loss[positions] for loss in self._losses]
-        for part in (self.optimiser, *(getattr(self, name) for name in STREAMS)):
+        for part in (self.optimiser, *(getattr(self, name) for name in self.streams)):
             part.select(positions)
 
 

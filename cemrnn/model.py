@@ -99,8 +99,8 @@ def count_context_parameters(config: NetworkConfig) -> int:
     return count_parameters(replace(config, n_contexts=config.n_contexts + 1)) - count_parameters(config)
 
 
-class CEMRNN:
-    """M networks of one shape, each drawn from its own seed.
+class Ensemble:
+    """M networks of one shape, each drawn from its own seed; a kind of network says what it is made of and how it runs.
 
     Attributes:
         config: shape and physics, the same for all networks.
@@ -111,13 +111,13 @@ class CEMRNN:
 
     def __init__(
         self,
-        config: NetworkConfig,
+        config: Config,
         seeds: Sequence[int],
         *,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        drawn = [draw_parameters(config, seed) for seed in seeds]
+        drawn = [self.draw_parameters(config, seed) for seed in seeds]
         flat = np.stack([np.concatenate([x.ravel() for x in trained.values()]) for trained, _ in drawn])
         fixed = {name: np.stack([f[name] for _, f in drawn]) for name in drawn[0][1]}
         self.config = config
@@ -126,7 +126,7 @@ class CEMRNN:
 
     def _bind(self, flat: Tensor) -> None:
         self.flat, self.parameters, start = flat, {}, 0
-        for name, shape in parameter_shapes(self.config).items():
+        for name, shape in self.parameter_shapes(self.config).items():
             size = math.prod(shape)
             view = flat[:, start : start + size].unflatten(1, shape)
             self.parameters[name] = view.detach().requires_grad_()
@@ -137,9 +137,9 @@ class CEMRNN:
         """M."""
         return self.flat.shape[0]
 
-    def select(self, networks: Sequence[int]) -> CEMRNN:
+    def select(self, networks: Sequence[int]) -> Ensemble:
         """A copy that holds some of the networks, in the order given."""
-        chosen = CEMRNN.__new__(CEMRNN)
+        chosen = object.__new__(type(self))
         chosen.config = self.config
         chosen.fixed = {name: x[list(networks)] for name, x in self.fixed.items()}
         chosen._bind(self.flat[list(networks)].clone())
@@ -154,6 +154,17 @@ class CEMRNN:
         if flat.shape != self.flat.shape:
             raise ValueError(f"flat: expected (network, parameter) {tuple(self.flat.shape)}, got {tuple(flat.shape)}")
         self.flat.copy_(flat)
+
+
+class CEMRNN(Ensemble):
+    """M networks whose context acts through the pathways of one arm."""
+
+    parameter_shapes = staticmethod(parameter_shapes)
+
+    @staticmethod
+    def draw_parameters(config: NetworkConfig, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """See `draw_parameters` of the module."""
+        return draw_parameters(config, seed)
 
     def adopt(self, base: CEMRNN) -> Tensor:
         """Which parameters (P,) bool the base lacks, after all others became the base's.
@@ -258,6 +269,7 @@ class CEMRNN:
         c, p = self.config, self.parameters
         bias = p["bias"][:, None, None]  # (M, 1, 1, N)
         added: dict[str, Tensor] = {}
+        in_engine = c.context_source == "input"  # a context that moves at every step
         if ARMS[c.arm]:
             added = modulate(
                 c.arm,
@@ -269,9 +281,10 @@ class CEMRNN:
                 tau_synaptic_ms=c.tau_synaptic_ms,
                 synaptic_context=None if synaptic_context is None else self._context(inputs, synaptic_context),
                 previous=None if previous is None else self._context(inputs, previous)[:, :, 0],
+                in_engine=in_engine,
             )
             bias = bias + added.pop("bias", 0)
-        names = ("recurrent", "input", "readout", "readout_bias", "synaptic_in", "synaptic_out")
+        names = Weights._fields if in_engine else Weights._fields[:6]
         return Weights(*(p.get(name) for name in names)), Drive(inputs=inputs, bias=bias, **others, **added)
 
     def _context(self, inputs: Tensor, context: Tensor | None) -> Tensor:

@@ -27,12 +27,14 @@ class Pathway:
         drive: (tensors, modulator (M, B, T | 1, K)) -> what it adds: "bias" and "gain" (M, B, T | 1, N),
             "strength" (M, B, T | 1, R), "scale" (M, B, T | 1, 1).
         fixed: config -> shapes of tensors that are drawn once and never trained.
+        in_engine: whether the engine can make what it adds, step by step.
     """
 
     modulator: str
     shapes: Callable[..., Shapes]
     drive: Callable[[dict[str, Tensor], Tensor], dict[str, Tensor]]
     fixed: Callable[..., Shapes] = lambda config: {}
+    in_engine: bool = False
 
 
 def _project(modulator: Tensor, weight: Tensor) -> Tensor:
@@ -45,11 +47,13 @@ PATHWAYS = {
         "excitability",
         lambda c: {"bias_modulation": (c.n_contexts, c.n_units)},
         lambda p, e: {"bias": _project(e, p["bias_modulation"])},
+        in_engine=True,
     ),
     "gain": Pathway(
         "excitability",
         lambda c: {"gain_modulation": (c.n_contexts, c.n_units)},
         lambda p, e: {"gain": 1 + _project(e, p["gain_modulation"])},
+        in_engine=True,
     ),
     "synaptic": Pathway(
         "synaptic",
@@ -96,6 +100,7 @@ def modulate(
     tau_synaptic_ms: float,
     synaptic_context: Tensor | None = None,
     previous: Tensor | None = None,
+    in_engine: bool = False,
 ) -> dict[str, Tensor]:
     """What the context adds to the drive of the recurrence through the pathways of an arm.
 
@@ -108,9 +113,11 @@ def modulate(
         tau_excitability_ms, tau_synaptic_ms: time constants of the modulators, ms; 0 follows the context at once.
         synaptic_context: what the synaptic modulator is told instead, if it is told something else.
         previous: (M, B, K) context at which the modulators have settled before the trial; None: they start at rest.
+        in_engine: whether the engine makes shifts and gains from the modulator, which it is then given.
 
     Returns:
-        Some of "bias", "gain" (M, B, T | 1, N), "strength" (M, B, T | 1, R), "scale" (M, B, T | 1, 1).
+        Some of "bias", "gain" (M, B, T | 1, N), "strength" (M, B, T | 1, R), "scale" (M, B, T | 1, 1),
+        "modulator" (M, B, T, K).
     """
     tau_ms = {"excitability": tau_excitability_ms, "synaptic": tau_synaptic_ms}
     told = {"excitability": context, "synaptic": context if synaptic_context is None else synaptic_context}
@@ -122,7 +129,10 @@ def modulate(
             modulators[name] = low_pass(
                 told[name], n_steps=n_steps, dt_ms=dt_ms, tau_ms=tau_ms[name], previous=previous
             )
-        added |= pathway.drive(tensors, modulators[name])
+        if in_engine and pathway.in_engine:
+            added["modulator"] = modulators[name].expand(-1, -1, n_steps, -1)
+        else:
+            added |= pathway.drive(tensors, modulators[name])
     return added
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cemrnn.cost import core_seconds, entry_bytes
+from cemrnn.recipe import Recipe
 from cemrnn.store import Store
-from cemrnn.training import TrainingConfig
 
 JOB_S = 60.0  # seconds on one core: long beside the scheduler's overhead, short beside a sweep
 SMALLEST_JOB, LARGEST_JOB = 4, 32  # networks: an ensemble of fewer or of more is slower per network
@@ -18,13 +18,12 @@ SMALLEST_JOB, LARGEST_JOB = 4, 32  # networks: an ensemble of fewer or of more i
 class Job:
     """Networks of one shape that train as one ensemble."""
 
-    configs: tuple[TrainingConfig, ...]
+    configs: tuple[Recipe, ...]
 
     @property
     def label(self) -> str:
         """Arm and size, for people."""
-        network = self.configs[0].network
-        return f"{network.arm}, N = {network.n_units}, K = {network.n_contexts}"
+        return self.configs[0].label
 
     @functools.cached_property
     def core_seconds(self) -> float:
@@ -32,13 +31,13 @@ class Job:
         return len(self.configs) * core_seconds(self.configs[0], n_together=len(self.configs))
 
 
-def plan_jobs(configs: Iterable[TrainingConfig]) -> list[Job]:
+def plan_jobs(configs: Iterable[Recipe]) -> list[Job]:
     """All networks, each once, as jobs, the longest first; those that continue other networks come after all others.
 
     Which networks share a job depends on the configs alone, not on what the store holds nor on who does the work:
     a checkpoint fits whoever goes on.
     """
-    shapes: dict[tuple, list[TrainingConfig]] = {}
+    shapes: dict[tuple, list[Recipe]] = {}
     for config in dict.fromkeys(configs):
         shapes.setdefault(config.shape, []).append(config)
     jobs = []

@@ -3,7 +3,7 @@
 One call advances M networks of one shape over B trials and T steps and reads them out::
 
     a_t = kappa_t r_{t-1} W + ((kappa_t r_{t-1} V) * s_t) U^T + u_t B_in
-    p_t = g_t * a_t + b_t + noise_t
+    p_t = (g_t + e_t G) * a_t + b_t + e_t E + noise_t
     f_t = phi(p_t)
     r_t = (1 - alpha) r_{t-1} + alpha f_t
     y_t = r_t C + d
@@ -17,7 +17,7 @@ Source: rate equation of Yang et al. 2019 (Nat Neurosci 22, 297), noise inside p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -36,6 +36,8 @@ class Weights(NamedTuple):
     readout_bias: Tensor  # (M, O)
     synaptic_in: Tensor | None = None  # (M, N, R), V
     synaptic_out: Tensor | None = None  # (M, N, R), U
+    bias_modulation: Tensor | None = None  # (M, K, N), E; needs a modulator, as the next
+    gain_modulation: Tensor | None = None  # (M, K, N), G; in place of a gain in the drive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Drive:
     gain: Tensor | None = None  # (M, B | 1, T | 1, N), g; None means 1
     strength: Tensor | None = None  # (M, B | 1, T | 1, R), s; needed with synaptic_in and synaptic_out
     scale: Tensor | None = None  # (M, B | 1, T | 1, 1), kappa on all recurrent weights; None means 1
+    modulator: Tensor | None = None  # (M, B, T, K), e, for shifts and gains that move within the trial
     noise: Tensor | None = None  # (M, B, T, N), already scaled; never differentiated
     initial: Tensor | None = None  # (M, B, N), r_0; None means 0
     lengths: Tensor | None = None  # (M, B) int64, steps of each trial; None means T. Never differentiated
@@ -83,6 +86,8 @@ def integrate(
     check_arguments(weights, drive, alpha, activation, backend)
     if backend == "auto":
         backend = "compiled" if drive.inputs.device.type == "cpu" else "batched"
+    if backend == "batched":
+        weights, drive = _spread_modulation(weights, drive)
     settings = Settings(alpha=alpha, activation=activation, backend=_BACKENDS[backend], keep_rates=keep_rates)
     outputs, rates = _Recurrence.apply(settings, *_tensors(weights, drive))
     return outputs.transpose(1, 2), rates.transpose(1, 2) if keep_rates else None
@@ -143,11 +148,14 @@ class Tensors(NamedTuple):
     readout_bias: Tensor
     synaptic_in: Tensor | None
     synaptic_out: Tensor | None
+    bias_modulation: Tensor | None
+    gain_modulation: Tensor | None
     inputs: Tensor  # (M, T, B, I)
     bias: Tensor  # (M, T | 1, B, N)
     gain: Tensor | None  # (M, T | 1, B, N)
     strength: Tensor | None  # (M, T | 1, B, R)
     scale: Tensor | None  # (M, T | 1, B, 1)
+    modulator: Tensor | None  # (M, T, B, K)
     noise: Tensor | None  # (M, T, B, N)
     initial: Tensor | None  # (M, B, N)
     lengths: Tensor | None  # (M, B)
@@ -196,6 +204,19 @@ class _Fitting(torch.autograd.Function):
         return None, None, None, None, *map(scale, ctx.saved_tensors)
 
 
+def _spread_modulation(weights: Weights, drive: Drive) -> tuple[Weights, Drive]:
+    """The same without a modulator: what it sets at each step becomes part of bias and gain."""
+    if drive.modulator is None:
+        return weights, drive
+    bias, gain = drive.bias, drive.gain
+    if weights.bias_modulation is not None:
+        bias = bias + drive.modulator @ weights.bias_modulation[:, None]  # (M, B, T, N)
+    if weights.gain_modulation is not None:
+        gain = 1 + drive.modulator @ weights.gain_modulation[:, None]
+    weights = weights._replace(bias_modulation=None, gain_modulation=None)
+    return weights, replace(drive, bias=bias, gain=gain, modulator=None)
+
+
 def _tensors(weights: Weights, drive: Drive) -> list[Tensor | None]:
     """What a back end takes, in the order of `Tensors`."""
     n_trials = drive.inputs.shape[1]
@@ -231,6 +252,8 @@ def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: st
     sizes |= {"N": weights.recurrent.shape[-1], "O": weights.readout.shape[-1]}
     if weights.synaptic_in is not None:
         sizes["R"] = weights.synaptic_in.shape[-1]
+    if drive.modulator is not None:
+        sizes["K"] = drive.modulator.shape[-1]
     for name, axes in _SHAPES.items():
         tensor = getattr(weights, name, None) if name in Weights._fields else getattr(drive, name)
         if tensor is not None:
@@ -240,6 +263,10 @@ def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: st
     synaptic = [weights.synaptic_in, weights.synaptic_out, drive.strength]
     if any(t is None for t in synaptic) and any(t is not None for t in synaptic):
         raise ValueError("strength, synaptic_in and synaptic_out: expected all three or none")
+    if (drive.modulator is None) != (weights.bias_modulation is None and weights.gain_modulation is None):
+        raise ValueError("modulator: expected one with bias_modulation or gain_modulation, else none")
+    if drive.gain is not None and weights.gain_modulation is not None:
+        raise ValueError("gain: expected None with a gain_modulation")
 
 
 _SHAPES = {
@@ -249,14 +276,17 @@ _SHAPES = {
     "readout_bias": "MO",
     "synaptic_in": "MNR",
     "synaptic_out": "MNR",
+    "bias_modulation": "MKN",
+    "gain_modulation": "MKN",
     "bias": "MbtN",
     "gain": "MbtN",
     "strength": "MbtR",
     "scale": "Mbt1",
+    "modulator": "MBTK",
     "noise": "MBTN",
     "initial": "MBN",
 }
-_MEANING = dict(M="network", B="trial", T="time", I="input", N="unit", O="output", R="component")
+_MEANING = dict(M="network", B="trial", T="time", I="input", N="unit", O="output", R="component", K="context")
 
 
 def _check_tensor(name: str, tensor: Tensor, axes: str, sizes: dict[str, int], inputs: Tensor) -> None:

@@ -24,7 +24,7 @@ from cemrnn.config import digest
 from cemrnn.entry import entry_key, pack_entry, unpack_entry
 from cemrnn.files import is_leftover, new_temporary_name, sync_folder, write_through
 from cemrnn.learner import TrainedNetwork
-from cemrnn.training import TrainingConfig
+from cemrnn.recipe import Recipe
 
 log = logging.getLogger(__name__)
 OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what renaming a folder says if the name is taken
@@ -65,7 +65,7 @@ class Store:
         """Where the entry of a key lies."""
         return self.root / key[:2] / key
 
-    def checkpoint_path(self, configs: list[TrainingConfig]) -> Path:
+    def checkpoint_path(self, configs: list[Recipe]) -> Path:
         """Where an ensemble in training keeps its checkpoint."""
         return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.safetensors"
 
@@ -90,7 +90,7 @@ class Store:
         """What dead writers left in the folders of temporary entries and of checkpoints."""
         return [path for path in (*list_folder(self.temporary), *self.checkpoints.glob(".*.tmp")) if is_leftover(path)]
 
-    def save(self, config: TrainingConfig, network: TrainedNetwork) -> None:
+    def save(self, config: Recipe, network: TrainedNetwork) -> None:
         """Nothing; afterwards the store holds a whole entry of the config, this one or one that was there before.
 
         Raises:
@@ -108,7 +108,7 @@ class Store:
         finally:
             remove(temporary)
 
-    def load(self, config: TrainingConfig) -> TrainedNetwork | None:
+    def load(self, config: Recipe) -> TrainedNetwork | None:
         """The trained network of a config, or None when there is none, or none that is whole.
 
         A damaged entry is moved to quarantine; one that cannot be read now, or not be moved, stays. Each says so.
@@ -149,7 +149,7 @@ class Store:
             return f"it cannot be moved ({_one_line(error)}) and is not used"
         return "moved to quarantine, it will be trained again"
 
-    def _publish(self, temporary: Path, config: TrainingConfig) -> None:
+    def _publish(self, temporary: Path, config: Recipe) -> None:
         target = self.folder(entry_key(config))
         if not target.parent.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,11 @@ import torch
 from cemrnn.entry import entry_key
 from cemrnn.learner import TrainedNetwork
 from cemrnn.lease import hold_leases
-from cemrnn.model import CEMRNN
+from cemrnn.model import Ensemble
 from cemrnn.plan import Job, keep_missing, plan_jobs
+from cemrnn.recipe import Recipe
 from cemrnn.store import Store
-from cemrnn.training import Progress, TrainingConfig, TrainingInterrupted, train
+from cemrnn.training import Progress, TrainingInterrupted, train
 
 log = logging.getLogger(__name__)
 LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
@@ -52,7 +53,7 @@ class Outcome:
 
     job: Job
     n_trained: int = 0
-    held_elsewhere: tuple[TrainingConfig, ...] = ()
+    held_elsewhere: tuple[Recipe, ...] = ()
     error: Exception | None = None
 
 
@@ -62,13 +63,13 @@ Executor = Callable[[Sequence[Job], Watch], Iterator[Outcome]]
 
 
 def train_job(
-    configs: Sequence[TrainingConfig],
+    configs: Sequence[Recipe],
     root: Path,
     *,
     device: str,
     report: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
-) -> tuple[int, tuple[TrainingConfig, ...]]:
+) -> tuple[int, tuple[Recipe, ...]]:
     """How many networks were trained, and the configs that another process is training; the store has the others.
 
     Args:
@@ -121,7 +122,7 @@ def run_here(store: Store, device: str) -> Executor:
 
 
 def train_missing(
-    configs: Sequence[TrainingConfig],
+    configs: Sequence[Recipe],
     store: Store,
     *,
     device: str = "auto",
@@ -237,8 +238,8 @@ class _Tally:
 
 
 def load_population(
-    configs: Sequence[TrainingConfig], store: Store, *, device: str | torch.device = "cpu"
-) -> tuple[CEMRNN, list[TrainedNetwork]]:
+    configs: Sequence[Recipe], store: Store, *, device: str | torch.device = "cpu"
+) -> tuple[Ensemble, list[TrainedNetwork]]:
     """An ensemble of trained networks ready to simulate, and their records; missing ones are trained first.
 
     Args:
@@ -250,7 +251,7 @@ def load_population(
     if None in networks:
         train_missing(configs, store, device=torch.device(device).type)
         networks = [store.load(config) for config in configs]
-    population = CEMRNN(configs[0].network, [c.seed for c in configs], device=device)
+    population = configs[0].make_ensemble(configs[0].network, [c.seed for c in configs], device)
     for m, network in enumerate(networks):
         population.flat[m] = network.flat
     return population, networks

@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
+
+import torch
 
 from cemrnn.config import Config
 from cemrnn.cues import CueConfig
 from cemrnn.files import read_tensors, write_tensors
 from cemrnn.interruption import deferred_interrupt
 from cemrnn.learner import Learner, TrainedNetwork, choose_device
-from cemrnn.model import NetworkConfig, count_context_parameters
+from cemrnn.model import CEMRNN, NetworkConfig, count_context_parameters, count_parameters
+from cemrnn.recipe import Recipe
 from cemrnn.tasks import TaskSet
 
 log = logging.getLogger(__name__)
@@ -24,6 +27,8 @@ CHECKPOINT_EVERY_S = 30.0
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Config):
     """One network to train: what it is, what it learns, how, and from which seed."""
+
+    more_sources: ClassVar[tuple[str, ...]] = ()
 
     network: NetworkConfig
     tasks: TaskSet
@@ -58,6 +63,31 @@ class TrainingConfig(Config):
         """Everything but the seed: configs that share it train together as one ensemble."""
         values = (getattr(self, field.name) for field in fields(self) if field.name != "seed")
         return tuple(value.shape if isinstance(value, TrainingConfig) else value for value in values)
+
+    @property
+    def label(self) -> str:
+        """Arm and size, for people."""
+        return f"{self.network.arm}, N = {self.network.n_units}, K = {self.network.n_contexts}"
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained parameters."""
+        return count_parameters(self.network)
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """What the history has a column for: every task that is trained."""
+        return self.trained_tasks
+
+    @staticmethod
+    def make_learner(configs: Sequence[TrainingConfig], device: torch.device, starts) -> Learner:
+        """What trains them."""
+        return Learner(configs, device, starts)
+
+    @staticmethod
+    def make_ensemble(network: NetworkConfig, seeds: Sequence[int], device) -> CEMRNN:
+        """Networks, not yet trained."""
+        return CEMRNN(network, seeds, device=device)
 
     @property
     def first_task(self) -> int:
@@ -103,7 +133,7 @@ class Progress:
 
 
 def train(
-    configs: Sequence[TrainingConfig],
+    configs: Sequence[Recipe],
     *,
     starts: Sequence[TrainedNetwork] | None = None,
     device: str = "auto",
@@ -130,7 +160,7 @@ def train(
     n_starts = 0 if configs[0].start is None else len(configs)
     if len(starts or ()) != n_starts:
         raise ValueError(f"starts: expected {n_starts} trained networks, got {len(starts or ())}")
-    learner = Learner(configs, choose_device(device), starts)
+    learner = configs[0].make_learner(configs, choose_device(device), starts)
     if checkpoint is not None and checkpoint.exists():
         _resume(learner, checkpoint)
     with deferred_interrupt() as interrupted:

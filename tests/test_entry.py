@@ -63,7 +63,7 @@ def test_the_key_is_the_recipe(monkeypatch):
     keys = {entry_key(c) for c in [CONFIG, *changes]}
     assert len(keys) == 5
     assert entry_key(type(CONFIG).from_params(json.loads(json.dumps(CONFIG.to_dict())))) == entry_key(CONFIG)
-    monkeypatch.setattr(entry_module, "source_fingerprint", lambda: "other sources")
+    monkeypatch.setattr(entry_module, "source_fingerprint", lambda *_: "other sources")
     assert entry_key(CONFIG) not in keys
 
 
@@ -87,7 +87,7 @@ def test_only_code_counts_for_the_fingerprint():
 
 
 def test_an_entry_of_other_sources_is_whole_but_not_asked_for(monkeypatch):
-    monkeypatch.setattr(entry_module, "source_fingerprint", lambda: "other sources")
+    monkeypatch.setattr(entry_module, "source_fingerprint", lambda *_: "other sources")
     files, key = pack_entry(CONFIG, make_network()), entry_key(CONFIG)
     assert check_entry(files, key)["sources"] == "other sources"
     with pytest.raises(ValueError, match="not the one that its name stands for"):

@@ -98,7 +98,7 @@ def figure(result):
 
 def test_every_experiment_has_its_figure():
     assert EXPERIMENTS.keys() == FIGURES.keys()
-    assert set(LOOKS) == {*ARMS, SEPARATE}
+    assert set(LOOKS) == {*ARMS, SEPARATE, "gru", "lstm"}
     assert len({look.colour for look in LOOKS.values()}) == len({look.marker for look in LOOKS.values()}) == len(LOOKS)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cemrnn.activation import ACTIVATIONS
 from cemrnn.recurrence import Drive, Goal, Weights, integrate, measure_error
 
-M, B, T, N, I, O, R = 2, 19, 5, 4, 3, 2, 2
+M, B, T, N, I, O, R, K = 2, 19, 5, 4, 3, 2, 2, 3
 BACKENDS = ("compiled", "batched")
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
 PHI = {
@@ -22,7 +22,9 @@ PHI = {
 
 
 def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_trials=B, n_steps=T, seed=0):
-    """Random weights and drive; pathways: g gain, s synaptic, k scale, x noise, i initial state, l lengths."""
+    """Random weights and drive; pathways: g gain, s synaptic, k scale, x noise, i initial state, l lengths,
+    b and m shifts and gains that the engine makes from a modulator.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
@@ -38,6 +40,8 @@ def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_tr
         readout_bias=normal(M, O),
         synaptic_in=normal(M, N, R) if "s" in pathways else None,
         synaptic_out=normal(M, N, R) if "s" in pathways else None,
+        bias_modulation=normal(M, K, N) if "b" in pathways else None,
+        gain_modulation=normal(M, K, N) if "m" in pathways else None,
     )
     drive = Drive(
         inputs=normal(M, n_trials, n_steps, I),
@@ -45,6 +49,7 @@ def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_tr
         gain=1 + modulator(N) if "g" in pathways else None,
         strength=modulator(R) if "s" in pathways else None,
         scale=1 + modulator(1) if "k" in pathways else None,
+        modulator=normal(M, n_trials, n_steps, K) if set(pathways) & set("bm") else None,
         noise=normal(M, n_trials, n_steps, N) if "x" in pathways else None,
         initial=normal(M, n_trials, N) if "i" in pathways else None,
         lengths=torch.randint(1, n_steps + 1, (M, n_trials), generator=generator) if "l" in pathways else None,
@@ -54,7 +59,7 @@ def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_tr
 
 def leaves(weights, drive):
     """Every tensor that takes a gradient, made a leaf."""
-    driven = ("inputs", "bias", "gain", "strength", "scale", "initial")
+    driven = ("inputs", "bias", "gain", "strength", "scale", "modulator", "initial")
     named = weights._asdict() | {k: getattr(drive, k) for k in driven}
     return {k: v.requires_grad_() for k, v in named.items() if v is not None}
 
@@ -74,7 +79,12 @@ def loop(w, d, alpha, activation):
             p = h @ w.recurrent[m] + d.inputs[m, :, t] @ w.input[m]
             if d.strength is not None:
                 p = p + ((h @ w.synaptic_in[m]) * at(d.strength)) @ w.synaptic_out[m].T
-            p = (p if d.gain is None else at(d.gain) * p) + at(d.bias)
+            gain = 1 if d.gain is None else at(d.gain)
+            if w.gain_modulation is not None:
+                gain = 1 + at(d.modulator) @ w.gain_modulation[m]
+            p = gain * p + at(d.bias)
+            if w.bias_modulation is not None:
+                p = p + at(d.modulator) @ w.bias_modulation[m]
             p = p if d.noise is None else p + at(d.noise)
             r = (1 - alpha) * r + alpha * PHI[activation](p)
             rs.append(r)
@@ -107,7 +117,7 @@ def test_shapes_are_those_documented(backend):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil"])
+@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil", "bmsxl", "mki", "bg"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axes", [(1, 1), (B, 1), (1, T), (B, T)])
 def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
@@ -123,7 +133,7 @@ def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, 
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil"])
+@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil", "bmsxl", "mki", "bg"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axes", [(1, 1), (70, T)])
 def test_error_and_its_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
@@ -159,8 +169,9 @@ def test_goals_of_the_wrong_shape_are_named(name):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("activation", ["tanh", "softplus"])  # smooth, so finite differences apply
-def test_gradcheck(backend, activation):
-    weights, drive = draw("gskxil", 3, 4, n_trials=3, n_steps=4)
+@pytest.mark.parametrize("pathways", ["gskxil", "bmskxil"])
+def test_gradcheck(backend, activation, pathways):
+    weights, drive = draw(pathways, 3, 4, n_trials=3, n_steps=4)
     inputs = leaves(weights, drive)
 
     def run(*tensors):
@@ -176,8 +187,9 @@ def test_gradcheck(backend, activation):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_float32_agrees_with_float64(device, activation):
-    weights, drive = draw("gskxil", B, T)
+@pytest.mark.parametrize("pathways", ["gskxil", "bmskxil"])
+def test_float32_agrees_with_float64(device, activation, pathways):
+    weights, drive = draw(pathways, B, T)
     single = Weights(*(None if w is None else w.detach().float().to(device) for w in weights))
     names = Drive.__dataclass_fields__
     moved = {k: None if getattr(drive, k) is None else getattr(drive, k).detach().to(device) for k in names}
@@ -246,6 +258,7 @@ def test_no_step_of_the_trial_is_a_node_of_the_graph():
         (dict(lengths=torch.full((M, B), T + 1)), "lengths: expected 1 to 5 steps, got 6 to 6"),
         (dict(lengths=torch.ones(M, B)), r"lengths: expected int64 \(network 2, trial 19\)"),
         (dict(strength=None), "strength, synaptic_in and synaptic_out: expected all three or none"),
+        (dict(modulator=torch.zeros(M, B, T, K).double()), "modulator: expected one with bias_modulation or gain_mod"),
         (dict(inputs=torch.zeros(M, B, T).double()), r"inputs: expected \(network, trial, time, input\)"),
     ],
 )

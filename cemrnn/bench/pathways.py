@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
+import torch
+
 from cemrnn.bench.engine import own_turns
 from cemrnn.bench.peers import Case, build_ours
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.budget import match_budget
+from cemrnn.model import NetworkConfig
 from cemrnn.modulation import ARMS
+from cemrnn.sequences import ImageSet, SequenceConfig
 
 PLAIN = "the plain network"
 CASE = Case("plain", "relu", n_units=64, n_networks=16)
 SMALLEST_RATIO = 0.8  # an arm may take 1.25 times as long as the plain network of as many units
+INFERRED_ARMS = ("bias", "gain", "excitability", "synaptic", "combined")
+INFERRED = dict(n_units=128, n_networks=4, n_contexts=4, rank=8)
+INFERRED_RATIO = 1 / 1.5  # a context that is inferred at each step may take half as long again
 
 
 def compare_pathways(bench: Bench) -> list[Row]:
@@ -25,7 +32,34 @@ def compare_pathways(bench: Bench) -> list[Row]:
         for arm, network in matched.items()
     }
     rows = _compare(equal_units, "equal N", SMALLEST_RATIO, bench)
-    return rows + _compare(equal_budget, "equal parameters", None, bench)
+    return rows + _compare(equal_budget, "equal parameters", None, bench) + compare_inferred(bench)
+
+
+def compare_inferred(bench: Bench) -> list[Row]:
+    """A row per arm with a context that is inferred at each step, learning digits by pixels, at equal N."""
+    data = ImageSet(source="digits", scan="pixels")
+    n_units, n_networks = INFERRED["n_units"], INFERRED["n_networks"]
+    learners = {}
+    for arm in ("plain", *INFERRED_ARMS):
+        network = NetworkConfig(
+            arm=arm,
+            n_units=n_units,
+            n_contexts=INFERRED["n_contexts"],
+            rank=INFERRED["rank"] if "synaptic" in ARMS[arm] else 0,
+            n_inputs=data.n_inputs,
+            n_outputs=data.n_outputs,
+            sigma_rec=0.0,
+            context_source="input",
+        )
+        settings = dict(network=network, data=data, n_updates=10**9, batch_trials=64, learning_rate=1e-3)
+        recipes = [SequenceConfig(seed=seed, **settings) for seed in range(n_networks)]
+        learners[arm] = SequenceConfig.make_learner(recipes, torch.device("cpu"), None)
+    turns = {arm: own_turns(learner.update) for arm, learner in learners.items()}
+    seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
+    return [
+        bench.report(make_row(f"{arm}, inferred, N = {n_units}", PLAIN, seconds[arm], seconds["plain"], INFERRED_RATIO))
+        for arm in INFERRED_ARMS
+    ]
 
 
 def _compare(cases: dict[str, Case], condition: str, goal: float | None, bench: Bench) -> list[Row]:

@@ -2,7 +2,16 @@
 
 from types import ModuleType
 
-from cemrnn.figures import fig1_tasks, fig2_ambiguity, fig3_packing, fig4_dynamics, fig5_synergy, fig6_timescales
+from cemrnn.figures import (
+    fig1_tasks,
+    fig2_ambiguity,
+    fig3_packing,
+    fig4_dynamics,
+    fig5_synergy,
+    fig6_timescales,
+    fig7_images,
+    fig8_text,
+)
 
 FIGURES: dict[str, ModuleType] = {
     "fig1_tasks": fig1_tasks,
@@ -11,4 +20,6 @@ FIGURES: dict[str, ModuleType] = {
     "fig4_dynamics": fig4_dynamics,
     "fig5_synergy": fig5_synergy,
     "fig6_timescales": fig6_timescales,
+    "fig7_images": fig7_images,
+    "fig8_text": fig8_text,
 }

@@ -35,6 +35,8 @@ LOOKS = {
     "gating": Look("#CC79A7", "X", "--"),
     "combined": Look("#000000", "D", "-"),
     "separate": Look("#8B5E3C", "*", "--"),  # one plain network per task, which is no arm of the model
+    "gru": Look("#882255", "h", "-."),
+    "lstm": Look("#332288", "p", "--"),
 }
 
 

@@ -14,12 +14,15 @@ class Operands(NamedTuple):
     synaptic_in: np.ndarray  # (M, N, R)
     readout: np.ndarray  # (M, N, O)
     readout_bias: np.ndarray  # (M, 1, O)
+    bias_modulation: np.ndarray  # (M, K, N)
+    gain_modulation: np.ndarray  # (M, K, N)
     initial: np.ndarray  # (M, B, N)
     inputs: np.ndarray  # (M, T, B, I)
     bias: np.ndarray  # (M, T | 1, B, N)
     gain: np.ndarray  # (M, T | 1, B, N)
     strength: np.ndarray  # (M, T | 1, B, R)
     scale: np.ndarray  # (M, T | 1, B, 1)
+    modulator: np.ndarray  # (M, T, B, K)
     noise: np.ndarray  # (M, T, B, N)
     lengths: np.ndarray  # (M, B) int64, steps of each trial
     order: np.ndarray  # (M, B) int64, trials from the shortest to the longest
@@ -46,6 +49,8 @@ class Returning(NamedTuple):
     stacked: np.ndarray  # (M, N, N + R), with I more columns if the inputs need a gradient
     synaptic_in: np.ndarray  # (M, R, N)
     readout: np.ndarray  # (M, O, N)
+    bias_modulation: np.ndarray  # (M, N, K)
+    gain_modulation: np.ndarray  # (M, N, K)
 
 
 class Goal(NamedTuple):
@@ -63,9 +68,12 @@ class Gradients(NamedTuple):
     synaptic_in: np.ndarray  # (M * blocks, R, N), transposed as that of the readout: the longer axis last
     readout: np.ndarray  # (M * blocks, O, N)
     readout_bias: np.ndarray  # (M * blocks, 1, O)
+    bias_modulation: np.ndarray  # (M * blocks, K, N)
+    gain_modulation: np.ndarray  # (M * blocks, K, N)
     initial: np.ndarray  # these and the following as in Operands
     inputs: np.ndarray
     bias: np.ndarray
     gain: np.ndarray
     strength: np.ndarray
     scale: np.ndarray
+    modulator: np.ndarray

@@ -8,9 +8,11 @@ import numpy as np
 
 from cemrnn.kernel.block import (
     at,
+    columns_of,
     entry,
     flatten,
     inlined,
+    modulators_of,
     rows_of,
     scale,
     sizes_of,
@@ -18,7 +20,7 @@ from cemrnn.kernel.block import (
     states_of,
     steps_of,
 )
-from cemrnn.kernel.product import fused, multiply, round_up
+from cemrnn.kernel.product import fused, multiply
 
 CHUNK_STEPS = 8  # steps between two sums of the gradients of weights: their operands stay in cache
 
@@ -37,9 +39,9 @@ def _compile(sources: str):
 @inlined
 def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, returning, gradients):
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
-    n_rows, _, _, n_stacked = sizes_of(rows, o)
+    n_rows, _, _, _ = sizes_of(rows, o)
     n_steps = steps_of(m, rows, o)
-    xs = states_of(i, n_steps, n_rows, round_up(n_stacked), kept)
+    xs = states_of(i, n_steps, n_rows, columns_of(o), kept)
     dys = _gather(m, rows, n_steps, o, incoming)
     retreat(i, i, m, rows, xs, dys, alpha, one, code, o, kept, incoming, returning, gradients)
 
@@ -55,6 +57,9 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
     carry = np.zeros((n_rows, returning.stacked.shape[2]), xs.dtype)
     dx = np.empty_like(carry) if o.scale.size else carry  # without a scale it is added where it goes
     scaled = np.empty((CHUNK_STEPS if o.scale.size else 0, n_rows, xs.shape[2]), xs.dtype)
+    d_shifts = np.empty((CHUNK_STEPS, n_rows, o.bias_modulation.shape[2]), xs.dtype)
+    d_gains = np.empty((CHUNK_STEPS, n_rows, o.gain_modulation.shape[2]), xs.dtype)
+    sensitivity = np.empty((n_rows, o.gain_modulation.shape[2]), xs.dtype)
     last = n_steps
     while last > 0:
         first = max(0, last - CHUNK_STEPS)
@@ -64,7 +69,12 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
             if incoming.rates.size:
                 _add_rates(carry, n_units, m, t, rows, o, incoming)
             _slope(da, carry, xs[t + 1], xs[t], n_rows, n_units, alpha, one, code)
+            if o.bias_modulation.size:
+                d_shifts[t - first, :, :n_units] = da[:, :n_units]
             _modulate_back(place, m, t, rows, n_units, da, carry, one - alpha, o, kept, gradients)
+            if o.gain_modulation.size:
+                products, d_gain = kept.products[place, t], d_gains[t - first]
+                _sensitise_back(da, modulators_of(xs[t], o), products, d_gain, sensitivity, n_rows, n_units, m, o)
             multiply(da[:, :n_units], returning.stacked[m][:, :], dx[:, :], not o.scale.size)
             if gradients.inputs.size:
                 _input_back(m, t, rows, n_units + n_components, dx, gradients)
@@ -77,6 +87,8 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
                 scale(scaled[t - first], xs[t], n_units, m, t, rows, o)
         x = flatten(scaled, 0, last - first) if o.scale.size else flatten(xs, first, last)
         _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_components, n_stacked, gradients)
+        if o.modulator.size:
+            _sum_modulation(i, m, rows, xs, d_shifts, d_gains, first, last, n_steps, n_units, o, returning, gradients)
         dy, rates = flatten(dys, first, last)[:, :n_outputs], flatten(xs, first + 1, last + 1)
         total = gradients.readout[i]
         multiply(dy.T[:, :], rates[:, : total.shape[1]], total[:, :], last < n_steps)
@@ -95,7 +107,14 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
 def _clear(i, m, rows, gradients):
     """Zeros in the gradients that the steps add to."""
     gradients.readout_bias[i] = 0
-    for gradient in (gradients.inputs, gradients.bias, gradients.gain, gradients.strength, gradients.scale):
+    for gradient in (
+        gradients.inputs,
+        gradients.bias,
+        gradients.gain,
+        gradients.strength,
+        gradients.scale,
+        gradients.modulator,
+    ):
         if gradient.size:
             for t in range(gradient.shape[1]):
                 for b in range(len(rows)):
@@ -173,6 +192,35 @@ def _modulate_back(place, m, t, rows, n_units, da, carry, decay, o, kept, gradie
             for j in range(n_units):
                 d_gain[j] += da[b, j] * product[j]
                 da[b, j] *= g[j]
+
+
+@inlined
+def _sensitise_back(da, modulators, products, d_gain, sensitivity, n_rows, n_units, m, o):
+    """Gradient of the gains that the modulators set; da turns from dL/dp into dL/da."""
+    multiply(modulators, o.gain_modulation[m][:, :], sensitivity[:, :], False)
+    for b in range(n_rows):
+        for j in range(n_units):
+            d_gain[b, j] = da[b, j] * products[b, j]
+            da[b, j] += da[b, j] * sensitivity[b, j]
+
+
+@inlined
+def _sum_modulation(i, m, rows, xs, d_shifts, d_gains, first, last, n_steps, n_units, o, returning, gradients):
+    """Adds the chunk's part to the gradients of E and G, and fills those of its modulators."""
+    e, add = modulators_of(flatten(xs, first, last), o), last < n_steps
+    d_e = np.zeros((len(e), max(returning.bias_modulation.shape[2], returning.gain_modulation.shape[2])), xs.dtype)
+    if o.bias_modulation.size:
+        d_shift = flatten(d_shifts, 0, last - first)
+        multiply(e.T[:, :], d_shift[:, :], gradients.bias_modulation[i][:, :], add)
+        multiply(d_shift[:, :n_units], returning.bias_modulation[m][:, :], d_e[:, :], True)
+    if o.gain_modulation.size:
+        d_gain = flatten(d_gains, 0, last - first)
+        multiply(e.T[:, :], d_gain[:, :], gradients.gain_modulation[i][:, :], add)
+        multiply(d_gain[:, :n_units], returning.gain_modulation[m][:, :], d_e[:, :], True)
+    for t in range(first, last):
+        for b in range(len(rows)):
+            for k in range(gradients.modulator.shape[3]):
+                gradients.modulator[m, t, rows[b], k] = d_e[(t - first) * len(rows) + b, k]
 
 
 @inlined

@@ -1,8 +1,8 @@
 """What both directions share: the trials of a block, the rows of its steps, and how kernels are compiled.
 
 Arrays are grouped in the named tuples of `cemrnn.kernel.arrays`; letters are those of the recurrence. The rows of a
-step are x = [kappa r | (kappa r V) * s | u], padded to whole vectors, so that a step is one product with the
-stacked weights [W; U^T; B]. Every local array is small enough for the caches of one core.
+step are x = [kappa r | (kappa r V) * s | u | e], padded to whole vectors, so that a step is one product of all but the
+modulator e with the stacked weights [W; U^T; B]. Every local array is small enough for the caches of one core.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from numba import njit
+
+from cemrnn.kernel.product import round_up
 
 # Contraction allows fused multiply-add; nothing here lets the compiler reorder sums.
 _FASTMATH = {"contract", "nsz"}
@@ -51,6 +53,18 @@ def steps_of(m, rows, o):
 def sizes_of(rows, o):
     """Trials of the block, N, R, and the rows N + R + I of the stacked weights."""
     return len(rows), o.bias.shape[3], o.strength.shape[3], o.stacked.shape[1]
+
+
+@inlined
+def columns_of(o):
+    """Columns of x."""
+    return round_up(o.stacked.shape[1] + o.modulator.shape[3])
+
+
+@inlined
+def modulators_of(x, o):
+    """The columns e of rows of x."""
+    return x[:, o.stacked.shape[1] : o.stacked.shape[1] + o.modulator.shape[3]]
 
 
 @inlined

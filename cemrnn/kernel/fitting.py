@@ -6,7 +6,7 @@ import numpy as np
 
 from cemrnn.kernel.arrays import Incoming, Kept
 from cemrnn.kernel.backward import retreat
-from cemrnn.kernel.block import entry, inlined, rows_of, sizes_of, sources_digest, states_of, steps_of
+from cemrnn.kernel.block import columns_of, entry, inlined, rows_of, sizes_of, sources_digest, states_of, steps_of
 from cemrnn.kernel.forward import advance, read
 from cemrnn.kernel.product import round_up
 
@@ -25,11 +25,11 @@ def _compile(sources: str):
 @inlined
 def _fit_block(i, n_blocks, block, alpha, one, code, single, o, goal, returning, gradients, losses):
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
-    n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
-    n_steps, n_columns, dtype = steps_of(m, rows, o), round_up(n_stacked), o.inputs.dtype
+    n_rows, n_units, n_components, _ = sizes_of(rows, o)
+    n_steps, n_columns, dtype = steps_of(m, rows, o), columns_of(o), o.inputs.dtype
     kept = Kept(
         np.empty((1, (n_steps + 1) * n_rows * n_columns), dtype),
-        np.empty((1, n_steps, n_rows, n_units if o.gain.size else 0), dtype),
+        np.empty((1, n_steps, n_rows, n_units if o.gain.size + o.gain_modulation.size else 0), dtype),
         np.empty((1, n_steps, n_rows, round_up(n_components)), dtype),
     )
     xs = states_of(0, n_steps, n_rows, n_columns, kept)

@@ -8,9 +8,11 @@ import numpy as np
 
 from cemrnn.kernel.block import (
     at,
+    columns_of,
     entry,
     flatten,
     inlined,
+    modulators_of,
     rows_of,
     scale,
     sizes_of,
@@ -18,7 +20,7 @@ from cemrnn.kernel.block import (
     states_of,
     steps_of,
 )
-from cemrnn.kernel.product import fused, multiply, round_up
+from cemrnn.kernel.product import fused, multiply
 
 _LIMIT = np.float32(9)
 _P0, _P1, _P2 = np.float32(0.9999999794487278), np.float32(0.13381017019154076), np.float32(0.003495577813694739)
@@ -41,8 +43,8 @@ def _compile(sources: str):
 @inlined
 def _forward_block(i, n_blocks, block, alpha, one, code, single, o, outputs, rates, kept):
     m, rows = i // n_blocks, rows_of(i, n_blocks, block, o)
-    n_rows, n_units, _, n_stacked = sizes_of(rows, o)
-    xs = states_of(i, steps_of(m, rows, o), n_rows, round_up(n_stacked), kept)
+    n_rows, n_units, _, _ = sizes_of(rows, o)
+    xs = states_of(i, steps_of(m, rows, o), n_rows, columns_of(o), kept)
     advance(i, m, rows, xs, alpha, one, code, single, o, kept)
     _write(outputs, rates, xs, read(xs, n_units, m, n_rows, o), n_units, m, rows, o)
 
@@ -54,6 +56,7 @@ def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
     _start(xs, m, rows, n_units, n_components, o)
     a = np.empty((n_rows, o.stacked.shape[2]), xs.dtype)
     component = np.empty((n_rows, o.synaptic_in.shape[2]), xs.dtype)
+    sensitivity = np.empty((n_rows, o.gain_modulation.shape[2]), xs.dtype)
     scaled = np.empty((n_rows if o.scale.size else 0, xs.shape[2]), xs.dtype)
     for t in range(len(xs) - 1):
         x = xs[t]
@@ -70,7 +73,11 @@ def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
         multiply(x[:, :n_stacked], o.stacked[m][:, :], a[:, :], False)
         if kept.products.size:
             kept.products[place, t, :n_rows] = a[:, :n_units]
+        if o.gain_modulation.size:
+            _sensitise(a, modulators_of(xs[t], o), sensitivity, n_units, m, o)
         _excite(a, n_units, m, t, rows, o)
+        if o.bias_modulation.size:
+            multiply(modulators_of(xs[t], o), o.bias_modulation[m][:, :], a[:, :], True)
         _fire(xs[t + 1], xs[t], a, n_rows, n_units, alpha, one, code, single)
 
 
@@ -88,12 +95,15 @@ def read(xs, n_units, m, n_rows, o):
 
 @inlined
 def _start(xs, m, rows, n_units, n_components, o):
-    """Puts the inputs and r_0 in place."""
+    """Puts the inputs, the modulators and r_0 in place."""
+    n_before = n_units + n_components + o.inputs.shape[3]
     for t in range(len(xs) - 1):
         for b in range(len(rows)):
             row = rows[b]
             for j in range(o.inputs.shape[3]):
                 xs[t, b, n_units + n_components + j] = o.inputs[m, t, row, j]
+            for k in range(o.modulator.shape[3]):
+                xs[t, b, n_before + k] = o.modulator[m, t, row, k]
     for b in range(len(rows)):
         row = rows[b]
         for j in range(n_units):
@@ -108,6 +118,15 @@ def _weigh(x, component, n_units, n_components, m, t, rows, o):
         row = rows[b]
         for k in range(n_components):
             x[b, n_units + k] = component[b, k] * strength[row, k]
+
+
+@inlined
+def _sensitise(a, modulators, sensitivity, n_units, m, o):
+    """a becomes (1 + e G) * a."""
+    multiply(modulators, o.gain_modulation[m][:, :], sensitivity[:, :], False)
+    for b in range(len(a)):
+        for j in range(n_units):
+            a[b, j] += sensitivity[b, j] * a[b, j]
 
 
 @inlined
