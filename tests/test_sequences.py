@@ -48,24 +48,26 @@ def randomise(model):
     return model
 
 
+@pytest.mark.parametrize("source", ["input", "state"])
 @pytest.mark.parametrize("arm", [arm for arm in MODELS if arm not in ("plain", "gru", "lstm")])
-def test_the_encoder_reduces_to_the_plain_network_at_zero(arm):
+def test_the_encoder_reduces_to_the_plain_network_at_zero(arm, source):
     inputs = draw_inputs()
     plain = randomise(CEMRNN(make_network("plain"), [3, 8], dtype=torch.float64))
-    model = randomise(CEMRNN(make_network(arm), [3, 8], dtype=torch.float64))
+    model = randomise(CEMRNN(make_network(arm, context_source=source), [3, 8], dtype=torch.float64))
     for name, values in plain.parameters.items():
         model.parameters[name].data.copy_(values)
     expected, _ = plain.run(inputs, None)
     assert (model.run(inputs, None)[0] - expected).abs().max() > 1e-3  # modulation is read
-    for name in ("encoder_input", "encoder_bias"):
+    for name in [name for name in model.parameters if name.startswith("encoder_")]:
         model.parameters[name].data.zero_()
     torch.testing.assert_close(model.run(inputs, None)[0], expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("arm", ["combined", "synaptic", "scalar"])
-@pytest.mark.parametrize("tau_ms", [0.0, 200.0])
-def test_gradients_are_exact_through_the_encoder(arm, tau_ms):
-    network = make_network(arm, n_units=5, activation="tanh", tau_excitability_ms=tau_ms, tau_synaptic_ms=tau_ms)
+@pytest.mark.parametrize(("source", "tau_ms"), [("input", 0.0), ("input", 200.0), ("state", 0.0)])
+def test_gradients_are_exact_through_the_encoder(arm, source, tau_ms):
+    taus = dict(tau_excitability_ms=tau_ms, tau_synaptic_ms=tau_ms)
+    network = make_network(arm, n_units=5, activation="tanh", context_source=source, **taus)
     model = randomise(CEMRNN(network, [3, 8], dtype=torch.float64))
     inputs, targets = draw_inputs(n_trials=3, n_steps=4), torch.randint(0, 10, (2, 3, 1))
 
