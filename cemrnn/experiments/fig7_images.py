@@ -17,7 +17,15 @@ from cemrnn.evidence import weigh
 from cemrnn.experiments.battery import summarise
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
-from cemrnn.experiments.sequence_models import Plan, check_models, compare, load_models, score_in_time
+from cemrnn.experiments.sequence_models import (
+    RIVALS,
+    Plan,
+    check_models,
+    compare,
+    describe_lead,
+    load_models,
+    score_in_time,
+)
 from cemrnn.intervals import bootstrap_mean
 from cemrnn.sequences import ImageSet, SequenceConfig
 from cemrnn.sequences.learner import score_batch
@@ -175,6 +183,8 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
                 scalars |= weigh(f"{scan}_combined_minus_{model}", difference, values["combined"], values[model])
                 name = f"{scan}_timed_combined_minus_{model}"
                 scalars |= difference(at_time["combined"], at_time[model]).to_scalars(name)
+        for model, rival in RIVALS.items():
+            scalars[f"{scan}_against_{model}"] = describe_lead(scalars, f"{scan}_combined_minus_{model}", rival)
     most = packing[packing["n_contexts"] == max(config.packing_counts)]
     values = _by_arm(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean())
     for model in config.packing_models:
