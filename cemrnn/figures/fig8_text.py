@@ -76,11 +76,13 @@ def _draw_packed(axes: Axes, table: pd.DataFrame) -> None:
         Line2D([], [], color="0.3", marker="o", linestyle="none", fillstyle=fill, label=register)
         for register, fill in zip(registers, itertools.cycle(FILLS), strict=False)
     ]
-    axes.legend(handles=handles, loc="best")
+    place = dict(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles), columnspacing=1.2)
+    axes.legend(handles=handles, title="in each row from top to bottom", **place)
     add_letter(axes, "d")
 
 
 def _write_samples(axes: Axes, table: pd.DataFrame) -> None:
+    axes.set(xticks=[], yticks=[])
     axes.set_axis_off()
     add_letter(axes, "e")
     tops = np.linspace(0.97, 0, len(table), endpoint=False)
