@@ -73,6 +73,16 @@ def test_a_swapped_cue_is_that_of_the_next_register_in_a_circle(n_registers):
     torch.testing.assert_close(change_cue(right, "ambiguous"), torch.full_like(right, 1 / n_registers))
 
 
+@pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
+@pytest.mark.parametrize("registers", [("prose", "code"), ("prose", "code", "c")])
+def test_every_model_matches_the_budget_with_two_registers_and_with_three(profile, registers):
+    config = experiment_config(Project(Path(__file__).parents[1]), "fig8_text", profile)
+    recipes = conditions(dataclasses.replace(config, registers=registers))
+    told = [r for r in recipes if r.data.registers == registers]
+    sizes = [r.n_parameters for r in told]
+    assert max(sizes) / min(sizes) < 1.04  # each within two per cent of the combined arm
+
+
 def test_every_cue_is_scored_on_every_register(result):
     packed = result.tables["packed"]
     cues = packed.groupby("arm")["cue"].agg(lambda column: set(column)).to_dict()

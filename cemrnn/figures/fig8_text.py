@@ -19,15 +19,18 @@ from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curv
 
 CUES = {"none": "", "told": "told", "ambiguous": "ambiguous", "swapped": "told another", "inferred": "inferred"}
 FILLS = ("full", "none", "left", "top", "right", "bottom")  # first register, second, ...
-SAMPLE_COLUMNS = 54
+SAMPLE_COLUMNS = 96
+UPPER_IN = 3.05  # height of the upper panels
+LOWER_IN, POINT_IN = 3.35, 0.065  # height of the lower ones at least, and for each point of panel d
 
 
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.experiments.fig8_text.run`."""
     config, tables = result.config, result.tables
     with pyplot.style.context(SHEET):
-        figure = open_figure(10, 6.4)
-        panels = figure.subplot_mosaic([list("aabbcc"), list("ddeeee")], height_ratios=(1, 1.1))
+        lower_in = max(LOWER_IN, POINT_IN * len(tables["packed"]))
+        figure = open_figure(10, UPPER_IN + lower_in)
+        panels = figure.subplot_mosaic([list("aabbcc"), list("ddeeee")], height_ratios=(UPPER_IN, lower_in))
         draw_estimates(panels["a"], tables["bits"], list(config.models), "bits")
         panels["a"].axvline(result.scalars["bits_bigram"], color="0.4", linestyle=":", linewidth=0.8)
         panels["a"].set_xlabel("bits per character (dotted: bigrams)")
@@ -88,6 +91,6 @@ def _write_samples(axes: Axes, table: pd.DataFrame) -> None:
     tops = np.linspace(0.97, 0, len(table), endpoint=False)
     style = dict(transform=axes.transAxes, va="top", ha="left", fontsize=6, parse_math=False)
     for top, row in zip(tops, table.itertuples(), strict=True):
-        lines = textwrap.wrap(" ".join(row.text.split()), 2 * SAMPLE_COLUMNS)[:2]
+        lines = textwrap.wrap(" ".join(row.text.split()), SAMPLE_COLUMNS)[:2]
         axes.text(0.0, top, row.arm, color=LOOKS[row.arm].colour, fontweight="bold", **style)
-        axes.text(0.11, top, "\n".join(lines), family="monospace", **style)
+        axes.text(0.14, top, "\n".join(lines), family="monospace", **style)
