@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -185,6 +186,7 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
                 scalars |= difference(at_time["combined"], at_time[model]).to_scalars(name)
         for model, rival in RIVALS.items():
             scalars[f"{scan}_against_{model}"] = describe_lead(scalars, f"{scan}_combined_minus_{model}", rival)
+    scalars |= {f"against_{model}": describe_scans(scalars, model) for model in RIVALS}
     most = packing[packing["n_contexts"] == max(config.packing_counts)]
     values = _by_arm(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean())
     for model in config.packing_models:
@@ -204,6 +206,12 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
             "most_contexts": max(config.packing_counts),
         }
     )
+
+
+def describe_scans(scalars: Mapping[str, float | int | str], rival: str) -> str:
+    """What combined modulation does to a rival with either way of reading, the less favourable one first."""
+    ordered = sorted(SCANS, key=lambda scan: scalars[f"{scan}_combined_minus_{rival}"])
+    return ", and ".join(f"by {scan} it {scalars[f'{scan}_against_{rival}']}" for scan in ordered)
 
 
 def _by_arm(table: pd.DataFrame) -> dict[str, np.ndarray]:
