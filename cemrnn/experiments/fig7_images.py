@@ -45,6 +45,7 @@ class ImagesConfig(Config):
     n_units: int  # N of the combined arm; the others match its trained parameters
     rank: int  # R of the combined arm
     n_inferred: int  # K, numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
     rows_updates: int
     pixels_updates: int
     packing_models: tuple[str, ...]  # networks that are told the context
@@ -97,6 +98,7 @@ class ImagesConfig(Config):
             n_units=n_units,
             rank=self.rank,
             n_inferred=n_inferred,
+            encoder_reads=self.encoder_reads,
             n_updates=n_updates,
             batch_trials=self.batch_trials,
             evaluate_every=max(1, n_updates // 10),

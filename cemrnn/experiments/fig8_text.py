@@ -49,6 +49,7 @@ class TextConfig(Config):
     n_units: int  # N of the combined arm; the others match its trained parameters
     rank: int  # R of the combined arm
     n_inferred: int  # K, numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
     n_steps: int  # T, characters per trial
     warm_up: int  # characters at the beginning of a held-out passage that are not scored
     n_symbols: int  # size of the alphabet
@@ -110,6 +111,7 @@ class TextConfig(Config):
             n_units=self.n_units,
             rank=self.rank,
             n_inferred=n_inferred,
+            encoder_reads=self.encoder_reads,
             n_updates=self.n_updates,
             batch_trials=self.batch_trials,
             evaluate_every=max(1, self.n_updates // 10),
@@ -225,7 +227,9 @@ def _average_context(networks: CEMRNN, part: str, config: TextConfig) -> tuple[t
     """Mean context (M, passage, K), and the register (passage,) of each passage."""
     size = config.validation_size if part == "validation" else config.test_size
     batch = config.inferred.data.held_out(part, size).to(networks.flat.device).repeat(networks.n_networks)
-    context = networks.infer_context(batch.inputs)  # (M, B, T, K)
+    reads_state = networks.config.context_source == "state"
+    rates = networks.simulate(batch.inputs, None, noise=None, keep_rates=True)[1] if reads_state else None
+    context = networks.infer_context(batch.inputs, rates)  # (M, B, T, K)
     n_passages = context.shape[2] // config.passage_characters
     passages = context[:, :, : n_passages * config.passage_characters].unflatten(2, (n_passages, -1)).mean(3)
     return passages.flatten(1, 2), batch.context[0].repeat_interleave(n_passages)

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -114,6 +114,7 @@ class Plan:
         data: what they learn.
         n_units, rank: of the combined network, whose number of parameters the others match.
         n_inferred: K, contexts that the encoder infers; None: the context is told.
+        encoder_reads: what a context is inferred from, the input alone or the state as well.
         n_updates, batch_trials, evaluate_every, validation_size: see `SequenceConfig`.
     """
 
@@ -121,6 +122,7 @@ class Plan:
     n_units: int
     rank: int
     n_inferred: int | None
+    encoder_reads: Literal["input", "state"]
     n_updates: int
     batch_trials: int
     evaluate_every: int
@@ -148,7 +150,7 @@ class Plan:
             n_units=self.n_units,
             rank=self.rank,
             n_contexts=self.n_inferred or self.data.n_contexts,
-            context_source="cue" if self.n_inferred is None else "input",
+            context_source="cue" if self.n_inferred is None else self.encoder_reads,
             dt_ms=TAU_MS / 2 if keeps else TAU_MS,
             tau_ms=TAU_MS,
             sigma_rec=0.0,
