@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 
 from cemrnn.experiments.visited import Visited
@@ -39,8 +39,8 @@ def decode_pair(
 ) -> pd.DataFrame:
     """Accuracy on held-out trials, at every step, of telling two tasks apart from the states of one network.
 
-    Trials are dealt to folds, so that none is in both parts. Linear discriminant analysis with a shrunken covariance
-    (Ledoit and Wolf), fitted anew at each step; and once, at the step `early`, for all steps.
+    Trials are dealt to folds, so that none is in both parts. The classifier is the sign of a ridge regression on
+    the label, with scikit-learn's penalty of 1; it is fitted anew at each step, and once, at the step `early`, for all steps.
 
     Args:
         visited: states on as many trials of each task.
@@ -60,17 +60,13 @@ def decode_pair(
     if shuffle:
         label = stream(seed, "decoding", "shuffle", name).permutation(label)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=derive_seed(seed, "decoding", name) % 2**32)
-    right = np.zeros((len(steps), 2))
+    side, right = np.where(label, 1.0, -1.0), np.zeros((len(steps), 2))
     for fitted, tested in folds.split(trials, label):
-        first = _fit(states[fitted, early], label[fitted])
+        first = Ridge().fit(states[fitted, early], side[fitted])
         for i, step in enumerate(steps):
-            now = _fit(states[fitted, step], label[fitted])
-            right[i] += [(c.predict(states[tested, step]) == label[tested]).sum() for c in (now, first)]
+            now = Ridge().fit(states[fitted, step], side[fitted])
+            right[i] += [((c.predict(states[tested, step]) > 0) == label[tested]).sum() for c in (now, first)]
     return pd.DataFrame({"step": steps, "accuracy": right[:, 0] / len(trials), "held": right[:, 1] / len(trials)})
-
-
-def _fit(states: np.ndarray, label: np.ndarray) -> LinearDiscriminantAnalysis:
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(states, label)
 
 
 def _shortest_steps(tasks: TaskSet, task: int, epochs: slice) -> int:

@@ -5,43 +5,27 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from cemrnn.dynamics import cluster_units, task_variance
 from cemrnn.evidence import weigh
-from cemrnn.experiments.battery import BatteryConfig, Population, all_conditions, load_populations, summarise
-from cemrnn.experiments.decoded import ambiguous_pairs, decode_pair, decoded_steps, early_step
+from cemrnn.experiments.battery import BatteryConfig, all_conditions, load_populations, summarise
+from cemrnn.experiments.decoded import ambiguous_pairs
 from cemrnn.experiments.fig2_ambiguity import SINGLE
-from cemrnn.experiments.lesions import learned_pathways, read_modulations, score_lesions
+from cemrnn.experiments.learned import MEASURES, Findings, measure_arm
+from cemrnn.experiments.lesions import learned_pathways
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
-from cemrnn.experiments.visited import Visited, visit
-from cemrnn.interpretability import (
-    active_fraction,
-    compare_modulations,
-    concentrate,
-    correlate_pairs,
-    count_effective,
-    follow_use,
-    permute_relation,
-    share_blocks,
-)
 from cemrnn.intervals import bootstrap_difference, bootstrap_mean
-from cemrnn.model import CEMRNN
-from cemrnn.streams import stream
-from cemrnn.training import TrainingConfig
 
 STEM = "fig10_interpretability"
 conditions = all_conditions
 NEEDED = ("plain", *SINGLE, "combined")  # what the claims are about
-SHOWN = "combined"  # the arm of the example network and of the shuffled control
-USE = ("mean_rate", "active_fraction", "energy")
-DECODED = ("decoding", "decoding_early", "decoding_held")
-SELECTIVITY = ("selectivity", "selectivity_random", "lesion_size", "lesion_size_random")
-RELATED_P = 0.05
+SHOWN = "combined"  # arm of the network that is shown, and of the shuffled control
+CLAIMED = ("decoding_early", "active_fraction")  # excitability minus synaptic
+CHANCE = 0.5  # of decoding between two tasks
+RELATED_P = 0.05  # below it, a network's tasks count as related in their modulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +35,6 @@ class InterpretabilityConfig(BatteryConfig):
     state_trials: int  # per task, whose states are visited
     decode_every_ms: float  # between two times at which the context is read
     n_folds: int  # parts of the trials, each held out once
-    lesion_trials: int  # per task
     n_bases: int  # of random directions, for lesions
     n_permutations: int  # relabellings of the tasks, at most
     max_clusters: int  # of units, at most
@@ -62,95 +45,104 @@ class InterpretabilityConfig(BatteryConfig):
             raise ValueError(f"arms: expected {', '.join(NEEDED)} among them, got {', '.join(self.arms)}")
         if not ambiguous_pairs(self.task_set):
             raise ValueError(f"tasks: expected two that only the context tells apart, got {self.tasks}")
-        smallest = {"n_folds": 2, "lesion_trials": 1, "n_bases": 1, "n_permutations": 1, "max_clusters": 2}
-        for name, least in (smallest | {"state_trials": self.n_folds}).items():
+        smallest = {"n_folds": 2, "n_bases": 1, "n_permutations": 1, "max_clusters": 2}
+        for name, least in (smallest | {"state_trials": 2 * self.n_folds}).items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
-
-
-class ArmFindings(NamedTuple):
-    """Tables of one arm, with a row or more per network; NaN for networks that are not compared."""
-
-    networks: pd.DataFrame  # scalars of each network
-    use: pd.DataFrame  # network, task, and the measures of USE
-    decoding: pd.DataFrame  # network, labels, time_ms, accuracy, held
-    lesions: pd.DataFrame  # network, kind, lesion, task, loss
-    pairs: pd.DataFrame  # network, first, second, cosine
-    relations: pd.DataFrame  # pathway, p: of all networks together
-    example: dict[str, pd.DataFrame]
+        if self.decode_every_ms <= 0:
+            raise ValueError(f"decode_every_ms: expected a positive time, got {self.decode_every_ms}")
 
 
 @remember
 def run(config: InterpretabilityConfig) -> Result:
     """Loadings, lesions, decoding, use of units and similarity of tasks, in every arm."""
     started = time.monotonic()
-    arms = {p.arm: measure_arm(p, config) for p in load_populations(config)}
-    joined = {
-        name: pd.concat([getattr(a, name).assign(arm=arm) for arm, a in arms.items()], ignore_index=True)
-        for name in ("networks", "use", "decoding", "lesions", "pairs", "relations")
-    }
-    seed = config.seed
-    curves = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
-    curves = curves.mean().reset_index()
-    long = joined["use"].melt(id_vars=["arm", "network", "task"], var_name="measure")
+    arms = {p.arm: measure_arm(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
+    joined, seed = _join(arms), config.seed
+    by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
+    curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]
     pathways = joined["lesions"][joined["lesions"]["kind"] == "pathway"]
     tables = {
-        **{f"loadings_{name}": table for name, table in arms[SHOWN].example.items()},
-        "decoding": summarise(curves, ["arm", "labels", "time_ms"], "accuracy", seed=seed),
-        "held": summarise(curves, ["arm", "labels", "time_ms"], "held", seed=seed),
+        "components": arms[SHOWN].components,
+        "units": arms[SHOWN].units,
+        "decoding": summarise(curves, groups, "accuracy", seed=seed),
+        "decoding_held": summarise(curves, groups, "held", seed=seed),
         "lesions_networks": joined["lesions"],
         "lesions": summarise(pathways, ["arm", "lesion", "task"], "loss", seed=seed),
-        "use": summarise(long, ["arm", "measure", "task"], "value", seed=seed),
-        "pairs": _pair_table(joined["pairs"], config),
-        "relations": _relation_table(joined["networks"], joined["relations"], seed),
+        "use": summarise(joined["use"], ["arm", "measure", "task"], "value", seed=seed),
+        "pairs": summarise(joined["pairs"], ["arm", "first", "second", "blocks"], "cosine", seed=seed),
+        "relations": _relation_table(joined["relations"], seed),
         "networks": joined["networks"],
     }
     return Result(
         stem=STEM,
         config=config,
         tables=tables,
-        scalars=_scalars(joined, config),
+        scalars=_scalars(joined, tables, config),
         n_replicates=config.n_replicates,
         seconds=time.monotonic() - started,
     )
 
 
-def measure_arm(population: Population, config: InterpretabilityConfig) -> ArmFindings:
-    """What the networks of one arm learned: of those that learned their tasks, or of all if context reaches none."""
-    passed = population.passed(config.passing_score)
-    pathways = learned_pathways(population.arm)
-    kept = np.flatnonzero(passed) if pathways else np.arange(len(passed))
-    networks = pd.DataFrame({"network": np.arange(len(passed)), "passed": passed})
-    if not len(kept):
-        return _leave_blank(networks, population.arm, config)
-    model, seeds = population.model.select(kept), [config.seeds[m] for m in kept]
-    visits = [visit(model.select([i]), config, [seed], config.state_trials) for i, seed in enumerate(seeds)]
-    use = pd.concat([_measure_use(v, config).assign(network=m) for m, v in zip(kept, visits, strict=True)])
-    decoding = _decode(visits, kept, config, shuffles=(False, True) if population.arm == SHOWN else (False,))
-    rows = [{"network": m} for m in kept]
-    lesions, pairs, relations, example = _no_lesions(), _no_pairs(), _no_relations(), {}
-    if pathways:
-        lesions, _ = score_lesions(model, config, seeds, config.lesion_trials, config.n_bases)
-        modulations = read_modulations(model)
-        cosines = compare_pathways(modulations)
-        relations = _relate(cosines, config)
-        pairs = _pairs_of(cosines["all"], kept)
-        variances = [task_variance(v.epoch_means(0), v.task, len(config.tasks)) for v in visits]
-        for i, row in enumerate(rows):
-            row |= _measure_modulation({name: x[i] for name, x in modulations.items()}, variances[i])
-            row |= _measure_selectivity(lesions[lesions["network"] == i], config)
-            row |= _relations_of({name: c[i] for name, c in cosines.items()}, config)
-        if population.arm == SHOWN:
-            example = _show(modulations, variances[0], lesions[lesions["network"] == 0], config)
-        lesions["network"] = kept[lesions["network"]]
-    means = use.groupby("network")[list(USE)].mean().reset_index()
-    found = pd.DataFrame(rows).merge(means, on="network").merge(_decoding_means(decoding, config), on="network")
-    return ArmFindings(
-        networks=networks.merge(found, on="network", how="left"),
-        use=networks[["network"]].merge(use, on="network", how="left") if not pathways else use,
-        decoding=decoding,
-        lesions=lesions,
-        pairs=pairs,
-        relations=relations,
-        example=example,
-    )
+def _join(arms: dict[str, Findings]) -> dict[str, pd.DataFrame]:
+    """One table of each kind, with a column for the arm."""
+    names = ("networks", "use", "decoding", "lesions", "pairs", "relations")
+    parts = {name: [(arm, getattr(found, name)) for arm, found in arms.items()] for name in names}
+    return {
+        name: pd.concat([table.assign(arm=arm) for arm, table in of_arms if table is not None], ignore_index=True)
+        for name, of_arms in parts.items()
+    }
+
+
+def _relation_table(relations: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Mean correlation of every arm and pathway, and the p value of all its networks together."""
+    by = ["arm", "pathway"]
+    p = relations.drop_duplicates(by)[[*by, "p"]]
+    return summarise(relations, by, "r", seed=seed).merge(p, on=by)
+
+
+def _scalars(
+    joined: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], config: InterpretabilityConfig
+) -> dict[str, float | int | str]:
+    mean = functools.partial(bootstrap_mean, seed=config.seed)
+    by_arm = {arm: part.set_index("network") for arm, part in joined["networks"].groupby("arm", sort=False)}
+    scalars: dict[str, float | int | str] = {"n_tasks": len(config.tasks)}
+    for arm, part in by_arm.items():
+        scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
+        for measure in MEASURES:
+            scalars |= mean(part[measure].to_numpy(float)).to_scalars(f"{measure}_{arm}")
+        if learned_pathways(arm):
+            scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
+            scalars |= _lesion_scalars(joined["lesions"], tables["lesions"], arm, mean)
+    for row in tables["relations"].itertuples():
+        scalars[f"relation_{row.arm}_{row.pathway}"] = float(row.r)
+        scalars[f"relation_p_{row.arm}_{row.pathway}"] = float(row.p)
+    shuffled = joined["decoding"][joined["decoding"]["labels"] == "shuffled"].groupby("network")["accuracy"].mean()
+    above_chance = mean(shuffled.reindex(range(config.n_replicates)).to_numpy(float) - CHANCE)
+    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(by_arm, mean, config.seed)
+
+
+def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> dict[str, float | int | str]:
+    """Mean loss over tasks from a lesion of each pathway, and the task that loses most."""
+    of_arm = lesions[(lesions["arm"] == arm) & (lesions["kind"] == "pathway")]
+    scalars: dict[str, float | int | str] = {}
+    for pathway, part in of_arm.groupby("lesion", sort=False):
+        scalars |= mean(part.groupby("network")["loss"].mean().to_numpy(float)).to_scalars(f"loss_{arm}_{pathway}")
+        by_task = means[(means["arm"] == arm) & (means["lesion"] == pathway)].set_index("task")["loss"]
+        falls = by_task.idxmax().replace("_", " ") if by_task.notna().any() else "none"
+        scalars |= {f"falls_{arm}_{pathway}": falls, f"falls_by_{arm}_{pathway}": float(by_task.max())}
+    return scalars
+
+
+def _evidence(by_arm: dict[str, pd.DataFrame], mean, seed: int) -> dict[str, float | int]:
+    """The measures of the claims, from all replicates and from each half of them."""
+    shown = by_arm[SHOWN]
+    random = (shown["selectivity"] - shown["selectivity_random"]).to_numpy(float)
+    scalars = weigh(f"relatedness_{SHOWN}", mean, shown["relatedness"].to_numpy(float))
+    scalars |= weigh(f"selectivity_{SHOWN}_minus_random", mean, random)
+    scalars |= weigh("decoding_plain_above_chance", mean, by_arm["plain"]["decoding"].to_numpy(float) - CHANCE)
+    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
+    for measure in CLAIMED:  # arms are not paired: their networks have nothing but trials in common
+        samples = (by_arm[arm][measure].to_numpy(float) for arm in SINGLE)
+        scalars |= weigh(f"{measure}_excitability_minus_synaptic", difference, *samples)
+    return scalars

@@ -68,7 +68,7 @@ def measure_arm(population: Population, config: InterpretabilityConfig, *, shuff
     if pathways:
         modulations = read_modulations(model)
         variances = [task_variance(v.epoch_means(0), v.task, len(config.tasks)) for v in visits]
-        tables["lesions"] = score_lesions(model, config, seeds, config.lesion_trials, config.n_bases)
+        tables["lesions"] = score_lesions(model, config, seeds, config.test_trials, config.n_bases)
         tables["relations"], tables["pairs"], related = _relate(modulations, config)
         learned = [_summarise_modulation(modulations, variances, i) for i in range(len(kept))]
         found = found.join(pd.DataFrame(learned)).join(_select(tables["lesions"], config)).join(related)

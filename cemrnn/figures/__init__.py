@@ -11,6 +11,7 @@ from cemrnn.figures import (
     fig6_timescales,
     fig7_images,
     fig8_text,
+
 )
 
 FIGURES: dict[str, ModuleType] = {
