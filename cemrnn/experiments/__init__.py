@@ -12,7 +12,7 @@ from cemrnn.experiments import (
     fig7_images,
     fig8_text,
     fig10_interpretability,
-
+    fig10_network,
 )
 
 EXPERIMENTS: dict[str, ModuleType] = {
@@ -25,4 +25,5 @@ EXPERIMENTS: dict[str, ModuleType] = {
     "fig7_images": fig7_images,
     "fig8_text": fig8_text,
     "fig10_interpretability": fig10_interpretability,
+    "fig10_network": fig10_network,
 }

@@ -40,7 +40,7 @@ def decode_pair(
     """Accuracy on held-out trials, at every step, of telling two tasks apart from the states of one network.
 
     Trials are dealt to folds, so that none is in both parts. The classifier is the sign of a ridge regression on
-    the label, with scikit-learn's penalty of 1; it is fitted anew at each step, and once, at the step `early`, for all steps.
+    the label, with scikit-learn's penalty of 1. It is fitted anew at each step; and once, at the step `early`, for all.
 
     Args:
         visited: states on as many trials of each task.

@@ -6,12 +6,11 @@ import functools
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from cemrnn.evidence import weigh
 from cemrnn.experiments.battery import BatteryConfig, all_conditions, load_populations, summarise
-from cemrnn.experiments.decoded import ambiguous_pairs
+from cemrnn.experiments.decoded import ambiguous_pairs, early_step
 from cemrnn.experiments.fig2_ambiguity import SINGLE
 from cemrnn.experiments.learned import MEASURES, Findings, measure_arm
 from cemrnn.experiments.lesions import learned_pathways
@@ -106,7 +105,13 @@ def _scalars(
 ) -> dict[str, float | int | str]:
     mean = functools.partial(bootstrap_mean, seed=config.seed)
     by_arm = {arm: part.set_index("network") for arm, part in joined["networks"].groupby("arm", sort=False)}
-    scalars: dict[str, float | int | str] = {"n_tasks": len(config.tasks)}
+    tasks = config.task_set
+    early = min(early_step(tasks, pair) for pair in ambiguous_pairs(tasks))
+    scalars: dict[str, float | int | str] = {
+        "n_tasks": tasks.n_contexts,
+        "n_pairs": len(ambiguous_pairs(tasks)),
+        "first_stimulus_ms": (early + 1) * tasks.dt_ms,
+    }
     for arm, part in by_arm.items():
         scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
         for measure in MEASURES:

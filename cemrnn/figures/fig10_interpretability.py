@@ -14,6 +14,7 @@ from cemrnn.experiments.lesions import learned_pathways
 from cemrnn.experiments.result import Result
 from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curves, open_figure
 
+WIDTHS = ((1, 1.5, 1.5), (1.1, 1.3, 1), (1, 1, 1), (1, 1, 1))  # of the panels in each row
 DIVERGING, GROWING = "RdBu_r", "cividis"
 USE_LABELS = {
     "mean_rate": "mean rate (absolute)",
@@ -21,6 +22,7 @@ USE_LABELS = {
     "energy": "energy (squared rate, all units)",
 }
 PATHWAY_LABELS = {"bias": "bias", "gain": "gain", "synaptic": "synapses", "scale": "scale", "all": "all"}
+ENDS = ["selectivity_random", "selectivity"]
 CONTROL = dict(color="0.55", linestyle="--", linewidth=1)
 
 
@@ -29,8 +31,12 @@ def plot(result: Result) -> Figure:
     tables, arms, tasks = result.tables, list(result.config.arms), list(result.config.tasks)
     with pyplot.style.context(SHEET):
         figure = open_figure(10, 9.6)
-        rows = [list("aaabbbbbcccc"), list("dddeeeeeffff"), list("gggghhhhiiii"), list("jjjjkkkkllll")]
-        panels = figure.subplot_mosaic(rows, height_ratios=[1, 1, 1.05, 1.05])
+        figure.get_layout_engine().set(wspace=0.08)  # or the label of a colour bar touches the next panel
+        rows = figure.subfigures(4, 1, height_ratios=[1, 1, 1.05, 1.1])
+        letters = [list(row) for row in ("abc", "def", "ghi", "jkl")]
+        panels = {}
+        for row, names, widths in zip(rows, letters, WIDTHS, strict=True):
+            panels |= row.subplot_mosaic([names], width_ratios=widths)
         for letter, axes in panels.items():
             add_letter(axes, letter)
         _draw_components(panels["a"], tables["components"], tasks)
@@ -39,7 +45,7 @@ def plot(result: Result) -> Figure:
         _draw_lesions(panels["d"], tables, tasks)
         _draw_pathways(panels["e"], tables["lesions"], tasks)
         _draw_selectivity(panels["f"], tables["networks"], arms)
-        _draw_decoding(panels["g"], tables)
+        _draw_decoding(panels["g"], tables, result.scalars["first_stimulus_ms"])
         _draw_pairs(panels["h"], tables["pairs"])
         _draw_relations(panels["i"], tables["relations"], arms)
         for letter, (measure, label) in zip("jkl", USE_LABELS.items(), strict=True):
@@ -131,17 +137,16 @@ def _draw_selectivity(axes: Axes, networks: pd.DataFrame, arms: list[str]) -> No
     shown = [arm for arm in arms if "synaptic" in learned_pathways(arm)]
     for i, arm in enumerate(shown):
         look, part = LOOKS[arm], networks[networks["arm"] == arm]
-        ends = part[["selectivity_random", "selectivity"]].to_numpy(float)
-        for pair in ends:
+        for pair in part[ENDS].to_numpy(float):
             axes.plot([2 * i, 2 * i + 1], pair, color=look.colour, linewidth=0.8, alpha=0.5)
         style = dict(linestyle="none", marker=look.marker, color=look.colour, markersize=6)
-        axes.plot([2 * i, 2 * i + 1], ends.mean(axis=0) if len(ends) == 0 else pd.DataFrame(ends).mean(), **style)
-    axes.set_xticks(range(2 * len(shown)), ["random", "component"] * len(shown))
+        axes.plot([2 * i, 2 * i + 1], part[ENDS].mean(), **style)
+    axes.set_xticks(range(2 * len(shown)), ["random\ndirections", "single\ncomponents"] * len(shown), fontsize=6)
     axes.set_xlim(-0.5, 2 * len(shown) - 0.5)
     axes.set_ylabel("concentration of losses")
 
 
-def _draw_decoding(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
+def _draw_decoding(axes: Axes, tables: dict[str, pd.DataFrame], first_stimulus_ms: float) -> None:
     accuracy, held = tables["decoding"], tables["decoding_held"]
     draw_curves(axes, accuracy[accuracy["labels"] == "true"], "time_ms", "accuracy")
     for arm, part in held[held["labels"] == "true"].groupby("arm", sort=False):
@@ -150,13 +155,14 @@ def _draw_decoding(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
     shuffled = accuracy[accuracy["labels"] == "shuffled"]
     axes.plot(shuffled["time_ms"], shuffled["accuracy"], **CONTROL)
     axes.axhline(CHANCE, color="0.4", linewidth=0.8, linestyle=":")
+    axes.axvline(first_stimulus_ms, color="0.85", linewidth=3, zorder=0)
     axes.set_ylim(0.4, 1.03)
     axes.set_xlabel("time from the onset of the cue (ms)")
     axes.set_ylabel("context decoded\n(share of held-out trials)")
     grey = dict(color="0.3", linewidth=0.9)
     handles = [
-        Line2D([], [], linestyle=(0, (1, 1)), label="decoder from before the stimulus", **grey),
-        Line2D([], [], label="labels shuffled", **CONTROL),
+        Line2D([], [], linestyle=(0, (1, 1)), label="early decoder", **grey),
+        Line2D([], [], label="shuffled labels", **CONTROL),
     ]
     axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1, fontsize=6, ncols=2)
 
