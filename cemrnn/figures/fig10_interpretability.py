@@ -156,7 +156,7 @@ def _draw_decoding(axes: Axes, tables: dict[str, pd.DataFrame], first_stimulus_m
     axes.plot(shuffled["time_ms"], shuffled["accuracy"], **CONTROL)
     axes.axhline(CHANCE, color="0.4", linewidth=0.8, linestyle=":")
     axes.axvline(first_stimulus_ms, color="0.85", linewidth=3, zorder=0)
-    axes.set_ylim(0.4, 1.03)
+    axes.set_ylim(min(0.4, np.nanmin([CHANCE, *accuracy["low"]]) - 0.03), 1.03)
     axes.set_xlabel("time from the onset of the cue (ms)")
     axes.set_ylabel("context decoded\n(share of held-out trials)")
     grey = dict(color="0.3", linewidth=0.9)
@@ -182,6 +182,8 @@ def _draw_relations(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
     """Nothing; a row per arm and pathway; filled if the tasks are related beyond relabelled ones."""
     rows = [(arm, name) for arm in arms if learned_pathways(arm) for name in _relation_names(arm)]
     found = table.set_index(["arm", "pathway"])
+    if table["r"].isna().all():  # fewer than three tasks
+        _say_blank(axes)
     for position, (arm, name) in enumerate(rows):
         if (arm, name) not in found.index:
             continue
