@@ -86,7 +86,7 @@ def test_an_undefined_relation_is_no_number(n_tasks):
 
 
 def test_concentration_has_its_closed_forms():
-    assert concentrate(np.array([[0, 0.4, 0, 0]])) == 1
+    assert concentrate(np.array([[0, 0.4, 0, 0]])) == pytest.approx(1)
     assert concentrate(np.full((3, 4), 0.2)) == pytest.approx(1 / 4)
     assert concentrate(np.array([[0.3, 0.3, -0.5, 0]])) == pytest.approx(1 / 2)  # a gain is no loss
     weighted = concentrate(np.array([[0.6, 0], [0.1, 0.1], [0, 0]]))  # 1 and 1 / 2 with weights .6 and .2

@@ -78,7 +78,7 @@ def measure_arm(population: Population, config: InterpretabilityConfig, *, shuff
     for table in tables.values():
         if table is not None:
             table["network"] = kept[table["network"]]
-    found = found.reindex(columns=MEASURES).set_axis(kept).rename_axis("network").reset_index()
+    found = found.reindex(columns=MEASURES).astype(float).set_axis(kept).rename_axis("network").reset_index()
     return Findings(networks=networks.merge(found, on="network", how="left"), **tables)
 
 
@@ -158,7 +158,7 @@ def _select(lesions: pd.DataFrame, config: InterpretabilityConfig) -> pd.DataFra
         end = "_random" if kind == "random" else ""
         measured = {f"selectivity{end}": concentrate(losses), f"lesion_size{end}": losses.mean()}
         rows.setdefault(network, {}).update(measured)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(SELECTIVITY))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(SELECTIVITY), dtype=float)
 
 
 def _relate(

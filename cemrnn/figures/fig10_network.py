@@ -73,8 +73,10 @@ def _draw_weights(figure: SubFigure, weights: pd.DataFrame, config) -> None:
     panels["G"].set_xlabel("to unit", fontsize=6)
     panels["C"].tick_params(axis="x", labelrotation=90)
     panels["d"].tick_params(axis="x", labelrotation=90)
+    for name in ("text", "bar"):
+        panels[name].set(xticks=[], yticks=[])
+        panels[name].set_axis_off()
     _write_equations(panels["text"])
-    panels["bar"].set_axis_off()
     inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.18))
     figure.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices").ax.tick_params(labelsize=6)
 
@@ -95,7 +97,6 @@ def _draw_matrix(axes: Axes, cells: pd.DataFrame, limit: float) -> AxesImage:
 
 
 def _write_equations(axes: Axes) -> None:
-    axes.set_axis_off()
     for line, height in zip(EQUATIONS, (0.8, 0.55, 0.3), strict=True):
         axes.text(0, height, line, fontsize=6.5, va="center", transform=axes.transAxes)
 
