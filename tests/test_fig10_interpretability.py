@@ -156,6 +156,14 @@ def test_with_all_pathways_held_contexts_do_nothing(modulated):
     assert (apart - again).abs().max() > 0.01
 
 
+def test_a_pathway_that_is_held_is_told_the_mean_of_all_contexts(modulated):
+    inputs, cue = torch.randn(2, 3, 9, 5), torch.tensor([1.0, 0.0]).expand(2, 3, 2)
+    mean = torch.full_like(cue, 0.5)
+    for held, excitability, synapses in ((["synaptic"], cue, mean), (["bias", "gain"], mean, cue)):
+        expected, _ = modulated.run(inputs, excitability, synaptic_context=synapses)
+        torch.testing.assert_close(hold_pathways(modulated, held).run(inputs, cue)[0], expected)
+
+
 def test_the_loss_is_the_score_without_the_modulation(store):
     population = next(p for p in load_populations(CONFIG) if p.arm == "combined")
     model, tasks = population.model, CONFIG.task_set
