@@ -11,6 +11,8 @@ from cemrnn.figures import (
     fig6_timescales,
     fig7_images,
     fig8_text,
+    fig10_interpretability,
+    fig10_network,
 )
 
 FIGURES: dict[str, ModuleType] = {
@@ -22,4 +24,6 @@ FIGURES: dict[str, ModuleType] = {
     "fig6_timescales": fig6_timescales,
     "fig7_images": fig7_images,
     "fig8_text": fig8_text,
+    "fig10_interpretability": fig10_interpretability,
+    "fig10_network": fig10_network,
 }
