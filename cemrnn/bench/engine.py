@@ -19,9 +19,11 @@ from pathlib import Path
 import torch
 
 from cemrnn.bench.environments import peer_python
-from cemrnn.bench.peers import LEARNING_RATE, LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
-from cemrnn.bench.rows import Bench, Row, Turn, make_row, take_turns
-from cemrnn.bench.worker import Worker, WorkerError, time_turn
+from cemrnn.bench.peers import LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
+from cemrnn.bench.rows import Bench, Row, make_row, take_turns
+from cemrnn.bench.worker import Worker, WorkerError
+from cemrnn.turns import Turn, time_turn
+from cemrnn.workload import LEARNING_RATE
 
 EXTERNAL = Path(__file__).with_name("external")
 JAX = "JAX, jit of vmap of scan"
