@@ -1,0 +1,52 @@
+"""Learning against time: scores from the histories of networks, and what each arm has reached when time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.learner import TrainedNetwork
+
+Histories = Mapping[str, Sequence[pd.DataFrame]]  # arm -> a frame per network, with the columns update and a score
+
+
+def follow(histories: Histories, score_name: str) -> pd.DataFrame:
+    """Score of every network at all evaluations of its arm: arm, network, update, score.
+
+    A network that has stopped keeps its last score.
+    """
+    parts = []
+    for arm, frames in histories.items():
+        updates = sorted({update for frame in frames for update in frame["update"]})
+        for m, frame in enumerate(frames):
+            score = frame.set_index("update")[score_name].reindex(updates).ffill()
+            parts.append(score.reset_index().assign(arm=arm, network=m))
+    return pd.concat(parts, ignore_index=True)[["arm", "network", "update", score_name]]
+
+
+def worst_histories(networks: Sequence[TrainedNetwork], tasks: Sequence[str]) -> list[pd.DataFrame]:
+    """Update and score on the worst task at every evaluation, a frame per network."""
+    return [
+        pd.DataFrame({"update": n.history["update"], "score": n.history[list(tasks)].min(axis="columns")})
+        for n in networks
+    ]
+
+
+def take_in_time(histories: Histories, seconds: Mapping[str, float], limit_s: float, score_name: str) -> pd.DataFrame:
+    """Score of every network at its last evaluation in time, NaN if there is none: arm, network, score.
+
+    Args:
+        histories: of every arm.
+        seconds: of an update of a network, by arm.
+        limit_s: time for each network.
+        score_name: column of the histories.
+    """
+    rows = []
+    for arm, frames in histories.items():
+        for m, frame in enumerate(frames):
+            in_time = frame["update"] * seconds[arm] <= limit_s * (1 + 1e-9)
+            score = frame.loc[in_time, score_name].iloc[-1] if in_time.any() else np.nan
+            rows.append({"arm": arm, "network": m, score_name: float(score)})
+    return pd.DataFrame(rows)
