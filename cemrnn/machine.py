@@ -7,6 +7,8 @@ import os
 import platform
 from pathlib import Path
 
+import torch
+
 STATUS, FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -19,6 +21,11 @@ def describe_machine() -> str:
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()
     return f"{model}, {os.cpu_count()} cores"
+
+
+def describe_gpu() -> str:
+    """The CUDA device's name, or "none"."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
 
 
 def peak_bytes() -> int | None:

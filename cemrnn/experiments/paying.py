@@ -1,0 +1,154 @@
+"""Scores of the same networks at equal updates and at equal time, and the size from which on an arm stops paying."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.experiments.in_time import follow, take_in_time, worst_histories
+from cemrnn.experiments.overhead import OverheadConfig, measure_training
+from cemrnn.intervals import bootstrap_difference
+from cemrnn.learner import choose_device
+from cemrnn.store import Store
+from cemrnn.sweep import load_population
+from cemrnn.training import TrainingConfig
+
+REFERENCES = ("plain", "bias")  # no context, and a context that is an input like any other
+SPANS = ("n_units", "n_tasks")
+MATCHES = ("updates", "time")  # what is equal in all arms, beside the parameters
+
+
+class Stop(NamedTuple):
+    """From which size on an arm stops paying, and the least and the largest size that its intervals allow.
+
+    Not a number: it pays at the largest size that was tested.
+    """
+
+    size: float
+    low: float
+    high: float
+
+
+def score_battery(config: OverheadConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The networks of figure 1: worst-task score against time, and that of every network at equal time.
+
+    Returns:
+        Table with arm, network, update, seconds (of training) and score; table with arm, network and score.
+    """
+    populations = {arm: config.training(arm) for arm in config.arms}
+    seconds, histories = measure_training(populations), _load_histories(populations, config)
+    curves = follow(histories, "score")
+    timed = take_in_time(histories, seconds, min(seconds.values()) * config.n_updates, "score")
+    return curves.assign(seconds=curves["update"] * curves["arm"].map(seconds)), timed
+
+
+def score_grid(config: OverheadConfig) -> pd.DataFrame:
+    """The networks of figure 3: worst-task score of every network at equal updates and at equal time.
+
+    Returns:
+        Table with n_units (of the combined arm), n_tasks, arm, network, match (updates or time) and score.
+    """
+    rotations, tables = config.rotations, []
+    cells = {(c.arm, c.n_units, c.n_tasks): rotations.packed(c) for c in rotations.cells()}
+    seconds = measure_training(cells)
+    for n_units in rotations.units:
+        for n_tasks in rotations.task_counts:
+            here = {arm: cells[arm, n_units, n_tasks] for arm in config.arms}
+            seconds_here = {arm: seconds[arm, n_units, n_tasks] for arm in config.arms}
+            limit_s, histories = min(seconds_here.values()) * rotations.n_updates, _load_histories(here, config)
+            for match, limit in zip(MATCHES, (np.inf, limit_s), strict=True):
+                table = take_in_time(histories, seconds_here, limit, "score")
+                tables.append(table.assign(n_units=n_units, n_tasks=n_tasks, match=match))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _load_histories(
+    populations: Mapping[str, Sequence[TrainingConfig]], config: OverheadConfig
+) -> dict[str, list[pd.DataFrame]]:
+    histories = {}
+    for arm, recipes in populations.items():
+        _, networks = load_population(recipes, Store.default(), device=choose_device(config.device))
+        histories[arm] = worst_histories(networks, recipes[0].trained_tasks)
+    return histories
+
+
+def compare_arms(grid: pd.DataFrame, arms: Sequence[str], seed: int) -> pd.DataFrame:
+    """How much more every arm scores than each reference, over sizes.
+
+    Along units the score is the mean over numbers of tasks from 2, along tasks the mean over units.
+
+    Args:
+        grid: from `score_grid`.
+        arms: to be compared.
+        seed: of the bootstrap.
+
+    Returns:
+        Table with varied (n_units or n_tasks), size, match (updates or time), reference, arm, difference, low, high, n.
+    """
+    rows, grid = [], grid[grid["n_tasks"] > 1]  # a single task needs no context
+    for varied in SPANS:
+        means = grid.groupby([varied, "match", "arm", "network"])["score"].mean().unstack("network")
+        for size, match, reference in itertools.product(sorted(grid[varied].unique()), MATCHES, REFERENCES):
+            labels = {"varied": varied, "size": size, "match": match, "reference": reference}
+            scores = means.loc[size, match]
+            for arm in (a for a in arms if a != reference):
+                pair = scores.loc[arm].to_numpy(float), scores.loc[reference].to_numpy(float)
+                gap = bootstrap_difference(*pair, paired=False, seed=seed)
+                numbers = {"difference": gap.value, "low": gap.low, "high": gap.high, "n": gap.n}
+                rows.append(labels | {"arm": arm} | {name: value.item() for name, value in numbers.items()})
+    return pd.DataFrame(rows)
+
+
+def find_stops(differences: pd.DataFrame, smallest_effect: float) -> pd.DataFrame:
+    """Where every arm stops paying, for each span of sizes, match and reference.
+
+    Args:
+        differences: from `compare_arms`.
+        smallest_effect: a difference that is smaller does not pay.
+
+    Returns:
+        Table with varied, match, reference, arm, size, low and high; see `Stop`.
+    """
+    rows, by = [], ["varied", "match", "reference", "arm"]
+    for labels, part in differences.groupby(by, sort=False):
+        part = part.sort_values("size")
+        rows.append(dict(zip(by, labels, strict=True)) | find_stop(part, smallest_effect)._asdict())
+    return pd.DataFrame(rows)
+
+
+def find_stop(part: pd.DataFrame, smallest_effect: float) -> Stop:
+    """The smallest size at which, and beyond which, the difference is below the smallest effect.
+
+    Its bounds are the same for the lower and for the upper ends of the intervals of the differences.
+
+    Args:
+        part: size in increasing order, difference, low, high.
+        smallest_effect: a difference that is smaller does not pay.
+    """
+
+    def first_below(column: str) -> float:
+        pays = np.flatnonzero(part[column].to_numpy() >= smallest_effect)
+        start = pays[-1] + 1 if len(pays) else 0
+        return float(part["size"].iloc[start]) if start < len(part) else np.nan
+
+    return Stop(first_below("difference"), first_below("low"), first_below("high"))
+
+
+def describe_stop(stop: Stop, smallest: float) -> str:
+    """The stop in words.
+
+    Args:
+        stop: see `Stop`.
+        smallest: size that was tested.
+    """
+
+    def name(size: float) -> str:
+        return "none" if np.isnan(size) else "nowhere paying" if size == smallest else f"{size:g}"
+
+    if stop.low == stop.high or (np.isnan(stop.low) and np.isnan(stop.high)):
+        return name(stop.size)
+    return f"{name(stop.size)} ({name(stop.low)} to {name(stop.high)})"
