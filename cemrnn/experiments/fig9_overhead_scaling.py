@@ -20,6 +20,7 @@ from cemrnn.experiments.overhead import (
     scaling_cells,
 )
 from cemrnn.experiments.paying import (
+    BatteryScores,
     Stop,
     compare_arms,
     describe_stop,
@@ -46,15 +47,16 @@ def run(config: OverheadConfig) -> Result:
     """Costs relative to plain, their exponents, scores against time and size, and where each arm stops paying."""
     started = time.monotonic()
     base, scaling = _measure_costs(config)
-    curves, timed = score_battery(config)
+    battery = score_battery(config)
     grid = score_grid(config)
     differences = compare_arms(grid, config.arms, config.seed)
     tables = {
         "overhead": _overhead_table(base, config.seed),
         "scaling": _scaling_table(scaling, config.seed),
         "exponents": _exponent_table(scaling, config.seed),
-        "learning": summarise(curves, ["arm", "update", "seconds"], "score", seed=config.seed),
-        "timed": summarise(timed, ["arm"], "score", seed=config.seed),
+        "learning": summarise(battery.curves, ["arm", "update", "seconds"], "score", seed=config.seed),
+        "timed": summarise(battery.timed, ["arm"], "score", seed=config.seed),
+        "passing": _passing_table(battery.passing, config),
         "scores": summarise(grid, ["arm", "n_units", "n_tasks", "match"], "score", seed=config.seed),
         "differences": differences,
         "stops": find_stops(differences, config.smallest_effect),
@@ -65,7 +67,7 @@ def run(config: OverheadConfig) -> Result:
         stem=STEM,
         config=config,
         tables=tables,
-        scalars=_scalars(base, scaling, timed, tables, config),
+        scalars=_scalars(base, scaling, battery, tables, config),
         n_replicates=config.n_replicates,
         seconds=time.monotonic() - started,
     )
@@ -87,7 +89,7 @@ def _measure_costs(config: OverheadConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
 def take_ratios(base: pd.DataFrame, quantity: str, match: str, arm: str, again: int = 0, device: str = "cpu"):
     """(round,) cost of an arm over that of the plain network, measured in the same rounds."""
     rows = base[(base["quantity"] == quantity) & (base["match"] == match) & (base["device"] == device)]
-    rows = rows.set_index(["arm", "again", "round"])["value"]
+    rows = rows.set_index(["arm", "again", "round"])["value"].sort_index()
     return (rows[arm, again] / rows["plain", 0]).to_numpy()
 
 
@@ -120,8 +122,15 @@ def _exponent_table(scaling: pd.DataFrame, seed: int) -> pd.DataFrame:
     return _summarise_rounds(labels, slopes, "exponent", seed)
 
 
+def _passing_table(passing: pd.DataFrame, config: OverheadConfig) -> pd.DataFrame:
+    """Median time until the worst task passes, with its interval over networks, and how many passed."""
+    groups = passing.groupby("arm", sort=False)
+    labels = pd.DataFrame({"arm": list(groups.groups), "passed": groups["passed"].sum().to_numpy()})
+    return _summarise_rounds(labels, [part["seconds"].to_numpy() for _, part in groups], "seconds", config.seed)
+
+
 def _summarise_rounds(labels: pd.DataFrame, samples: list[np.ndarray], name: str, seed: int) -> pd.DataFrame:
-    """The labels with median, low, high and n of the sample (round,) of each."""
+    """The labels with median, low, high and n of the sample (round,) or (network,) of each."""
     table = np.full((max(map(len, samples)), len(samples)), np.nan)
     for column, sample in enumerate(samples):
         table[: len(sample), column] = sample
@@ -133,14 +142,14 @@ def _summarise_rounds(labels: pd.DataFrame, samples: list[np.ndarray], name: str
 def _scalars(
     base: pd.DataFrame,
     scaling: pd.DataFrame,
-    timed: pd.DataFrame,
+    battery: BatteryScores,
     tables: dict[str, pd.DataFrame],
     config: OverheadConfig,
 ) -> dict[str, float | int | str]:
     seed = config.seed
     median = functools.partial(bootstrap_median, seed=seed)
     compare = functools.partial(bootstrap_difference, paired=False, seed=seed)
-    score = {arm: part.sort_values("network")["score"].to_numpy() for arm, part in timed.groupby("arm")}
+    score = {arm: part.sort_values("network")["score"].to_numpy() for arm, part in battery.timed.groupby("arm")}
     slopes = {arm: take_slopes(scaling, "update", "n_units", arm) for arm in config.arms}
     scalars: dict[str, float | int | str] = _describe(base, config)
     for arm in config.arms:
@@ -153,11 +162,13 @@ def _scalars(
         for quantity in ("step", "memory"):
             slope = median(take_slopes(scaling, quantity, "n_units", arm))
             scalars |= slope.to_scalars(f"exponent_{quantity}_{arm}")
+    for row in tables["passing"].itertuples():
+        scalars |= {f"passing_{row.arm}": row.seconds, f"passing_{row.arm}_low": row.low}
+        scalars |= {f"passing_{row.arm}_high": row.high, f"passing_{row.arm}_n": row.n, f"passed_{row.arm}": row.passed}
     for row in tables["stops"].itertuples():
         if row.match == "time":
-            smallest = min(config.packing_units if row.varied == "n_units" else config.packing_counts[1:])
-            text = describe_stop(Stop(row.size, row.low, row.high), smallest)
-            scalars[f"stops_{row.varied.removeprefix('n_')}_{row.reference}_{row.arm}"] = text
+            name = f"stops_{row.varied.removeprefix('n_')}_{row.reference}_{row.arm}"
+            scalars[name] = describe_stop(Stop(row.size, row.low, row.high))
     scalars |= weigh("update_margin_combined", median, SMALL_RATIO - take_ratios(base, "update", "units", "combined"))
     scalars |= weigh("update_again_minus_one", median, take_ratios(base, "update", "units", "plain", again=1) - 1)
     scalars |= weigh("exponent_units_combined_minus_plain", median, slopes["combined"] - slopes["plain"])
@@ -179,5 +190,7 @@ def _describe(base: pd.DataFrame, config: OverheadConfig) -> dict[str, float | i
         "largest_units_scored": max(config.packing_units),
         "largest_tasks_scored": max(config.packing_counts),
         "n_rounds": config.n_repeats,
+        "passing_score": config.passing_score,
+        "target_score": config.target_score,
         "smallest_effect": config.smallest_effect,
     }

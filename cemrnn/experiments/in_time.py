@@ -50,3 +50,23 @@ def take_in_time(histories: Histories, seconds: Mapping[str, float], limit_s: fl
             score = frame.loc[in_time, score_name].iloc[-1] if in_time.any() else np.nan
             rows.append({"arm": arm, "network": m, score_name: float(score)})
     return pd.DataFrame(rows)
+
+
+def time_to_score(histories: Histories, seconds: Mapping[str, float], score: float, n_updates: int) -> pd.DataFrame:
+    """Time of every network until its first evaluation with the score: arm, network, seconds, passed.
+
+    A network that never has it counts with all updates that it could have had.
+
+    Args:
+        histories: of every arm, with the column score.
+        seconds: of an update of a network, by arm.
+        score: to be reached.
+        n_updates: at most.
+    """
+    rows = []
+    for arm, frames in histories.items():
+        for m, frame in enumerate(frames):
+            reached = frame.loc[frame["score"] >= score, "update"]
+            updates = reached.iloc[0] if len(reached) else n_updates
+            rows.append({"arm": arm, "network": m, "seconds": updates * seconds[arm], "passed": len(reached) > 0})
+    return pd.DataFrame(rows)

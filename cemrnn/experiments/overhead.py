@@ -26,8 +26,9 @@ from cemrnn.workload import Workload, build_simulation, build_update
 TURN_S = 0.01
 NEEDED = ("plain", "bias", "combined")
 BASE = "nothing"  # what is varied where arms are compared at one size
-MEMORY_UNITS, MEMORY_NETWORKS = 1024, 4  # in the networks of one call, at least: they must need more than the rest
+MEMORY_UNITS = 1024  # in all networks of one call, at least: they must need more than the rest of the process
 TRAINING_ROUNDS = 3
+BUILDERS = {"update": build_update, "step": build_simulation}
 
 
 class Cell(NamedTuple):
@@ -49,6 +50,11 @@ class Cell(NamedTuple):
         return self.work, self.again
 
     @property
+    def quantities(self) -> tuple[str, ...]:
+        """Times that are measured."""
+        return ("update", "step") if self.varied in (BASE, "n_units") else ("update",)
+
+    @property
     def labels(self) -> dict[str, str | int]:
         """All but the work."""
         return {"varied": self.varied, "match": self.match, "arm": self.arm, "size": self.size, "again": self.again}
@@ -65,7 +71,7 @@ class OverheadConfig(PackedBatteryConfig):
     scaling_contexts: tuple[int, ...]  # K
     scaling_steps: tuple[int, ...]  # T
     scaling_trials: int  # B, there
-    scaling_networks: int  # M, there
+    units_together: int  # M N, there: as many networks train together as have so many units, at least one
     smallest_effect: float  # difference of scores worth its time
 
     def __post_init__(self) -> None:
@@ -109,7 +115,8 @@ def scaling_cells(config: OverheadConfig) -> list[Cell]:
         sizes = {"n_units": config.n_units, "n_contexts": len(config.tasks), "n_steps": config.n_steps} | {varied: size}
         rank = config.rank * sizes["n_units"] // config.n_units
         network = config.timed_network(arm, sizes["n_units"], max(1, rank), sizes["n_contexts"])
-        work = Workload(network, config.scaling_networks, config.scaling_trials, sizes["n_steps"])
+        n_networks = max(1, config.units_together // network.n_units)
+        work = Workload(network, n_networks, config.scaling_trials, sizes["n_steps"])
         return Cell(varied, "units", arm, size, work)
 
     spans = {"n_units": config.scaling_units, "n_contexts": config.scaling_contexts, "n_steps": config.scaling_steps}
@@ -119,6 +126,8 @@ def scaling_cells(config: OverheadConfig) -> list[Cell]:
 def measure_cells(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataFrame:
     """Seconds of every cell in every round, per network: of an update, and of one step of a simulation of all trials.
 
+    The latter is left out where contexts or steps are varied.
+
     On the CPU they are seconds of this process on one thread, which other programs on the machine disturb little; on
     a GPU they are wall time.
 
@@ -126,14 +135,15 @@ def measure_cells(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataF
         Table with the labels of a cell, and device, quantity (update or step), round and value.
     """
     turns: dict[Hashable, Turn] = {}
-    for work, again in dict.fromkeys(cell.key for cell in cells):
-        turns[work, again, "update"] = make_turn(build_update(work, device), device)
-        turns[work, again, "step"] = make_turn(build_simulation(work, device), device)
+    for cell in {(cell.key, cell.quantities): cell for cell in cells}.values():
+        for quantity in cell.quantities:
+            turns[*cell.key, quantity] = make_turn(BUILDERS[quantity](cell.work, device), device)
     with limit_threads(1):
         times = time_rounds(turns, n_rounds, TURN_S)
     rows = []
     for cell in cells:
-        for quantity, n_pieces in (("update", 1), ("step", cell.work.n_steps)):
+        for quantity in cell.quantities:
+            n_pieces = cell.work.n_steps if quantity == "step" else 1
             taken = np.array(times[*cell.key, quantity]) / (cell.work.n_networks * n_pieces)
             labels = cell.labels | {"device": device, "quantity": quantity}
             rows += [labels | {"round": i, "value": value} for i, value in enumerate(taken)]
@@ -156,13 +166,14 @@ def measure_memory(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.Data
         As `measure_cells`, with memory as quantity.
     """
     rows = []
-    for i in range(-1, n_rounds):
+    for cell in {cell.arm: cell for cell in cells}.values():
+        build_update(cell.work, device)()  # loads and compiles what a measured update would else account for
+    for i in range(n_rounds):
         for cell in cells:
-            n_networks = max(MEMORY_NETWORKS, MEMORY_UNITS // cell.work.network.n_units)
+            n_networks = max(2, MEMORY_UNITS // cell.work.network.n_units)
             n_bytes = _peak_of_update(dataclasses.replace(cell.work, n_networks=n_networks), device)
             labels = cell.labels | {"device": device, "quantity": "memory"}
             rows.append(labels | {"round": i, "value": n_bytes / n_networks})
-    rows = rows[len(cells) :]  # the first time round, functions are loaded and compiled
     return pd.DataFrame(rows)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cemrnn.experiments.in_time import follow, take_in_time, worst_histories
+from cemrnn.experiments.in_time import follow, take_in_time, time_to_score, worst_histories
 from cemrnn.experiments.overhead import OverheadConfig, measure_training
 from cemrnn.intervals import bootstrap_difference
 from cemrnn.learner import choose_device
@@ -33,17 +33,31 @@ class Stop(NamedTuple):
     high: float
 
 
-def score_battery(config: OverheadConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The networks of figure 1: worst-task score against time, and that of every network at equal time.
+class BatteryScores(NamedTuple):
+    """Scores on the worst task of the battery, and time.
 
-    Returns:
-        Table with arm, network, update, seconds (of training) and score; table with arm, network and score.
+    Attributes:
+        curves: arm, network, update, seconds (of training) and score.
+        timed: arm, network and score when the fastest arm has done all its updates.
+        passing: arm, network, seconds until the passing score, and whether it passed; see `time_to_score`.
     """
+
+    curves: pd.DataFrame
+    timed: pd.DataFrame
+    passing: pd.DataFrame
+
+
+def score_battery(config: OverheadConfig) -> BatteryScores:
+    """The networks of figure 1 against time."""
     populations = {arm: config.training(arm) for arm in config.arms}
     seconds, histories = measure_training(populations), _load_histories(populations, config)
     curves = follow(histories, "score")
     timed = take_in_time(histories, seconds, min(seconds.values()) * config.n_updates, "score")
-    return curves.assign(seconds=curves["update"] * curves["arm"].map(seconds)), timed
+    return BatteryScores(
+        curves=curves.assign(seconds=curves["update"] * curves["arm"].map(seconds)),
+        timed=timed,
+        passing=time_to_score(histories, seconds, config.passing_score, config.n_updates),
+    )
 
 
 def score_grid(config: OverheadConfig) -> pd.DataFrame:
@@ -138,17 +152,7 @@ def find_stop(part: pd.DataFrame, smallest_effect: float) -> Stop:
     return Stop(first_below("difference"), first_below("low"), first_below("high"))
 
 
-def describe_stop(stop: Stop, smallest: float) -> str:
-    """The stop in words.
-
-    Args:
-        stop: see `Stop`.
-        smallest: size that was tested.
-    """
-
-    def name(size: float) -> str:
-        return "none" if np.isnan(size) else "nowhere paying" if size == smallest else f"{size:g}"
-
-    if stop.low == stop.high or (np.isnan(stop.low) and np.isnan(stop.high)):
-        return name(stop.size)
-    return f"{name(stop.size)} ({name(stop.low)} to {name(stop.high)})"
+def describe_stop(stop: Stop) -> str:
+    """The stop and its bounds in words, e.g. "16 [8, none]"."""
+    size, low, high = ("none" if np.isnan(size) else f"{size:g}" for size in stop)
+    return f"{size} [{low}, {high}]"
