@@ -188,6 +188,7 @@ def _describe(base: pd.DataFrame, config: OverheadConfig) -> dict[str, float | i
         "largest_steps_timed": max(config.scaling_steps),
         "smallest_units_scored": min(config.packing_units),
         "largest_units_scored": max(config.packing_units),
+        "smallest_tasks_scored": min(count for count in config.packing_counts if count > 1),
         "largest_tasks_scored": max(config.packing_counts),
         "n_rounds": config.n_repeats,
         "passing_score": config.passing_score,

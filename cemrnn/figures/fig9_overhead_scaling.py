@@ -40,10 +40,11 @@ def plot(result: Result) -> Figure:
             _draw_ratios(axes, tables["overhead"], quantity, config, letter)
         for axes, letter, cost in zip(rows[1].subplots(1, 4), "defg", COSTS, strict=True):
             _draw_cost(axes, tables["scaling"], *cost, letter)
+            _write_exponents(axes, tables["exponents"], *cost[:2])
         _draw_scores(rows[2], tables, config)
         for axes, letter, varied in zip(rows[3].subplots(1, 2), "lm", ("n_units", "n_tasks"), strict=True):
             _draw_differences(axes, tables["differences"], varied, config, letter)
-        add_legend(figure, list(config.arms))
+        add_legend(figure, list(config.arms), _explain_marks(tables["overhead"]))
     return figure
 
 
@@ -59,19 +60,15 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame, quantity: str, config: Overhea
     axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.axvline(1, color="0.6", linewidth=0.7, zorder=0)
     axes.set_xlabel(RATIOS[quantity])
-    shown = [kind for kind in KINDS if kind in set(zip(rows["device"], rows["match"], strict=True))]
-    if quantity == "memory":
-        marks = [
-            Line2D([], [], color="0.3", marker="o", linestyle="none", fillstyle=KINDS[kind][0], label=_name(kind))
-            for kind in shown
-        ]
-        axes.legend(handles=marks, fontsize=6, loc="upper right")
     add_letter(axes, letter)
 
 
-def _name(kind: tuple[str, str]) -> str:
-    device, match = kind
-    return f"equal {match}" + (", GPU" if device == "cuda" else "")
+def _explain_marks(table: pd.DataFrame) -> tuple[Line2D, ...]:
+    """A line for the legend per kind of marker that is shown."""
+    shown = set(zip(table["device"], table["match"], strict=True))
+    labels = {kind: f"equal {kind[1]}" + (", GPU" if kind[0] == "cuda" else "") for kind in KINDS if kind in shown}
+    style = dict(color="0.3", marker="o", linestyle="none")
+    return tuple(Line2D([], [], fillstyle=KINDS[kind][0], label=label, **style) for kind, label in labels.items())
 
 
 def _draw_cost(
@@ -88,6 +85,13 @@ def _draw_cost(
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     add_letter(axes, letter)
+
+
+def _write_exponents(axes: Axes, table: pd.DataFrame, quantity: str, varied: str) -> None:
+    rows = table[(table["quantity"] == quantity) & (table["varied"] == varied) & (table["device"] == "cpu")]
+    values = rows.set_index("arm")["exponent"]
+    text = ", ".join(f"{arm} {values[arm]:.2f}" for arm in ("plain", "combined"))
+    axes.set_title(f"exponent: {text}", loc="right", fontsize=6)
 
 
 def _use_log(axes: Axes, sizes: np.ndarray) -> None:
