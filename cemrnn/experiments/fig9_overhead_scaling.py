@@ -38,7 +38,6 @@ STEM = "fig9_overhead_scaling"
 conditions = packed.battery_and_rotations
 MEMORY_ROUNDS = 4
 SMALL_RATIO = 1.5  # of the times of an update; the claim says so
-QUANTITIES = ("update", "step", "memory")
 SIZES = {"n_units": "units", "n_contexts": "contexts", "n_steps": "steps"}
 
 
@@ -154,17 +153,14 @@ def _scalars(
     scalars: dict[str, float | int | str] = _describe(base, config)
     for arm in config.arms:
         scalars |= bootstrap_mean(score[arm], seed=seed).to_scalars(f"timed_{arm}")
-        for quantity in QUANTITIES:
-            for match in ("units", "parameters"):
-                scalars |= median(take_ratios(base, quantity, match, arm)).to_scalars(f"{quantity}_{match}_{arm}")
-        for varied, name in SIZES.items():
-            scalars |= median(take_slopes(scaling, "update", varied, arm)).to_scalars(f"exponent_{name}_{arm}")
-        for quantity in ("step", "memory"):
-            slope = median(take_slopes(scaling, quantity, "n_units", arm))
-            scalars |= slope.to_scalars(f"exponent_{quantity}_{arm}")
+    for row in _on_cpu(tables["overhead"]).itertuples():
+        if not row.again:
+            scalars |= _name_bounds(f"{row.quantity}_{row.match}_{row.arm}", row.ratio, row)
+    for row in _on_cpu(tables["exponents"]).itertuples():
+        name = SIZES[row.varied] if row.quantity == "update" else row.quantity
+        scalars |= _name_bounds(f"exponent_{name}_{row.arm}", row.exponent, row)
     for row in tables["passing"].itertuples():
-        scalars |= {f"passing_{row.arm}": row.seconds, f"passing_{row.arm}_low": row.low}
-        scalars |= {f"passing_{row.arm}_high": row.high, f"passing_{row.arm}_n": row.n, f"passed_{row.arm}": row.passed}
+        scalars |= _name_bounds(f"passing_{row.arm}", row.seconds, row) | {f"passed_{row.arm}": row.passed}
     for row in tables["stops"].itertuples():
         if row.match == "time":
             name = f"stops_{row.varied.removeprefix('n_')}_{row.reference}_{row.arm}"
@@ -173,6 +169,15 @@ def _scalars(
     scalars |= weigh("update_again_minus_one", median, take_ratios(base, "update", "units", "plain", again=1) - 1)
     scalars |= weigh("exponent_units_combined_minus_plain", median, slopes["combined"] - slopes["plain"])
     return scalars | weigh("timed_combined_minus_bias", compare, score["combined"], score["bias"])
+
+
+def _on_cpu(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["device"] == "cpu"]
+
+
+def _name_bounds(name: str, value: float, row) -> dict[str, float | int]:
+    """The scalars of a row with the columns low, high and n."""
+    return {name: value, f"{name}_low": row.low, f"{name}_high": row.high, f"{name}_n": row.n}
 
 
 def _describe(base: pd.DataFrame, config: OverheadConfig) -> dict[str, float | int | str]:

@@ -52,6 +52,24 @@ def take_in_time(histories: Histories, seconds: Mapping[str, float], limit_s: fl
     return pd.DataFrame(rows)
 
 
+def score_after(histories: Histories, updates: Mapping[str, float]) -> pd.DataFrame:
+    """Score of every network after so many updates: arm, network, score.
+
+    Linear between two evaluations, and from zero before the first, so that a little more time is never a whole
+    evaluation more; a network that has stopped keeps its last score.
+
+    Args:
+        histories: of every arm, with the column score.
+        updates: by arm; need not be whole.
+    """
+    rows = []
+    for arm, frames in histories.items():
+        for m, frame in enumerate(frames):
+            score = np.interp(updates[arm], [0, *frame["update"]], [0.0, *frame["score"]])
+            rows.append({"arm": arm, "network": m, "score": float(score)})
+    return pd.DataFrame(rows)
+
+
 def time_to_score(histories: Histories, seconds: Mapping[str, float], score: float, n_updates: int) -> pd.DataFrame:
     """Time of every network until its first evaluation with the score: arm, network, seconds, passed.
 

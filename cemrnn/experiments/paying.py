@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cemrnn.experiments.in_time import follow, take_in_time, time_to_score, worst_histories
+from cemrnn.experiments.in_time import follow, score_after, time_to_score, worst_histories
 from cemrnn.experiments.overhead import OverheadConfig, measure_training
 from cemrnn.intervals import bootstrap_difference
 from cemrnn.learner import choose_device
@@ -52,7 +52,7 @@ def score_battery(config: OverheadConfig) -> BatteryScores:
     populations = {arm: config.training(arm) for arm in config.arms}
     seconds, histories = measure_training(populations), _load_histories(populations, config)
     curves = follow(histories, "score")
-    timed = take_in_time(histories, seconds, min(seconds.values()) * config.n_updates, "score")
+    timed = score_after(histories, fit_updates(seconds, config.n_updates))
     return BatteryScores(
         curves=curves.assign(seconds=curves["update"] * curves["arm"].map(seconds)),
         timed=timed,
@@ -73,11 +73,17 @@ def score_grid(config: OverheadConfig) -> pd.DataFrame:
         for n_tasks in rotations.task_counts:
             here = {arm: cells[arm, n_units, n_tasks] for arm in config.arms}
             seconds_here = {arm: seconds[arm, n_units, n_tasks] for arm in config.arms}
-            limit_s, histories = min(seconds_here.values()) * rotations.n_updates, _load_histories(here, config)
-            for match, limit in zip(MATCHES, (np.inf, limit_s), strict=True):
-                table = take_in_time(histories, seconds_here, limit, "score")
+            histories = _load_histories(here, config)
+            in_time = fit_updates(seconds_here, rotations.n_updates)
+            for match, updates in zip(MATCHES, (dict.fromkeys(here, rotations.n_updates), in_time), strict=True):
+                table = score_after(histories, updates)
                 tables.append(table.assign(n_units=n_units, n_tasks=n_tasks, match=match))
     return pd.concat(tables, ignore_index=True)
+
+
+def fit_updates(seconds: Mapping[str, float], n_updates: int) -> dict[str, float]:
+    """Updates of every arm, not whole, in the time in which the fastest has done all of its own."""
+    return {arm: n_updates * min(seconds.values()) / of_arm for arm, of_arm in seconds.items()}
 
 
 def _load_histories(
@@ -103,18 +109,18 @@ def compare_arms(grid: pd.DataFrame, arms: Sequence[str], seed: int) -> pd.DataF
     Returns:
         Table with varied (n_units or n_tasks), size, match (updates or time), reference, arm, difference, low, high, n.
     """
-    rows, grid = [], grid[grid["n_tasks"] > 1]  # a single task needs no context
+    parts, grid = [], grid[grid["n_tasks"] > 1]  # a single task needs no context
     for varied in SPANS:
-        means = grid.groupby([varied, "match", "arm", "network"])["score"].mean().unstack("network")
-        for size, match, reference in itertools.product(sorted(grid[varied].unique()), MATCHES, REFERENCES):
-            labels = {"varied": varied, "size": size, "match": match, "reference": reference}
-            scores = means.loc[size, match]
-            for arm in (a for a in arms if a != reference):
-                pair = scores.loc[arm].to_numpy(float), scores.loc[reference].to_numpy(float)
+        means = grid.groupby(["arm", "network", varied, "match"], sort=False)["score"].mean().unstack([varied, "match"])
+        conditions = means.columns.to_frame(index=False).rename(columns={varied: "size"})
+        for reference, arm in itertools.product(REFERENCES, arms):
+            if arm != reference:
+                pair = means.loc[arm].to_numpy(float), means.loc[reference].to_numpy(float)
                 gap = bootstrap_difference(*pair, paired=False, seed=seed)
+                labels = {"varied": varied, "reference": reference, "arm": arm}
                 numbers = {"difference": gap.value, "low": gap.low, "high": gap.high, "n": gap.n}
-                rows.append(labels | {"arm": arm} | {name: value.item() for name, value in numbers.items()})
-    return pd.DataFrame(rows)
+                parts.append(conditions.assign(**labels, **numbers))
+    return pd.concat(parts, ignore_index=True)
 
 
 def find_stops(differences: pd.DataFrame, smallest_effect: float) -> pd.DataFrame:

@@ -21,6 +21,7 @@ COSTS = (
     ("update", "n_steps", "steps T", "time per update (ms)", 1e3),
     ("memory", "n_units", "units N", "memory per network (MB)", 1e-6),
 )
+NARROW = 5  # a cost that varies less is drawn from zero on a linear axis
 # Device and match -> face of the marker, and place beside the arm's line.
 KINDS = {
     ("cpu", "units"): ("full", -0.18),
@@ -78,10 +79,13 @@ def _draw_cost(
     scaled = rows.assign(**{name: rows[name] * factor for name in ("value", "low", "high")})
     draw_curves(axes, scaled, "size", "value")
     _use_log(axes, np.unique(rows["size"]))
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    if scaled["value"].max() < NARROW * scaled["value"].min():
+        axes.set_ylim(bottom=0)
+    else:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     add_letter(axes, letter)
