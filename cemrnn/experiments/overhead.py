@@ -23,7 +23,7 @@ from cemrnn.training import TrainingConfig
 from cemrnn.turns import Turn, time_rounds, time_turn
 from cemrnn.workload import Workload, build_simulation, build_update
 
-TURN_S = 0.01
+TURN_S = 0.005
 NEEDED = ("plain", "bias", "combined")
 BASE = "nothing"  # what is varied where arms are compared at one size
 MEMORY_UNITS = 1024  # in all networks of one call, at least: they must need more than the rest of the process
