@@ -86,8 +86,8 @@ serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 lint: $(STAMP) ## ruff: rules and format
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
-clean: ## remove everything generated, except .venv and the trained networks in build/store
-	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 -not -name store -exec rm -rf {} +; fi
+clean: ## remove everything generated, except .venv, and trained networks and fetched data in build
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 -not -name store -not -name data -exec rm -rf {} +; fi
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

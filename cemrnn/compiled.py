@@ -3,10 +3,10 @@
 Trials do not interact, so a thread takes one network and a block of trials through all steps. The synaptic
 components, the inputs and the modulators are appended to the state, x = [kappa r | (kappa r V) * s | u | e], so that
 a step is one product of all but e with the stacked weights [W; U^T; B_in], and so is its gradient. Shifts and gains
-that modulators set are made from e step by step, and no array over time and units is written for them. The way back
-needs x alone, which `forward` keeps; `fit` goes both ways with a block before it takes the next, so that nothing is
-kept. Gradients of weights are summed per block and then over blocks, in a fixed order: a result does not depend on
-the number of threads.
+that modulators set are made from e step by step, and no array over time and units is written for them; where the
+state has a say in e, so are strengths and the scale. The way back needs x alone, which `forward` keeps; `fit` goes
+both ways with a block before it takes the next, so that nothing is kept. Gradients of weights are summed per block and
+then over blocks, in a fixed order: a result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLOCK_TRIALS = 32  # rows per product at most: enough to amortise a step, few en
 def forward(settings, t, keep: bool):
     """Outputs (M, T, B, O), rates (M, T, B, N) or None, and with keep the values that backward needs."""
     n_networks, n_steps, n_trials, _ = t.inputs.shape
-    n_units, n_components = t.recurrent.shape[-1], 0 if t.strength is None else t.strength.shape[-1]
+    n_units, n_components = t.recurrent.shape[-1], 0 if t.synaptic_in is None else t.synaptic_in.shape[-1]
     block, n_blocks = _blocks(n_trials)
     outputs = t.inputs.new_empty(n_networks, n_steps, n_trials, t.readout.shape[-1])
     rates = t.inputs.new_empty(n_networks, n_steps, n_trials, n_units) if settings.keep_rates else None
@@ -91,6 +91,12 @@ def _allocate_gradients(t, operands: Operands, n_blocks: int, needed):
     def rows_of(weight):
         return None if weight is None else sums(weight.shape[-2])
 
+    def unpadded(weight):
+        return None if weight is None else weight.new_empty(n_sums, *weight.shape[1:])
+
+    def like(array):
+        return t.inputs.new_empty(array.shape) if array.size else None
+
     filled = Gradients(
         stacked=t.inputs.new_empty(n_sums, *operands.stacked.shape[1:]),
         synaptic_in=columns_of(t.synaptic_in),
@@ -98,33 +104,37 @@ def _allocate_gradients(t, operands: Operands, n_blocks: int, needed):
         readout_bias=t.inputs.new_empty(n_sums, 1, t.readout.shape[-1]),
         bias_modulation=rows_of(t.bias_modulation),
         gain_modulation=rows_of(t.gain_modulation),
+        strength_modulation=unpadded(t.strength_modulation),
+        scale_modulation=unpadded(t.scale_modulation),
+        encoder_state=columns_of(t.encoder_state),
         initial=t.inputs.new_empty(n_networks, n_trials, n_units) if needed.initial else None,
         inputs=torch.empty_like(t.inputs) if needed.inputs else None,
-        **{name: _like(getattr(t, name)) for name in ("bias", "gain", "strength", "scale", "modulator")},
+        **{name: like(getattr(operands, name)) for name in ("bias", "gain", "strength", "scale", "modulator")},
     )
-    return filled, _view(Gradients, filled, t, *[3] * 7, *[4] * 6)
+    return filled, _view(Gradients, filled, t, *[3] * 10, *[4] * 6)
 
 
 def _return(t, stacked, needed) -> Returning:
     n_units = t.recurrent.shape[-1]
     n_rows = stacked.shape[1] - (0 if needed.inputs else t.inputs.shape[-1])
-    weights = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout, t.bias_modulation, t.gain_modulation)
+    weights = (stacked[:, :n_rows, :n_units], t.synaptic_in, t.readout, t.bias_modulation, t.gain_modulation,
+               t.encoder_state)  # fmt: skip
     return _view(Returning, [_pad_columns(None if x is None else x.mT) for x in weights], t, *[3] * len(weights))
 
 
 def _collect(t, filled: Gradients):
     """Gradients in the order of the tensors of the call: sums over blocks, cut out of the stacked ones."""
     n_networks, n_inputs, n_units = t.inputs.shape[0], t.inputs.shape[-1], t.recurrent.shape[-1]
-    n_components = 0 if t.strength is None else t.strength.shape[-1]
-    stacked, synaptic_in, readout, readout_bias, *modulation = (
-        None if x is None else x.unflatten(0, (n_networks, -1)).sum(1) for x in filled[:6]
+    n_components = 0 if t.synaptic_in is None else t.synaptic_in.shape[-1]
+    stacked, synaptic_in, readout, readout_bias, shifts, gains, strengths, scales, encoder_state = (
+        None if x is None else x.unflatten(0, (n_networks, -1)).sum(1) for x in filled[:9]
     )
     recurrent, synaptic_out, input_ = stacked[..., :n_units].split([n_units, n_components, n_inputs], dim=1)
-    if synaptic_in is not None:
-        synaptic_in = synaptic_in[..., :n_units].mT
+    synaptic_in, encoder_state = (None if x is None else x[..., :n_units].mT for x in (synaptic_in, encoder_state))
+    shifts, gains = (None if x is None else x[..., :n_units] for x in (shifts, gains))
     return (
         recurrent, input_, readout[..., :n_units].mT, readout_bias[:, 0], synaptic_in, synaptic_out.mT,
-        *(None if x is None else x[..., :n_units] for x in modulation), filled.inputs, filled.bias, filled.gain,
+        shifts, gains, strengths, scales, encoder_state, filled.inputs, filled.bias, filled.gain,
         filled.strength, filled.scale, filled.modulator, None, filled.initial, None,
     )  # fmt: skip
 
@@ -163,8 +173,13 @@ def _pad_columns(tensor):
 def _operands(t, stacked) -> Operands:
     n_networks, n_steps, n_trials, _ = t.inputs.shape
     weights = [stacked, *map(_pad_columns, (t.synaptic_in, t.readout)), t.readout_bias[:, None]]
-    weights += [*map(_pad_columns, (t.bias_modulation, t.gain_modulation)), t.initial]
-    drive = [t.inputs, t.bias, t.gain, t.strength, t.scale, t.modulator, t.noise]
+    weights += [*map(_pad_columns, (t.bias_modulation, t.gain_modulation)), t.strength_modulation, t.scale_modulation]
+    weights += [_pad_columns(t.encoder_state), t.initial]
+    strength, scale = (
+        given if weight is None else t.inputs.new_empty(n_networks, n_steps, n_trials, weight.shape[-1])
+        for given, weight in ((t.strength, t.strength_modulation), (t.scale, t.scale_modulation))
+    )
+    drive = [t.inputs, t.bias, t.gain, strength, scale, t.modulator, t.noise]
     arrays = _view(tuple, weights + drive, t, *[3] * len(weights), *[4] * len(drive))
     lengths = np.full((n_networks, n_trials), n_steps) if t.lengths is None else t.lengths.numpy()
     # Blocks of trials of like length stop early: padding to the longest trial of the batch costs nothing.
@@ -179,7 +194,3 @@ def _view(group, tensors, t, *n_axes: int):
             tensor = t.inputs.new_empty((0,) * rank)
         arrays.append(tensor.detach().contiguous().numpy())
     return group(arrays) if group is tuple else group(*arrays)
-
-
-def _like(tensor):
-    return None if tensor is None else torch.empty_like(tensor)

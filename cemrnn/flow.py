@@ -148,6 +148,9 @@ def _check(model: CEMRNN, network: Tensor, inputs: Tensor, context: Tensor | Non
         raise ValueError(f"inputs: expected (condition, input) = {expected}, got {tuple(inputs.shape)}")
     if not ARMS[c.arm]:
         return
+    if c.context_source == "state":
+        raise ValueError("context_source: expected cue or input, because a context that follows the state is no "
+                         "condition; got state")  # fmt: skip
     if c.context_source == "input":
         if context is not None:
             raise ValueError("context: expected None, because this network infers it from the input")

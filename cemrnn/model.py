@@ -5,7 +5,8 @@
     beta_t = e_t E,    g_t = 1 + e_t G,    s_t = q_t S
 
 e and q are the context seen through low-passes with time constants tau_E and tau_S. The context is given with
-the trial ("cue"), or inferred at every step from the input ("input"): c_t = tanh(u_t C_u + c_0).
+the trial ("cue"), or inferred at every step from the input ("input"), c_t = tanh(u_t C_u + c_0), or from the input
+and the state ("state"), c_t = tanh(u_t C_u + r_{t-1} C_r + c_0).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class NetworkConfig(Config):
     spectral_radius: float = 0.9  # of the initial W; Driscoll 2024 take 0.8
     recurrent_start: Literal["gaussian", "orthogonal", "diagonal"] = "diagonal"  # Yang 2019, Driscoll 2024
     gate_fraction_off: float = 0.8  # Masse 2018; read by the gating arm
-    context_source: Literal["cue", "input"] = "cue"
+    context_source: Literal["cue", "input", "state"] = "cue"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,11 +66,22 @@ class NetworkConfig(Config):
             raise ValueError(f"gate_fraction_off: expected a number in [0, 1), got {self.gate_fraction_off}")
         if (self.rank > 0) != ("synaptic" in ARMS[self.arm]) or self.rank < 0:
             raise ValueError(f"rank: expected > 0 with a synaptic pathway, else 0; got {self.rank} ({self.arm})")
+        if self.context_source == "state":
+            for name in ("tau_excitability_ms", "tau_synaptic_ms"):
+                if getattr(self, name) > 0:
+                    raise ValueError(f"{name}: expected 0 with context_source state, got {getattr(self, name)}")
+            if "gate" in ARMS[self.arm]:
+                raise ValueError(f"context_source: expected cue or input with the arm {self.arm}, got state")
 
     @property
     def alpha(self) -> float:
         """Share of the way to its target that a unit goes in one step, dt / tau."""
         return self.dt_ms / self.tau_ms
+
+    @property
+    def infers_context(self) -> bool:
+        """Whether the network finds its context itself."""
+        return self.context_source != "cue"
 
 
 def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
@@ -84,8 +96,10 @@ def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     }
     for name in ARMS[c.arm]:
         shapes |= PATHWAYS[name].shapes(c)
-    if c.context_source == "input" and ARMS[c.arm]:
+    if c.infers_context and ARMS[c.arm]:
         shapes |= {"encoder_input": (c.n_inputs, c.n_contexts), "encoder_bias": (c.n_contexts,)}
+    if c.context_source == "state" and ARMS[c.arm]:
+        shapes |= {"encoder_state": (c.n_units, c.n_contexts)}
     return shapes
 
 
@@ -187,10 +201,29 @@ class CEMRNN(Ensemble):
                 is_new.parameters[name][part] = 0
         return is_new.flat[0] > 0
 
-    def infer_context(self, inputs: Tensor) -> Tensor:
-        """Context (M, B, T, K) that the encoder infers from the inputs (M, B, T, I)."""
+    def infer_context(self, inputs: Tensor, rates: Tensor | None = None) -> Tensor:
+        """Context (M, B, T, K) that the encoder infers.
+
+        Args:
+            inputs: (M, B, T, I).
+            rates: (M, B, T, N) after each step of trials that started at zero, where the encoder reads the state.
+
+        Raises:
+            ValueError: rates are missing, or given to an encoder that does not read them.
+        """
+        encoding = self._encode(inputs)
+        if (rates is None) == (self.config.context_source == "state"):
+            expected = "None" if rates is not None else "(network, trial, time, unit)"
+            raise ValueError(f"rates: expected {expected} with context_source {self.config.context_source}")
+        if rates is not None:
+            before = torch.nn.functional.pad(rates[:, :, :-1], (0, 0, 1, 0))  # r_{t-1}
+            encoding = encoding + before @ self.parameters["encoder_state"][:, None]
+        return torch.tanh(encoding)
+
+    def _encode(self, inputs: Tensor) -> Tensor:
+        """What the inputs alone bring to the encoder (M, B, T, K), before the tanh."""
         p = self.parameters
-        return torch.tanh(inputs @ p["encoder_input"][:, None] + p["encoder_bias"][:, None, None])
+        return inputs @ p["encoder_input"][:, None] + p["encoder_bias"][:, None, None]
 
     def run(
         self,
@@ -209,7 +242,7 @@ class CEMRNN(Ensemble):
 
         Args:
             inputs: (M, B, T, I).
-            context: (M, B, K) for the whole trial or (M, B, T, K); None when inferred from the input, or
+            context: (M, B, K) for the whole trial or (M, B, T, K); None when it is inferred, or
                 when the arm has no pathway.
             synaptic_context: what the synapses are told instead, shaped like the context; None for the same.
             previous: (M, B, K) context at which the modulators start; None: they start at rest. A modulator
@@ -270,7 +303,10 @@ class CEMRNN(Ensemble):
         bias = p["bias"][:, None, None]  # (M, 1, 1, N)
         added: dict[str, Tensor] = {}
         in_engine = c.context_source == "input"  # a context that moves at every step
-        if ARMS[c.arm]:
+        if ARMS[c.arm] and c.context_source == "state":
+            self._refuse_context(context, synaptic_context, previous)
+            added = {"modulator": self._encode(inputs)}
+        elif ARMS[c.arm]:
             added = modulate(
                 c.arm,
                 p | self.fixed,
@@ -284,13 +320,12 @@ class CEMRNN(Ensemble):
                 in_engine=in_engine,
             )
             bias = bias + added.pop("bias", 0)
-        names = Weights._fields if in_engine else Weights._fields[:6]
+        names = Weights._fields[: {"cue": 6, "input": 8, "state": None}[c.context_source]]
         return Weights(*(p.get(name) for name in names)), Drive(inputs=inputs, bias=bias, **others, **added)
 
     def _context(self, inputs: Tensor, context: Tensor | None) -> Tensor:
         if self.config.context_source == "input":
-            if context is not None:
-                raise ValueError("context: expected None, because this network infers it from the input")
+            self._refuse_context(context)
             return self.infer_context(inputs)
         if context is None:
             raise ValueError("context: expected (network, trial, context) or with time, got None")
@@ -305,6 +340,11 @@ class CEMRNN(Ensemble):
                 f"got {tuple(context.shape)} for inputs {tuple(inputs.shape)}"
             )
         return context.to(inputs.dtype)
+
+    def _refuse_context(self, *contexts: Tensor | None) -> None:
+        if any(context is not None for context in contexts):
+            raise ValueError(f"context: expected None, because this network infers it from the "
+                             f"{self.config.context_source}")  # fmt: skip
 
     @torch.no_grad()
     def simulate(
@@ -351,7 +391,8 @@ def draw_parameters(config: NetworkConfig, seed: int) -> tuple[dict[str, np.ndar
     """Initial trained and fixed tensors of one network; modulation starts at zero, so every arm starts plain.
 
     W starts as `recurrent_start` says, other weights Gaussian with variance one over the number of inputs of a unit.
-    Synaptic components start with strength zero and directions of about unit length.
+    Synaptic components start with strength zero and directions of about unit length, and the encoder of a context reads
+    the input alone.
     """
     scale = {"input": config.n_inputs, "readout": config.n_units}
     scale |= {"synaptic_in": config.n_units, "synaptic_out": config.n_units, "encoder_input": config.n_inputs}

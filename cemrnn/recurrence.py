@@ -8,9 +8,10 @@ One call advances M networks of one shape over B trials and T steps and reads th
     r_t = (1 - alpha) r_{t-1} + alpha f_t
     y_t = r_t C + d
 
-`Drive` holds what varies over trials (inputs, modulation, noise), `Weights` what is trained. Two back ends
-compute the same function: `compiled` (CPU, one fused kernel per block of trials) and `batched` (any device,
-one batched product per step). Neither builds a per-step autograd graph.
+Where the state has a say in the modulator, tanh(e_t + r_{t-1} C_r) takes the place of e_t, and s_t = e_t S and
+kappa_t = 1 + e_t k are made from it, too. `Drive` holds what varies over trials (inputs, modulation, noise), `Weights`
+what is trained. Two back ends compute the same function: `compiled` (CPU, one fused kernel per block of trials) and
+`batched` (any device, one batched product per step). Neither builds a per-step autograd graph.
 
 Source: rate equation of Yang et al. 2019 (Nat Neurosci 22, 297), noise inside phi; the modulation is ours.
 """
@@ -38,6 +39,9 @@ class Weights(NamedTuple):
     synaptic_out: Tensor | None = None  # (M, N, R), U
     bias_modulation: Tensor | None = None  # (M, K, N), E; needs a modulator, as the next
     gain_modulation: Tensor | None = None  # (M, K, N), G; in place of a gain in the drive
+    strength_modulation: Tensor | None = None  # (M, K, R), S; needs a state encoder, as the next
+    scale_modulation: Tensor | None = None  # (M, K, 1), k; in place of a scale in the drive
+    encoder_state: Tensor | None = None  # (M, N, K), C_r; the state's say in the modulator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,7 @@ class Drive:
     gain: Tensor | None = None  # (M, B | 1, T | 1, N), g; None means 1
     strength: Tensor | None = None  # (M, B | 1, T | 1, R), s; needed with synaptic_in and synaptic_out
     scale: Tensor | None = None  # (M, B | 1, T | 1, 1), kappa on all recurrent weights; None means 1
-    modulator: Tensor | None = None  # (M, B, T, K), e, for shifts and gains that move within the trial
+    modulator: Tensor | None = None  # (M, B, T, K), e, or what is added to r C_r before the tanh
     noise: Tensor | None = None  # (M, B, T, N), already scaled; never differentiated
     initial: Tensor | None = None  # (M, B, N), r_0; None means 0
     lengths: Tensor | None = None  # (M, B) int64, steps of each trial; None means T. Never differentiated
@@ -150,6 +154,9 @@ class Tensors(NamedTuple):
     synaptic_out: Tensor | None
     bias_modulation: Tensor | None
     gain_modulation: Tensor | None
+    strength_modulation: Tensor | None
+    scale_modulation: Tensor | None
+    encoder_state: Tensor | None
     inputs: Tensor  # (M, T, B, I)
     bias: Tensor  # (M, T | 1, B, N)
     gain: Tensor | None  # (M, T | 1, B, N)
@@ -205,8 +212,8 @@ class _Fitting(torch.autograd.Function):
 
 
 def _spread_modulation(weights: Weights, drive: Drive) -> tuple[Weights, Drive]:
-    """The same without a modulator: what it sets at each step becomes part of bias and gain."""
-    if drive.modulator is None:
+    """The same without a modulator that is given: what it sets at each step becomes part of bias and gain."""
+    if drive.modulator is None or weights.encoder_state is not None:
         return weights, drive
     bias, gain = drive.bias, drive.gain
     if weights.bias_modulation is not None:
@@ -260,13 +267,25 @@ def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: st
             _check_tensor(name, tensor, axes, sizes, drive.inputs)
     if drive.lengths is not None:
         _check_lengths(drive.lengths, drive.inputs)
-    synaptic = [weights.synaptic_in, weights.synaptic_out, drive.strength]
+    _check_modulation(weights, drive)
+
+
+def _check_modulation(weights: Weights, drive: Drive) -> None:
+    made = {name: getattr(weights, f"{name}_modulation") for name in ("bias", "gain", "strength", "scale")}
+    for name in ("gain", "strength", "scale"):
+        if getattr(drive, name) is not None and made[name] is not None:
+            raise ValueError(f"{name}: expected None with a {name}_modulation")
+    for name in ("strength", "scale"):
+        if made[name] is not None and weights.encoder_state is None:
+            raise ValueError(f"{name}_modulation: expected None without an encoder_state")
+    strength = drive.strength if made["strength"] is None else made["strength"]
+    synaptic = [weights.synaptic_in, weights.synaptic_out, strength]
     if any(t is None for t in synaptic) and any(t is not None for t in synaptic):
         raise ValueError("strength, synaptic_in and synaptic_out: expected all three or none")
-    if (drive.modulator is None) != (weights.bias_modulation is None and weights.gain_modulation is None):
-        raise ValueError("modulator: expected one with bias_modulation or gain_modulation, else none")
-    if drive.gain is not None and weights.gain_modulation is not None:
-        raise ValueError("gain: expected None with a gain_modulation")
+    if (drive.modulator is None) != all(weight is None for weight in made.values()):
+        raise ValueError("modulator: expected one with bias_modulation or another modulation, else none")
+    if weights.encoder_state is not None and drive.modulator is None:
+        raise ValueError("encoder_state: expected None without a modulator")
 
 
 _SHAPES = {
@@ -278,6 +297,9 @@ _SHAPES = {
     "synaptic_out": "MNR",
     "bias_modulation": "MKN",
     "gain_modulation": "MKN",
+    "strength_modulation": "MKR",
+    "scale_modulation": "MK1",
+    "encoder_state": "MNK",
     "bias": "MbtN",
     "gain": "MbtN",
     "strength": "MbtR",

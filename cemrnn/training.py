@@ -53,7 +53,7 @@ class TrainingConfig(Config):
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
         for name in ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms"):
             got, expected = getattr(self.network, name), getattr(self.tasks, name)
-            if got != expected and not (name == "n_contexts" and self.network.context_source == "input"):
+            if got != expected and not (name == "n_contexts" and self.network.infers_context):
                 raise ValueError(f"network.{name}: expected {expected} as in tasks, got {got}")
         if self.start is not None:
             _check_start(self, self.start)

@@ -229,12 +229,12 @@ def test_every_arm_is_compared_with_the_plain_network_twice(a_bench, monkeypatch
     monkeypatch.setattr(pathways, "INFERRED", dict(n_units=8, n_networks=1, n_contexts=2, rank=2))
     compared = pathways.compare_pathways(a_bench)
     arms = [arm for arm in ARMS if arm != "plain"]
-    inferred = list(pathways.INFERRED_ARMS)
+    inferred = [arm for arm in pathways.INFERRED_ARMS for _ in pathways.INFERRED_SOURCES]
     assert [row["case"].split(",")[0] for row in compared] == 2 * arms + inferred
     assert [row["goal"] for row in compared] == [0.8] * len(arms) + [None] * len(arms) + [1 / 1.5] * len(inferred)
     assert compared[0]["case"] == "bias, equal N, N = 64"
     assert compared[2 * len(arms) - 1]["case"] == "combined, equal parameters, N = 64, R = 4"
-    assert compared[-1]["case"] == "combined, inferred, N = 8"
+    assert compared[-1]["case"] == "combined, inferred from the state, N = 8"
 
 
 def test_topics_and_command_agree():

@@ -102,6 +102,13 @@ def test_every_experiment_has_its_figure():
     assert len({look.colour for look in LOOKS.values()}) == len({look.marker for look in LOOKS.values()}) == len(LOOKS)
 
 
+def test_the_notebook_finds_every_number_that_it_glues(result):
+    text = (ROOT / "notebooks" / f"{result.stem}.ipynb").read_text(encoding="utf-8")
+    glued = set(re.findall(r"\{glue:text\}`(\w+)", text))
+    assert len(glued) > 3
+    assert sorted(glued - set(result.scalars)) == []
+
+
 def test_both_figures_use_the_same_networks():
     assert fig1_tasks.conditions(TASKS) == fig2_ambiguity.conditions(AMBIGUITY)
     assert len(fig1_tasks.conditions(TASKS)) == 4 * 2

@@ -83,6 +83,8 @@ def test_modulators_have_settled(tau_ms):
 
 
 def test_context_is_inferred_from_the_input():
+    with pytest.raises(ValueError, match="follows the state"):
+        make_flow(make("combined", context_source="state"))
     model = make("combined", context_source="input")
     flow, network, inputs, _ = make_flow(model)
     told = dataclasses.replace(model.config, context_source="cue")

@@ -227,6 +227,51 @@ def test_inferred_context_is_the_encoder_of_the_current_input():
     assert gradient.abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("arm", ["bias", "excitability", "synaptic", "scalar", "combined"])
+def test_a_context_that_reads_the_state_is_the_encoder_of_the_step_before(arm):
+    inputs, _ = draw_inputs()
+    model = randomise(make(arm, context_source="state"))
+    outputs, rates = model.run(inputs, None, keep_rates=True)
+    context = model.infer_context(inputs, rates).detach()
+    p = model.parameters
+    first = torch.einsum("mbi,mik->mbk", inputs[:, :, 0], p["encoder_input"]) + p["encoder_bias"][:, None]
+    torch.testing.assert_close(context[:, :, 0], torch.tanh(first))
+    third = torch.einsum("mbi,mik->mbk", inputs[:, :, 2], p["encoder_input"]) + p["encoder_bias"][:, None]
+    third = third + torch.einsum("mbn,mnk->mbk", rates[:, :, 1], p["encoder_state"])
+    torch.testing.assert_close(context[:, :, 2], torch.tanh(third))
+    cued = make(arm)
+    for name in cued.parameters:
+        cued.parameters[name].data.copy_(p[name])
+    torch.testing.assert_close(outputs, cued.run(inputs, context)[0], rtol=1e-11, atol=1e-11)
+    assert torch.autograd.grad(outputs.square().sum(), p["encoder_state"])[0].abs().max() > 1e-4
+
+
+def test_an_encoder_that_ignores_the_state_reads_the_input_alone():
+    inputs, _ = draw_inputs()
+    of_state = randomise(make("combined", context_source="state"))
+    of_input = make("combined", context_source="input")
+    for name in of_input.parameters:
+        of_input.parameters[name].data.copy_(of_state.parameters[name])
+    assert (of_state.run(inputs, None)[0] - of_input.run(inputs, None)[0]).abs().max() > 1e-3
+    of_state.parameters["encoder_state"].data.zero_()
+    torch.testing.assert_close(of_state.run(inputs, None)[0], of_input.run(inputs, None)[0], rtol=1e-12, atol=1e-12)
+    assert not make("combined", context_source="state").parameters["encoder_state"].any()  # so they start
+
+
+@pytest.mark.parametrize("change", [dict(tau_synaptic_ms=50.0), dict(arm="gating")])
+def test_a_context_that_reads_the_state_has_no_low_pass_and_no_drawn_gate(change):
+    with pytest.raises(ValueError, match="context_source"):
+        make(**(dict(arm="bias", context_source="state") | change))
+
+
+def test_rates_are_for_encoders_that_read_them():
+    inputs, _ = draw_inputs()
+    with pytest.raises(ValueError, match=r"rates: expected \(network, trial, time, unit\) with context_source state"):
+        make("bias", context_source="state").infer_context(inputs)
+    with pytest.raises(ValueError, match="rates: expected None with context_source input"):
+        make("bias", context_source="input").infer_context(inputs, inputs)
+
+
 def test_context_errors_say_what_was_expected():
     inputs, cue = draw_inputs()
     with pytest.raises(ValueError, match="context: expected .* got None"):
@@ -235,6 +280,8 @@ def test_context_errors_say_what_was_expected():
         make("bias").run(inputs, cue[..., :2])
     with pytest.raises(ValueError, match="infers it from the input"):
         make("bias", context_source="input").run(inputs, cue)
+    with pytest.raises(ValueError, match="infers it from the state"):
+        make("bias", context_source="state").run(inputs, cue)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cemrnn.recurrence import Drive, Goal, Weights, integrate, measure_error
 M, B, T, N, I, O, R, K = 2, 19, 5, 4, 3, 2, 2, 3
 BACKENDS = ("compiled", "batched")
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
+PATHWAYS = ["", "gxl", "sx", "kxi", "gskxil", "bmsxl", "mki", "bg", "bmskxile", "sle", "kie", "bxe"]
 PHI = {
     "relu": torch.relu,
     "tanh": torch.tanh,
@@ -23,7 +24,8 @@ PHI = {
 
 def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_trials=B, n_steps=T, seed=0):
     """Random weights and drive; pathways: g gain, s synaptic, k scale, x noise, i initial state, l lengths,
-    b and m shifts and gains that the engine makes from a modulator.
+    b and m shifts and gains that the engine makes from a modulator, e a modulator that follows the state, from which
+    it makes strengths and scale as well.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -42,14 +44,17 @@ def draw(pathways="", n_trials_axis=B, n_steps_axis=1, dtype=torch.float64, n_tr
         synaptic_out=normal(M, N, R) if "s" in pathways else None,
         bias_modulation=normal(M, K, N) if "b" in pathways else None,
         gain_modulation=normal(M, K, N) if "m" in pathways else None,
+        strength_modulation=normal(M, K, R) if {*"se"} <= {*pathways} else None,
+        scale_modulation=normal(M, K, 1) if {*"ke"} <= {*pathways} else None,
+        encoder_state=2 * normal(M, N, K) if "e" in pathways else None,
     )
     drive = Drive(
         inputs=normal(M, n_trials, n_steps, I),
         bias=modulator(N),
         gain=1 + modulator(N) if "g" in pathways else None,
-        strength=modulator(R) if "s" in pathways else None,
-        scale=1 + modulator(1) if "k" in pathways else None,
-        modulator=normal(M, n_trials, n_steps, K) if set(pathways) & set("bm") else None,
+        strength=modulator(R) if "s" in pathways and "e" not in pathways else None,
+        scale=1 + modulator(1) if "k" in pathways and "e" not in pathways else None,
+        modulator=normal(M, n_trials, n_steps, K) if set(pathways) & set("bme") else None,
         noise=normal(M, n_trials, n_steps, N) if "x" in pathways else None,
         initial=normal(M, n_trials, N) if "i" in pathways else None,
         lengths=torch.randint(1, n_steps + 1, (M, n_trials), generator=generator) if "l" in pathways else None,
@@ -75,16 +80,21 @@ def loop(w, d, alpha, activation):
             def at(x, m=m, t=t):
                 return x[m, :, t if x.shape[2] > 1 else 0]
 
-            h = r if d.scale is None else at(d.scale) * r
+            e = None if d.modulator is None else at(d.modulator)
+            if w.encoder_state is not None:
+                e = torch.tanh(e + r @ w.encoder_state[m])
+            scale = 1 if d.scale is None else at(d.scale)
+            h = (scale if w.scale_modulation is None else 1 + e @ w.scale_modulation[m]) * r
             p = h @ w.recurrent[m] + d.inputs[m, :, t] @ w.input[m]
-            if d.strength is not None:
-                p = p + ((h @ w.synaptic_in[m]) * at(d.strength)) @ w.synaptic_out[m].T
+            if w.synaptic_in is not None:
+                strength = at(d.strength) if w.strength_modulation is None else e @ w.strength_modulation[m]
+                p = p + ((h @ w.synaptic_in[m]) * strength) @ w.synaptic_out[m].T
             gain = 1 if d.gain is None else at(d.gain)
             if w.gain_modulation is not None:
-                gain = 1 + at(d.modulator) @ w.gain_modulation[m]
+                gain = 1 + e @ w.gain_modulation[m]
             p = gain * p + at(d.bias)
             if w.bias_modulation is not None:
-                p = p + at(d.modulator) @ w.bias_modulation[m]
+                p = p + e @ w.bias_modulation[m]
             p = p if d.noise is None else p + at(d.noise)
             r = (1 - alpha) * r + alpha * PHI[activation](p)
             rs.append(r)
@@ -117,7 +127,7 @@ def test_shapes_are_those_documented(backend):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil", "bmsxl", "mki", "bg"])
+@pytest.mark.parametrize("pathways", PATHWAYS)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axes", [(1, 1), (B, 1), (1, T), (B, T)])
 def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
@@ -133,7 +143,7 @@ def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, 
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("pathways", ["", "gxl", "sx", "kxi", "gskxil", "bmsxl", "mki", "bg"])
+@pytest.mark.parametrize("pathways", PATHWAYS)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axes", [(1, 1), (70, T)])
 def test_error_and_its_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
@@ -169,7 +179,7 @@ def test_goals_of_the_wrong_shape_are_named(name):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("activation", ["tanh", "softplus"])  # smooth, so finite differences apply
-@pytest.mark.parametrize("pathways", ["gskxil", "bmskxil"])
+@pytest.mark.parametrize("pathways", ["gskxil", "bmskxil", "bmskxile"])
 def test_gradcheck(backend, activation, pathways):
     weights, drive = draw(pathways, 3, 4, n_trials=3, n_steps=4)
     inputs = leaves(weights, drive)
@@ -187,7 +197,7 @@ def test_gradcheck(backend, activation, pathways):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("pathways", ["gskxil", "bmskxil"])
+@pytest.mark.parametrize("pathways", ["gskxil", "bmskxil", "bmskxile"])
 def test_float32_agrees_with_float64(device, activation, pathways):
     weights, drive = draw(pathways, B, T)
     single = Weights(*(None if w is None else w.detach().float().to(device) for w in weights))
@@ -258,7 +268,7 @@ def test_no_step_of_the_trial_is_a_node_of_the_graph():
         (dict(lengths=torch.full((M, B), T + 1)), "lengths: expected 1 to 5 steps, got 6 to 6"),
         (dict(lengths=torch.ones(M, B)), r"lengths: expected int64 \(network 2, trial 19\)"),
         (dict(strength=None), "strength, synaptic_in and synaptic_out: expected all three or none"),
-        (dict(modulator=torch.zeros(M, B, T, K).double()), "modulator: expected one with bias_modulation or gain_mod"),
+        (dict(modulator=torch.zeros(M, B, T, K).double()), "modulator: expected one with bias_modulation or another"),
         (dict(inputs=torch.zeros(M, B, T).double()), r"inputs: expected \(network, trial, time, input\)"),
     ],
 )

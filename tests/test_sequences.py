@@ -48,24 +48,26 @@ def randomise(model):
     return model
 
 
+@pytest.mark.parametrize("source", ["input", "state"])
 @pytest.mark.parametrize("arm", [arm for arm in MODELS if arm not in ("plain", "gru", "lstm")])
-def test_the_encoder_reduces_to_the_plain_network_at_zero(arm):
+def test_the_encoder_reduces_to_the_plain_network_at_zero(arm, source):
     inputs = draw_inputs()
     plain = randomise(CEMRNN(make_network("plain"), [3, 8], dtype=torch.float64))
-    model = randomise(CEMRNN(make_network(arm), [3, 8], dtype=torch.float64))
+    model = randomise(CEMRNN(make_network(arm, context_source=source), [3, 8], dtype=torch.float64))
     for name, values in plain.parameters.items():
         model.parameters[name].data.copy_(values)
     expected, _ = plain.run(inputs, None)
     assert (model.run(inputs, None)[0] - expected).abs().max() > 1e-3  # modulation is read
-    for name in ("encoder_input", "encoder_bias"):
+    for name in [name for name in model.parameters if name.startswith("encoder_")]:
         model.parameters[name].data.zero_()
     torch.testing.assert_close(model.run(inputs, None)[0], expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("arm", ["combined", "synaptic", "scalar"])
-@pytest.mark.parametrize("tau_ms", [0.0, 200.0])
-def test_gradients_are_exact_through_the_encoder(arm, tau_ms):
-    network = make_network(arm, n_units=5, activation="tanh", tau_excitability_ms=tau_ms, tau_synaptic_ms=tau_ms)
+@pytest.mark.parametrize(("source", "tau_ms"), [("input", 0.0), ("input", 200.0), ("state", 0.0)])
+def test_gradients_are_exact_through_the_encoder(arm, source, tau_ms):
+    taus = dict(tau_excitability_ms=tau_ms, tau_synaptic_ms=tau_ms)
+    network = make_network(arm, n_units=5, activation="tanh", context_source=source, **taus)
     model = randomise(CEMRNN(network, [3, 8], dtype=torch.float64))
     inputs, targets = draw_inputs(n_trials=3, n_steps=4), torch.randint(0, 10, (2, 3, 1))
 
@@ -137,8 +139,8 @@ def test_the_bias_of_the_gate_that_keeps_is_where_it_is_read():
 @pytest.mark.parametrize("n_inferred", [4, None])
 def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
     plan = Plan(
-        data=PACKED, n_units=96, rank=8, n_inferred=n_inferred, n_updates=1, batch_trials=1, evaluate_every=1,
-        validation_size=1,
+        data=PACKED, n_units=96, rank=8, n_inferred=n_inferred, encoder_reads="input", n_updates=1, batch_trials=1,
+        evaluate_every=1, validation_size=1,
     )  # fmt: skip
     sizes = [plan.recipes(name, [0], GRID[0])[0].n_parameters for name in ("combined", model)]
     assert abs(sizes[1] / sizes[0] - 1) <= 0.02
@@ -147,8 +149,8 @@ def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
 
 def test_a_budget_chooses_the_rank():
     plan = Plan(
-        data=PACKED, n_units=64, rank=4, n_inferred=None, n_updates=1, batch_trials=1, evaluate_every=1,
-        validation_size=1, budget=8000,
+        data=PACKED, n_units=64, rank=4, n_inferred=None, encoder_reads="input", n_updates=1, batch_trials=1,
+        evaluate_every=1, validation_size=1, budget=8000,
     )  # fmt: skip
     assert abs(plan.recipes("combined", [0], GRID[0])[0].n_parameters - 8000) <= 64 + 1
 
@@ -160,7 +162,15 @@ def test_every_model_has_a_setting_of_the_grid_for_all_data():
 
 def test_tuning_gives_a_row_per_point():
     plan = Plan(
-        data=ROWS, n_units=64, rank=4, n_inferred=4, n_updates=3, batch_trials=4, evaluate_every=3, validation_size=20
+        data=ROWS,
+        n_units=64,
+        rank=4,
+        n_inferred=4,
+        encoder_reads="input",
+        n_updates=3,
+        batch_trials=4,
+        evaluate_every=3,
+        validation_size=20,
     )
     table = tune(plan, ["plain", "gru"], [7])
     assert len(table) == 2 * len(GRID) and table["accuracy"].between(0, 1).all()

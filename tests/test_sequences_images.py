@@ -1,5 +1,10 @@
 """Images as sequences: on the digits that come with scikit-learn, and on small files made here."""
 
+import http.client
+import re
+import urllib.error
+import zlib
+
 import click
 import numpy as np
 import pytest
@@ -10,6 +15,8 @@ from cemrnn.commands.data import fetch_pictures
 from cemrnn.sequences import ImageSet
 from cemrnn.sequences.images import (
     MNIST_COUNTS,
+    MNIST_SUMS,
+    MNIST_TEST,
     check_images,
     pixel_sources,
     read_images,
@@ -107,7 +114,7 @@ def test_written_images_are_read_back(path):
 
 def test_a_truncated_file_is_refused(path):
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="damaged .* remove it and run `cemrnn data mnist`"):
+    with pytest.raises(ValueError, match="damaged .* `cemrnn data mnist` fetches them again"):
         read_images(path, COUNTS)
 
 
@@ -137,20 +144,87 @@ def fail(error):
     raise error
 
 
-@pytest.mark.parametrize("error", [ConnectionError("offline"), EOFError("ended early"), ValueError("md5 differs")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionError("offline"),
+        EOFError("ended early"),
+        ValueError("md5 differs"),
+        zlib.error("invalid block type"),
+        http.client.IncompleteRead(b"half"),
+    ],
+)
 def test_a_download_that_fails_says_what_to_do(error):
-    with pytest.raises(click.ClickException, match=f"{error}.*Run the same command again.*source=digits"):
+    message = f"{re.escape(str(error))}.*Run the same command again.*source=digits"
+    with pytest.raises(click.ClickException, match=message):
         fetch_pictures(lambda: fail(error))
 
 
-def test_the_command_writes_once_and_checks_what_came(tmp_path, monkeypatch):
+def cut_off(_):
+    """In place of urlopen: no connection."""
+    raise urllib.error.URLError("no connection here")
+
+
+def test_without_a_connection_it_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, recwarn):
     monkeypatch.setenv("CEMRNN_DATA", str(tmp_path))
-    labels = np.repeat(np.arange(10), MNIST_COUNTS)[:, None].astype(str)
-    few = (np.zeros((len(labels) - 1, 784)), labels[1:, 0])
-    monkeypatch.setattr("cemrnn.commands.data._fetch_openml", lambda: few)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "scikit_learn"))
+    monkeypatch.setattr("sklearn.datasets._openml.urlopen", cut_off)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     outcome = CliRunner().invoke(main, ["data", "mnist"])
-    assert outcome.exit_code == 1 and "what came is not MNIST" in outcome.output
-    monkeypatch.setattr("cemrnn.commands.data._fetch_openml", lambda: (np.zeros((len(labels), 784)), labels[:, 0]))
-    assert "sha256" in CliRunner().invoke(main, ["data", "mnist"]).output
-    monkeypatch.setattr("cemrnn.commands.data._fetch_openml", lambda: fail(AssertionError))
-    assert "MNIST is there" in CliRunner().invoke(main, ["data", "mnist"]).output
+    assert outcome.exit_code == 1
+    assert re.fullmatch("Error: MNIST did not arrive .URLError: .*no connection here.*\n", outcome.output)
+    assert not list(tmp_path.iterdir()) and not recwarn.list
+
+
+def make_mnist():
+    """Pixels (n, 784) and labels (n,) of text, with the counts and sums of MNIST and nothing else of it."""
+    labels = np.repeat(np.arange(10), MNIST_COUNTS).astype(str)
+    pixels = np.zeros((len(labels), 784), np.uint8)
+    for part, total in zip((pixels[:-MNIST_TEST], pixels[-MNIST_TEST:]), MNIST_SUMS, strict=True):
+        level, rest = divmod(total, part.size)
+        part.reshape(-1)[:] = level
+        part.reshape(-1)[:rest] += 1
+    return pixels, labels
+
+
+def call_mnist(monkeypatch, fetch):
+    monkeypatch.setattr("cemrnn.commands.data._fetch_openml", fetch)
+    return CliRunner().invoke(main, ["data", "mnist"])
+
+
+@pytest.fixture
+def data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMRNN_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def test_the_command_writes_once_and_fetches_again_what_is_damaged(data_folder, monkeypatch):
+    pictures = make_mnist()
+    assert "sha256" in call_mnist(monkeypatch, lambda folder: pictures).output
+    assert "MNIST is there" in call_mnist(monkeypatch, lambda folder: fail(AssertionError)).output
+    assert [path.name for path in data_folder.iterdir()] == ["mnist.safetensors"]
+    content = (data_folder / "mnist.safetensors").read_bytes()
+    (data_folder / "mnist.safetensors").write_bytes(content[: len(content) // 2])
+    outcome = call_mnist(monkeypatch, lambda folder: fail(EOFError("ended early")))
+    assert outcome.exit_code == 1 and "damaged" in outcome.output and "did not arrive" in outcome.output
+    outcome = call_mnist(monkeypatch, lambda folder: pictures)
+    assert outcome.exit_code == 0 and "damaged" in outcome.output
+    assert (data_folder / "mnist.safetensors").read_bytes() == content
+
+
+def test_other_pictures_are_not_taken_for_mnist(data_folder, monkeypatch):
+    pixels, labels = make_mnist()
+    swapped = pixels.copy()
+    swapped[[0, -1]] = pixels[[-1, 0]]  # one image of the test among those for training
+    for others in ((pixels[1:], labels[1:]), (np.zeros_like(pixels), labels), (swapped, labels)):
+        outcome = call_mnist(monkeypatch, lambda folder, others=others: others)
+        assert outcome.exit_code == 1 and "what came is not MNIST" in outcome.output
+        assert not list(data_folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("CEMRNN_DATA", str(tmp_path / "file" / "data"))
+    outcome = call_mnist(monkeypatch, lambda folder: fail(AssertionError))
+    assert outcome.exit_code == 1
+    assert "cannot be kept in" in outcome.output and "CEMRNN_DATA names another folder" in outcome.output

@@ -1,6 +1,7 @@
 """Text as sequences: on documents made by hand, a chain whose entropy is known, and the text of this installation."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,19 +9,17 @@ import torch
 
 from cemrnn.model import CEMRNN, NetworkConfig
 from cemrnn.sequences import TextSet
-from cemrnn.sequences.learner import score_batch
-from cemrnn.sequences.text import (
-    OTHER,
-    bigram_bits,
-    count_bigrams,
+from cemrnn.sequences.documents import (
+    PARTS,
+    READERS,
     cut_corpus,
-    cut_passages,
-    draw_sample,
     drop_repeats,
-    make_batch,
     read_corpus,
+    read_documents,
     split_documents,
 )
+from cemrnn.sequences.learner import score_batch
+from cemrnn.sequences.text import OTHER, _texts, bigram_bits, count_bigrams, cut_passages, draw_sample, make_batch
 
 SIZES = dict(n_steps=20, n_symbols=40, warm_up=5)
 PROSE = TextSet(registers=("prose",), **SIZES)
@@ -105,18 +104,50 @@ def test_repeated_paragraphs_are_left_out():
     assert kept == {"first": f"{repeated}\n\nshort\n\n", "second": "other\n\nshort\n\n"}
 
 
-@pytest.mark.parametrize("register", ["prose", "code"])
-def test_no_paragraph_of_this_installation_is_in_two_parts(register):
-    from cemrnn.sequences.text import _texts
+def marks_of(text):
+    """Paragraphs of a text that are long enough to count as repeats."""
+    return {mark for paragraph in text.split("\n\n") if len(mark := " ".join(paragraph.split())) >= 20}
 
+
+@pytest.mark.parametrize("register", READERS)
+def test_no_paragraph_of_this_installation_is_in_two_parts(register):
     texts = _texts(TextSet(registers=(register,), **SIZES))[register]
-    marks = {}
-    for part, text in texts.items():
-        assert len(text) > 20_000
-        marks[part] = {mark for p in text.split("\n\n") if len(mark := " ".join(p.split())) >= 20}
-    assert not marks["test"] & marks["training"]
-    assert not marks["test"] & marks["validation"]
-    assert not marks["validation"] & marks["training"]
+    assert sum(map(len, texts.values())) > 200_000
+    assert all(len(text) > 20_000 for text in texts.values())
+    marks = {part: marks_of(text) for part, text in texts.items()}
+    assert sum(map(len, marks.values())) == len(set().union(*marks.values()))
+
+
+def test_no_paragraph_is_in_two_registers():
+    marks = [marks_of("".join(parts.values())) for parts in _texts(TextSet(registers=tuple(READERS), **SIZES)).values()]
+    n_shared = sum(map(len, marks)) - len(set().union(*marks))
+    assert n_shared < 1e-3 * sum(map(len, marks))  # a license, say, but no document
+
+
+def test_registers_that_are_learned_together_read_what_they_read_alone():
+    together = _texts(TextSet(registers=tuple(READERS), **SIZES))
+    for register in READERS:
+        assert together[register] == _texts(TextSet(registers=(register,), **SIZES))[register]
+
+
+def test_files_of_one_build_are_left_out_and_all_others_are_read():
+    headers = {path.relative_to(np.get_include()).as_posix() for path in Path(np.get_include()).rglob("*.h")}
+    assert set(read_documents("c")) == headers - {"numpy/_numpyconfig.h"}
+    assert "numpy/_numpyconfig.h" in headers
+    assert "numpy/ndarraytypes.h" in headers
+    names = list(read_documents("code"))
+    assert names == sorted(names) and "ast.py" in names
+    assert not any("sysconfigdata" in name for name in names)
+    assert read_documents("c")["numpy/arrayobject.h"].startswith("#ifndef NUMPY_CORE_INCLUDE_NUMPY_ARRAYOBJECT_H_")
+
+
+def test_a_new_register_is_one_line(monkeypatch):
+    documents = {f"song {n}": f"verse number {n} of a song that nobody sings\n" * 20 for n in range(30)}
+    monkeypatch.setitem(READERS, "songs", lambda: documents)
+    monkeypatch.setattr("cemrnn.sequences.text.REGISTERS", (*READERS, "corpus"))
+    data = TextSet(registers=("songs", "prose"), **SIZES)
+    assert data.n_contexts == 2
+    assert "".join(_texts(data)["songs"][part] for part in PARTS).count("verse number 7 of") == 20
 
 
 def test_the_alphabet_is_the_most_frequent_characters_and_one_for_all_others():
@@ -136,6 +167,15 @@ def test_trials_depend_on_seed_and_number_alone_and_take_registers_in_turn():
     assert alone.context[0].tolist() == [0, 1] * 3
     assert (data.draw([9], 6, 6).targets != alone.targets).any()
     assert (alone.inputs[0, :, 1:].argmax(-1) == alone.targets[0, :, :-1]).all()
+
+
+def test_three_registers_take_turns_over_updates():
+    data = TextSet(registers=("prose", "code", "c"), **SIZES)
+    drawn = [data.draw([9], number, 4).context[0].tolist() for number in range(3)]
+    assert sum(drawn, []) == [0, 1, 2] * 4
+    batch = data.held_out("test", 500)
+    counts = np.bincount(batch.context[0]).tolist()
+    assert len(counts) == 3 and len(set(counts)) == 1
 
 
 def test_any_file_can_be_a_corpus(tmp_path):
@@ -171,6 +211,8 @@ def test_a_bad_corpus_is_refused(tmp_path, content, message):
     ("change", "message"),
     [
         (dict(registers=("prosa",)), "unknown register 'prosa'; did you mean 'prose'"),
+        (dict(registers=("prose", "c", "prose")), "registers: expected 1 or more, each once, got prose, c, prose"),
+        (dict(registers=()), "registers: expected 1 or more, each once, got none"),
         (dict(corpus="file"), "corpus: expected a path with the register corpus and none without"),
         (dict(registers=("corpus",)), "corpus: expected a path"),
         (dict(warm_up=20), "warm_up, n_symbols"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import torch
 
@@ -18,6 +19,7 @@ PLAIN = "the plain network"
 CASE = Case("plain", "relu", n_units=64, n_networks=16)
 SMALLEST_RATIO = 0.8  # an arm may take 1.25 times as long as the plain network of as many units
 INFERRED_ARMS = ("bias", "gain", "excitability", "synaptic", "combined")
+INFERRED_SOURCES = ("input", "state")
 INFERRED = dict(n_units=128, n_networks=4, n_contexts=4, rank=8)
 INFERRED_RATIO = 1 / 1.5  # a context that is inferred at each step may take half as long again
 
@@ -36,11 +38,12 @@ def compare_pathways(bench: Bench) -> list[Row]:
 
 
 def compare_inferred(bench: Bench) -> list[Row]:
-    """A row per arm with a context that is inferred at each step, learning digits by pixels, at equal N."""
+    """A row per arm and source of a context that is inferred at each step, learning digits by pixels, at equal N."""
     data = ImageSet(source="digits", scan="pixels")
     n_units, n_networks = INFERRED["n_units"], INFERRED["n_networks"]
     learners = {}
-    for arm in ("plain", *INFERRED_ARMS):
+    conditions = [("plain", "input"), *itertools.product(INFERRED_ARMS, INFERRED_SOURCES)]
+    for arm, source in conditions:
         network = NetworkConfig(
             arm=arm,
             n_units=n_units,
@@ -49,16 +52,17 @@ def compare_inferred(bench: Bench) -> list[Row]:
             n_inputs=data.n_inputs,
             n_outputs=data.n_outputs,
             sigma_rec=0.0,
-            context_source="input",
+            context_source=source,
         )
         settings = dict(network=network, data=data, n_updates=10**9, batch_trials=64, learning_rate=1e-3)
         recipes = [SequenceConfig(seed=seed, **settings) for seed in range(n_networks)]
-        learners[arm] = SequenceConfig.make_learner(recipes, torch.device("cpu"), None)
-    turns = {arm: own_turns(learner.update) for arm, learner in learners.items()}
+        learners[arm, source] = SequenceConfig.make_learner(recipes, torch.device("cpu"), None)
+    turns = {condition: own_turns(learner.update) for condition, learner in learners.items()}
     seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
+    labels = {(arm, source): f"{arm}, inferred from the {source}, N = {n_units}" for arm, source in conditions[1:]}
     return [
-        bench.report(make_row(f"{arm}, inferred, N = {n_units}", PLAIN, seconds[arm], seconds["plain"], INFERRED_RATIO))
-        for arm in INFERRED_ARMS
+        bench.report(make_row(label, PLAIN, seconds[condition], seconds[conditions[0]], INFERRED_RATIO))
+        for condition, label in labels.items()
     ]
 
 

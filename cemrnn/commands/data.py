@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
+import tempfile
+import warnings
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import numpy as np
+
+# What a transfer was seen to raise, or can: no connection or no room (OSError), an end that came early, other content.
+NO_ARRIVAL = (OSError, ValueError, EOFError, LookupError, http.client.HTTPException, zlib.error)
 
 
 @click.group()
@@ -15,27 +23,43 @@ def data() -> None:
 
 @data.command()
 def mnist() -> None:
-    """Fetch MNIST from OpenML through scikit-learn, once: 70,000 images of handwritten digits, 11 MB.
+    """Fetch MNIST from OpenML through scikit-learn, once: 70,000 images of handwritten digits, 55 MB when kept.
 
-    Scikit-learn compares what it gets with the checksum that OpenML names. The numbers of each digit are compared with
-    those that are known, and a checksum of our own is written along and compared whenever the images are read.
+    Scikit-learn compares what it gets with the checksum that OpenML names. The numbers of each digit and the sums of
+    the pixels are compared with those that are known, and a checksum of our own is written along and compared whenever
+    the images are read. Images that are found damaged are fetched again.
     """
-    from cemrnn.sequences.images import MNIST_COUNTS, check_images, mnist_path, read_images, write_images
+    from cemrnn.sequences.images import check_mnist, mnist_path, write_images
 
     path = mnist_path()
-    if path.exists():
-        try:
-            read_images(path, MNIST_COUNTS)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
-        click.echo(f"MNIST is there: {path}")
-        return
-    pixels, labels = fetch_pictures(_fetch_openml)
     try:
-        check_images(pixels, labels, MNIST_COUNTS)
+        if _is_whole(path):
+            click.echo(f"MNIST is there: {path}")
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".openml-", dir=path.parent) as folder:
+            pixels, labels = fetch_pictures(lambda: _fetch_openml(Path(folder)))
+        check_mnist(pixels, labels)
+        click.echo(f"MNIST: {path}, sha256 {write_images(path, pixels, labels)}")
     except ValueError as error:
         raise click.ClickException(f"what came is not MNIST: {error}") from None
-    click.echo(f"MNIST: {path}, sha256 {write_images(path, pixels, labels)}")
+    except OSError as error:
+        raise click.ClickException(f"MNIST cannot be kept in {path.parent} ({error}); CEMRNN_DATA names another folder"
+                                   ) from None  # fmt: skip
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether MNIST is there; a line says so if it is damaged."""
+    from cemrnn.sequences.images import MNIST_COUNTS, read_images
+
+    if not path.exists():
+        return False
+    try:
+        read_images(path, MNIST_COUNTS)
+    except ValueError as error:
+        click.echo(str(error), err=True)
+        return False
+    return True
 
 
 def fetch_pictures(fetch: Callable[[], tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -45,16 +69,20 @@ def fetch_pictures(fetch: Callable[[], tuple[np.ndarray, np.ndarray]]) -> tuple[
         click.ClickException: it got nothing, or only a part; the message says what to do.
     """
     try:
-        pixels, labels = fetch()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn warns at each of its retries; the last failure is told below
+            pixels, labels = fetch()
         return np.asarray(pixels, np.uint8).reshape(-1, 28, 28), np.asarray(labels).astype(np.uint8)
-    except (OSError, ValueError, EOFError) as error:  # no connection, a transfer that ended early, another content
+    except NO_ARRIVAL as error:
         raise click.ClickException(
             f"MNIST did not arrive ({type(error).__name__}: {error}). Run the same command again with a connection to "
-            "api.openml.org; or leave source=digits, which needs none."
+            "openml.org; or leave source=digits, which needs none."
         ) from None
 
 
-def _fetch_openml() -> tuple[np.ndarray, np.ndarray]:
+def _fetch_openml(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and labels; the folder holds what is transferred, in place of scikit-learn's own in the home folder."""
     from sklearn.datasets import fetch_openml
 
-    return fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff", return_X_y=True)
+    options = dict(as_frame=False, parser="liac-arff", return_X_y=True)
+    return fetch_openml("mnist_784", version=1, data_home=folder, **options)

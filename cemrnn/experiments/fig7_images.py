@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,15 @@ from cemrnn.evidence import weigh
 from cemrnn.experiments.battery import summarise
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
-from cemrnn.experiments.sequence_models import Plan, check_models, compare, load_models, score_in_time
+from cemrnn.experiments.sequence_models import (
+    RIVALS,
+    Plan,
+    check_models,
+    compare,
+    describe_lead,
+    load_models,
+    score_in_time,
+)
 from cemrnn.intervals import bootstrap_mean
 from cemrnn.sequences import ImageSet, SequenceConfig
 from cemrnn.sequences.learner import score_batch
@@ -36,6 +45,7 @@ class ImagesConfig(Config):
     n_units: int  # N of the combined arm; the others match its trained parameters
     rank: int  # R of the combined arm
     n_inferred: int  # K, numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
     rows_updates: int
     pixels_updates: int
     packing_models: tuple[str, ...]  # networks that are told the context
@@ -88,6 +98,7 @@ class ImagesConfig(Config):
             n_units=n_units,
             rank=self.rank,
             n_inferred=n_inferred,
+            encoder_reads=self.encoder_reads,
             n_updates=n_updates,
             batch_trials=self.batch_trials,
             evaluate_every=max(1, n_updates // 10),
@@ -175,6 +186,9 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
                 scalars |= weigh(f"{scan}_combined_minus_{model}", difference, values["combined"], values[model])
                 name = f"{scan}_timed_combined_minus_{model}"
                 scalars |= difference(at_time["combined"], at_time[model]).to_scalars(name)
+        for model, rival in RIVALS.items():
+            scalars[f"{scan}_against_{model}"] = describe_lead(scalars, f"{scan}_combined_minus_{model}", rival)
+    scalars |= {f"against_{model}": describe_scans(scalars, model) for model in RIVALS}
     most = packing[packing["n_contexts"] == max(config.packing_counts)]
     values = _by_arm(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean())
     for model in config.packing_models:
@@ -194,6 +208,12 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
             "most_contexts": max(config.packing_counts),
         }
     )
+
+
+def describe_scans(scalars: Mapping[str, float | int | str], rival: str) -> str:
+    """What combined modulation does to a rival with either way of reading, the less favourable one first."""
+    ordered = sorted(SCANS, key=lambda scan: scalars[f"{scan}_combined_minus_{rival}"])
+    return ", and ".join(f"by {scan} it {scalars[f'{scan}_against_{rival}']}" for scan in ordered)
 
 
 def _by_arm(table: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Figure 8: predicting the next character of prose, and of prose and code with one network."""
+"""Figure 8: predicting the next character of one register of text, and of several with one network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,20 @@ from cemrnn.evidence import weigh
 from cemrnn.experiments.battery import summarise
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
-from cemrnn.experiments.sequence_models import Plan, check_models, compare, load_models, score_in_time
+from cemrnn.experiments.sequence_models import (
+    RIVALS,
+    Plan,
+    check_models,
+    compare,
+    describe_lead,
+    load_models,
+    score_in_time,
+)
 from cemrnn.intervals import bootstrap_mean
 from cemrnn.learner import choose_device
 from cemrnn.model import CEMRNN
 from cemrnn.sequences import Batch, SequenceConfig, TextSet
+from cemrnn.sequences.documents import READERS, check_registers
 from cemrnn.sequences.learner import cue_of, score_batch
 from cemrnn.sequences.text import bigram_bits, count_bigrams, draw_sample
 
@@ -34,11 +43,13 @@ class TextConfig(Config):
     """What figure 8 is computed from."""
 
     models: tuple[str, ...]  # networks that infer their context, and baselines, on one register
-    packing_models: tuple[str, ...]  # networks that learn both registers, and are told which one it is
-    corpus: str  # path of a UTF-8 file to use in place of the prose; empty: the reference topics of CPython
+    packing_models: tuple[str, ...]  # networks that learn all registers, and are told which one it is
+    registers: tuple[str, ...]  # two or more; the first is the one that networks learn alone
+    corpus: str  # path of a UTF-8 file to use in place of the first register; empty: none
     n_units: int  # N of the combined arm; the others match its trained parameters
     rank: int  # R of the combined arm
     n_inferred: int  # K, numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
     n_steps: int  # T, characters per trial
     warm_up: int  # characters at the beginning of a held-out passage that are not scored
     n_symbols: int  # size of the alphabet
@@ -56,6 +67,7 @@ class TextConfig(Config):
         super().__post_init__()
         check_models("models", self.models, ("plain", "combined", "gru"))
         check_models("packing_models", self.packing_models, ("plain", "bias", "combined"))
+        check_registers(self.registers, READERS, fewest=2)
         if not 1 <= self.passage_characters <= self.n_steps:
             raise ValueError(f"passage_characters: expected 1 to n_steps = {self.n_steps}, got "
                              f"{self.passage_characters}")  # fmt: skip
@@ -66,23 +78,23 @@ class TextConfig(Config):
         return [self.seed + m for m in range(self.n_replicates)]
 
     @property
-    def first_register(self) -> str:
-        """The register of the networks that learn one."""
-        return "corpus" if self.corpus else "prose"
+    def learned_registers(self) -> tuple[str, ...]:
+        """The registers, with the corpus in place of the first if there is one."""
+        return ("corpus", *self.registers[1:]) if self.corpus else self.registers
 
     @property
     def single(self) -> Plan:
-        """One register, context inferred."""
-        return self._plan((self.first_register,), self.n_inferred)
+        """The first register, context inferred."""
+        return self._plan(self.learned_registers[:1], self.n_inferred)
 
     @property
     def inferred(self) -> Plan:
-        """Both registers, context inferred."""
-        return self._plan((self.first_register, "code"), self.n_inferred)
+        """All registers, context inferred."""
+        return self._plan(self.learned_registers, self.n_inferred)
 
     @property
     def told(self) -> Plan:
-        """Both registers, context told, with as many parameters as where it is inferred."""
+        """All registers, context told, with as many parameters as where it is inferred."""
         budget = self.inferred.recipes("combined", [self.seed])[0].n_parameters
         return dataclasses.replace(self.inferred, n_inferred=None, budget=budget)
 
@@ -99,6 +111,7 @@ class TextConfig(Config):
             n_units=self.n_units,
             rank=self.rank,
             n_inferred=n_inferred,
+            encoder_reads=self.encoder_reads,
             n_updates=self.n_updates,
             batch_trials=self.batch_trials,
             evaluate_every=max(1, self.n_updates // 10),
@@ -176,8 +189,14 @@ def _score_cues(ensemble, model: str, test: Batch, data: TextSet) -> list[dict]:
     right = cue_of(ensemble, test)
     if model == "plain":
         return _rows(ensemble, model, "none", test, right, data)
-    cues = {"told": right, "ambiguous": torch.full_like(right, 1 / data.n_contexts), "swapped": right.roll(1, -1)}
-    return [row for cue in CUES for row in _rows(ensemble, model, cue, test, cues[cue], data)]
+    return [row for cue in CUES for row in _rows(ensemble, model, cue, test, change_cue(right, cue), data)]
+
+
+def change_cue(right: torch.Tensor, cue: str) -> torch.Tensor:
+    """Cues (..., K) from the right ones: those, the even mixture of all, or that of the next register, in a circle."""
+    if cue == "ambiguous":
+        return torch.full_like(right, 1 / right.shape[-1])
+    return right if cue == "told" else right.roll(1, -1)
 
 
 def _rows(ensemble, model: str, cue: str, test: Batch, context, data: TextSet) -> list[dict]:
@@ -208,7 +227,9 @@ def _average_context(networks: CEMRNN, part: str, config: TextConfig) -> tuple[t
     """Mean context (M, passage, K), and the register (passage,) of each passage."""
     size = config.validation_size if part == "validation" else config.test_size
     batch = config.inferred.data.held_out(part, size).to(networks.flat.device).repeat(networks.n_networks)
-    context = networks.infer_context(batch.inputs)  # (M, B, T, K)
+    reads_state = networks.config.context_source == "state"
+    rates = networks.simulate(batch.inputs, None, noise=None, keep_rates=True)[1] if reads_state else None
+    context = networks.infer_context(batch.inputs, rates)  # (M, B, T, K)
     n_passages = context.shape[2] // config.passage_characters
     passages = context[:, :, : n_passages * config.passage_characters].unflatten(2, (n_passages, -1)).mean(3)
     return passages.flatten(1, 2), batch.context[0].repeat_interleave(n_passages)
@@ -221,7 +242,7 @@ def _read_start(data: TextSet) -> str:
 
 
 def _scalars(bits, timed, packed, separation, config: TextConfig) -> dict[str, float | int | str]:
-    seed, data = config.seed, config.single.data
+    seed, data, names = config.seed, config.single.data, config.learned_registers
     mean, difference = (functools.partial(f, seed=seed) for f in (bootstrap_mean, compare))
     values, at_time = _by(bits, "arm", "bits"), _by(timed, "arm", "bits")
     scalars: dict[str, float | int | str] = {}
@@ -230,6 +251,8 @@ def _scalars(bits, timed, packed, separation, config: TextConfig) -> dict[str, f
         if model != "combined":
             scalars |= weigh(f"bits_{model}_minus_combined", difference, values[model], values["combined"])
             scalars |= difference(at_time[model], at_time["combined"]).to_scalars(f"timed_{model}_minus_combined")
+    for model, rival in RIVALS.items():
+        scalars[f"bits_against_{model}"] = describe_lead(scalars, f"bits_{model}_minus_combined", rival)
     both = packed.groupby(["arm", "cue", "network"], as_index=False)["bits"].mean()
     cued = _by(both.assign(condition=both["arm"] + "_" + both["cue"]), "condition", "bits")
     for condition, sample in cued.items():
@@ -244,7 +267,7 @@ def _scalars(bits, timed, packed, separation, config: TextConfig) -> dict[str, f
     scalars |= weigh("separation_trained_minus_untrained", difference, share["after"], share["before"])
     for training, sample in share.items():
         scalars |= mean(sample).to_scalars(f"separation_{training}")
-    codes, test = data.codes()[config.first_register], data.held_out("test", config.test_size)
+    codes, test = data.codes()[data.registers[0]], data.held_out("test", config.test_size)
     return scalars | {
         "bits_bigram": float(bigram_bits(test, count_bigrams(codes["training"], data.n_symbols)).mean()),
         "bits_uniform": float(np.log2(data.n_symbols)),
@@ -253,6 +276,9 @@ def _scalars(bits, timed, packed, separation, config: TextConfig) -> dict[str, f
         "n_test": int(test.targets.numel()),
         "n_parameters": int(bits.loc[bits["arm"] == "combined", "n_parameters"].iloc[0]),
         "parameter_spread": float(bits["n_parameters"].max() / bits["n_parameters"].min() - 1),
+        "first_register": names[0],
+        "registers": f"{', '.join(names[:-1])} and {names[-1]}",
+        "separation_chance": 1 / len(names),
         "n_inferred": config.n_inferred,
         "passage_characters": config.passage_characters,
     }

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ GATED = ("gru", "lstm")
 # Gating cannot infer a context: a gate that is drawn at random and fixed has to be told which one to open.
 MODELS = (*(arm for arm in ARMS if arm != "gating"), *GATED)
 TAU_MS = 100.0
+RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation, in titles; the stronger one first
 
 
 class Setting(NamedTuple):
@@ -46,7 +47,7 @@ class Setting(NamedTuple):
 
 GRID = tuple(Setting(*point) for point in itertools.product((0.003, 0.01, 0.03, 0.1), (False, True)))
 # Data -> model -> the best point of the grid, by the mean score on validation data; see `tune`. Packed and told:
-# 16 permutations, or prose and code, with a cue.
+# 16 permutations, or prose and code, with a cue; other numbers of either take the same settings.
 TUNED: dict[str, dict[str, Setting]] = {
     "rows": {
         "plain": Setting(0.03, True),
@@ -114,6 +115,7 @@ class Plan:
         data: what they learn.
         n_units, rank: of the combined network, whose number of parameters the others match.
         n_inferred: K, contexts that the encoder infers; None: the context is told.
+        encoder_reads: what a context is inferred from, the input alone or the state as well.
         n_updates, batch_trials, evaluate_every, validation_size: see `SequenceConfig`.
     """
 
@@ -121,6 +123,7 @@ class Plan:
     n_units: int
     rank: int
     n_inferred: int | None
+    encoder_reads: Literal["input", "state"]
     n_updates: int
     batch_trials: int
     evaluate_every: int
@@ -148,7 +151,7 @@ class Plan:
             n_units=self.n_units,
             rank=self.rank,
             n_contexts=self.n_inferred or self.data.n_contexts,
-            context_source="cue" if self.n_inferred is None else "input",
+            context_source="cue" if self.n_inferred is None else self.encoder_reads,
             dt_ms=TAU_MS / 2 if keeps else TAU_MS,
             tau_ms=TAU_MS,
             sigma_rec=0.0,
@@ -203,6 +206,27 @@ def load_models(recipes: Sequence[SequenceConfig], device: str) -> tuple[Ensembl
 def compare(first: np.ndarray, second: np.ndarray, *, seed: int) -> Interval:
     """Mean of the first model minus that of the second over replicates (M,), and its interval."""
     return bootstrap_difference(first, second, paired=False, seed=seed)
+
+
+def describe_lead(scalars: Mapping[str, float | int | str], measure: str, rival: str) -> str:
+    """What combined modulation does to a rival, and by how much, as the end of a sentence.
+
+    Args:
+        scalars: the lead of combined modulation under the name of the measure, positive where it is better, and its
+            interval.
+        measure: name of the lead.
+        rival: in words.
+    """
+    lead, low, high = (float(scalars[f"{measure}{end}"]) for end in ("", "_low", "_high"))
+    if np.isnan(lead):
+        return f"was not compared with {rival}"
+    size = f"{abs(lead):.3f}"
+    if float(size) == 0:
+        return f"does as well as {rival}"
+    is_clear = low > 0 or high < 0
+    what = "loses to" if lead < 0 else "beats" if is_clear else "is ahead of"
+    doubt = "" if is_clear else " (no interval)" if np.isnan(low) else " (interval includes zero)"
+    return f"{what} {rival} by {size}{doubt}"
 
 
 def score_in_time(

@@ -16,12 +16,15 @@ class Operands(NamedTuple):
     readout_bias: np.ndarray  # (M, 1, O)
     bias_modulation: np.ndarray  # (M, K, N)
     gain_modulation: np.ndarray  # (M, K, N)
+    strength_modulation: np.ndarray  # (M, K, R)
+    scale_modulation: np.ndarray  # (M, K, 1)
+    encoder_state: np.ndarray  # (M, N, K)
     initial: np.ndarray  # (M, B, N)
     inputs: np.ndarray  # (M, T, B, I)
     bias: np.ndarray  # (M, T | 1, B, N)
     gain: np.ndarray  # (M, T | 1, B, N)
-    strength: np.ndarray  # (M, T | 1, B, R)
-    scale: np.ndarray  # (M, T | 1, B, 1)
+    strength: np.ndarray  # (M, T | 1, B, R); with a strength_modulation, room for what the kernel makes of it
+    scale: np.ndarray  # (M, T | 1, B, 1); the same with a scale_modulation
     modulator: np.ndarray  # (M, T, B, K)
     noise: np.ndarray  # (M, T, B, N)
     lengths: np.ndarray  # (M, B) int64, steps of each trial
@@ -51,6 +54,7 @@ class Returning(NamedTuple):
     readout: np.ndarray  # (M, O, N)
     bias_modulation: np.ndarray  # (M, N, K)
     gain_modulation: np.ndarray  # (M, N, K)
+    encoder_state: np.ndarray  # (M, K, N)
 
 
 class Goal(NamedTuple):
@@ -70,6 +74,9 @@ class Gradients(NamedTuple):
     readout_bias: np.ndarray  # (M * blocks, 1, O)
     bias_modulation: np.ndarray  # (M * blocks, K, N)
     gain_modulation: np.ndarray  # (M * blocks, K, N)
+    strength_modulation: np.ndarray  # (M * blocks, K, R)
+    scale_modulation: np.ndarray  # (M * blocks, K, 1)
+    encoder_state: np.ndarray  # (M * blocks, K, N), transposed
     initial: np.ndarray  # these and the following as in Operands
     inputs: np.ndarray
     bias: np.ndarray

@@ -15,6 +15,7 @@ from cemrnn.kernel.block import (
     modulators_of,
     rows_of,
     scale,
+    set_synapses,
     sizes_of,
     sources_digest,
     states_of,
@@ -59,12 +60,15 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
     scaled = np.empty((CHUNK_STEPS if o.scale.size else 0, n_rows, xs.shape[2]), xs.dtype)
     d_shifts = np.empty((CHUNK_STEPS, n_rows, o.bias_modulation.shape[2]), xs.dtype)
     d_gains = np.empty((CHUNK_STEPS, n_rows, o.gain_modulation.shape[2]), xs.dtype)
+    d_encodings = np.empty((CHUNK_STEPS, n_rows, o.encoder_state.shape[2]), xs.dtype)
     sensitivity = np.empty((n_rows, o.gain_modulation.shape[2]), xs.dtype)
     last = n_steps
     while last > 0:
         first = max(0, last - CHUNK_STEPS)
         for t in range(last - 1, first - 1, -1):
             da = das[t - first]
+            if o.encoder_state.size:
+                set_synapses(xs[t], m, t, rows, o)
             multiply(dys[t][:, :n_outputs], returning.readout[m][:, :], carry[:, : returning.readout.shape[2]], True)
             if incoming.rates.size:
                 _add_rates(carry, n_units, m, t, rows, o, incoming)
@@ -85,10 +89,26 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
             if o.scale.size:
                 _scale_back(carry, dx, xs[t], n_units, one, m, t, rows, o, gradients)
                 scale(scaled[t - first], xs[t], n_units, m, t, rows, o)
+            if o.encoder_state.size:
+                d_e, n_padded = d_encodings[t - first], returning.encoder_state.shape[2]
+                d_e[:] = 0
+                _add_modulators(d_e, d_shifts[t - first], d_gains[t - first], n_units, m, o, returning)
+                _infer_back(i, d_e, modulators_of(xs[t], o), one, m, t, rows, o, gradients)
+                multiply(d_e[:, : o.modulator.shape[3]], returning.encoder_state[m][:, :], carry[:, :n_padded], True)
         x = flatten(scaled, 0, last - first) if o.scale.size else flatten(xs, first, last)
         _sum_over_chunk(i, x, das, d_components, first, last, n_steps, n_units, n_components, n_stacked, gradients)
         if o.modulator.size:
-            _sum_modulation(i, m, rows, xs, d_shifts, d_gains, first, last, n_steps, n_units, o, returning, gradients)
+            d_shift, d_gain = flatten(d_shifts, 0, last - first), flatten(d_gains, 0, last - first)
+            _sum_modulation(i, xs, d_shift, d_gain, first, last, n_steps, o, gradients)
+            if o.encoder_state.size:
+                d_e, total = (
+                    flatten(d_encodings, 0, last - first)[:, : o.modulator.shape[3]],
+                    gradients.encoder_state[i],
+                )
+                rates = flatten(xs, first, last)[:, : total.shape[1]]
+                multiply(d_e.T[:, :], rates[:, :], total[:, :], last < n_steps)
+            else:
+                _modulator_back(m, rows, xs, d_shift, d_gain, first, last, n_units, o, returning, gradients)
         dy, rates = flatten(dys, first, last)[:, :n_outputs], flatten(xs, first + 1, last + 1)
         total = gradients.readout[i]
         multiply(dy.T[:, :], rates[:, : total.shape[1]], total[:, :], last < n_steps)
@@ -107,6 +127,10 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
 def _clear(i, m, rows, gradients):
     """Zeros in the gradients that the steps add to."""
     gradients.readout_bias[i] = 0
+    if gradients.strength_modulation.size:
+        gradients.strength_modulation[i] = 0
+    if gradients.scale_modulation.size:
+        gradients.scale_modulation[i] = 0
     for gradient in (
         gradients.inputs,
         gradients.bias,
@@ -205,22 +229,52 @@ def _sensitise_back(da, modulators, products, d_gain, sensitivity, n_rows, n_uni
 
 
 @inlined
-def _sum_modulation(i, m, rows, xs, d_shifts, d_gains, first, last, n_steps, n_units, o, returning, gradients):
-    """Adds the chunk's part to the gradients of E and G, and fills those of its modulators."""
+def _sum_modulation(i, xs, d_shift, d_gain, first, last, n_steps, o, gradients):
+    """Adds the chunk's part to the gradients of E and G."""
     e, add = modulators_of(flatten(xs, first, last), o), last < n_steps
-    d_e = np.zeros((len(e), max(returning.bias_modulation.shape[2], returning.gain_modulation.shape[2])), xs.dtype)
     if o.bias_modulation.size:
-        d_shift = flatten(d_shifts, 0, last - first)
         multiply(e.T[:, :], d_shift[:, :], gradients.bias_modulation[i][:, :], add)
+    if o.gain_modulation.size:
+        multiply(e.T[:, :], d_gain[:, :], gradients.gain_modulation[i][:, :], add)
+
+
+@inlined
+def _add_modulators(d_e, d_shift, d_gain, n_units, m, o, returning):
+    """Adds the gradients of modulators (rows, K or more) through shifts and gains."""
+    if o.bias_modulation.size:
         multiply(d_shift[:, :n_units], returning.bias_modulation[m][:, :], d_e[:, :], True)
     if o.gain_modulation.size:
-        d_gain = flatten(d_gains, 0, last - first)
-        multiply(e.T[:, :], d_gain[:, :], gradients.gain_modulation[i][:, :], add)
         multiply(d_gain[:, :n_units], returning.gain_modulation[m][:, :], d_e[:, :], True)
+
+
+@inlined
+def _modulator_back(m, rows, xs, d_shift, d_gain, first, last, n_units, o, returning, gradients):
+    """Gradients of the modulators of a chunk, where they are given."""
+    n_columns = max(returning.bias_modulation.shape[2], returning.gain_modulation.shape[2])
+    d_e = np.zeros(((last - first) * len(rows), n_columns), xs.dtype)
+    _add_modulators(d_e, d_shift, d_gain, n_units, m, o, returning)
     for t in range(first, last):
         for b in range(len(rows)):
             for k in range(gradients.modulator.shape[3]):
                 gradients.modulator[m, t, rows[b], k] = d_e[(t - first) * len(rows) + b, k]
+
+
+@inlined
+def _infer_back(i, d_e, e, one, m, t, rows, o, gradients):
+    """d_e gets its part through the synapses and becomes the gradient before the tanh; S and k get theirs."""
+    for b in range(len(rows)):
+        row = rows[b]
+        for j in range(e.shape[1]):
+            for k in range(o.strength_modulation.shape[2]):
+                d_strength = gradients.strength[m, t, row, k]
+                d_e[b, j] += d_strength * o.strength_modulation[m, j, k]
+                gradients.strength_modulation[i, j, k] += d_strength * e[b, j]
+            if o.scale_modulation.size:
+                d_scale = gradients.scale[m, t, row, 0]
+                d_e[b, j] += d_scale * o.scale_modulation[m, j, 0]
+                gradients.scale_modulation[i, j, 0] += d_scale * e[b, j]
+            d_e[b, j] *= one - e[b, j] * e[b, j]
+            gradients.modulator[m, t, row, j] = d_e[b, j]
 
 
 @inlined

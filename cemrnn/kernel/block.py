@@ -2,7 +2,8 @@
 
 Arrays are grouped in the named tuples of `cemrnn.kernel.arrays`; letters are those of the recurrence. The rows of a
 step are x = [kappa r | (kappa r V) * s | u | e], padded to whole vectors, so that a step is one product of all but the
-modulator e with the stacked weights [W; U^T; B]. Every local array is small enough for the caches of one core.
+modulator e with the stacked weights [W; U^T; B]. Where the state has a say in the modulator, tanh(e + r C_r) takes the
+place of e before it sets anything. Every local array is small enough for the caches of one core.
 """
 
 from __future__ import annotations
@@ -65,6 +66,24 @@ def columns_of(o):
 def modulators_of(x, o):
     """The columns e of rows of x."""
     return x[:, o.stacked.shape[1] : o.stacked.shape[1] + o.modulator.shape[3]]
+
+
+@inlined
+def set_synapses(x, m, t, rows, o):
+    """Strengths s = e S and scales kappa = 1 + e k of a step, where the kernel makes them."""
+    e = modulators_of(x, o)
+    for b in range(len(rows)):
+        row = rows[b]
+        if o.strength_modulation.size:
+            for k in range(o.strength.shape[3]):
+                o.strength[m, t, row, k] = 0
+            for j in range(e.shape[1]):
+                for k in range(o.strength.shape[3]):
+                    o.strength[m, t, row, k] += e[b, j] * o.strength_modulation[m, j, k]
+        if o.scale_modulation.size:
+            o.scale[m, t, row, 0] = 1
+            for j in range(e.shape[1]):
+                o.scale[m, t, row, 0] += e[b, j] * o.scale_modulation[m, j, 0]
 
 
 @inlined

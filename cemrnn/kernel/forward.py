@@ -15,6 +15,7 @@ from cemrnn.kernel.block import (
     modulators_of,
     rows_of,
     scale,
+    set_synapses,
     sizes_of,
     sources_digest,
     states_of,
@@ -27,6 +28,19 @@ _P0, _P1, _P2 = np.float32(0.9999999794487278), np.float32(0.13381017019154076),
 _P3, _P4 = np.float32(2.060890984403969e-05), np.float32(1.3354418960681877e-08)
 _Q0, _Q1, _Q2 = np.float32(1), np.float32(0.46714332610306836), np.float32(0.025876943162652124)
 _Q3, _Q4 = np.float32(0.00032856178240245055), np.float32(7.77645969154734e-07)
+
+
+@entry(inline="always")
+def tanh_single(x):
+    """tanh to within 6 units of 2^-24, relative; plain arithmetic, so that a loop over units vectorises.
+
+    x P(x^2) / Q(x^2), our own fit of least largest relative error to [0, 9], beyond which tanh rounds to 1.
+    """
+    x = min(max(x, -_LIMIT), _LIMIT)
+    z = x * x
+    p = (((_P4 * z + _P3) * z + _P2) * z + _P1) * z + _P0
+    q = (((_Q4 * z + _Q3) * z + _Q2) * z + _Q1) * z + _Q0
+    return min(max(x * p / q, -_Q0), _Q0)
 
 
 def _compile(sources: str):
@@ -58,8 +72,12 @@ def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
     component = np.empty((n_rows, o.synaptic_in.shape[2]), xs.dtype)
     sensitivity = np.empty((n_rows, o.gain_modulation.shape[2]), xs.dtype)
     scaled = np.empty((n_rows if o.scale.size else 0, xs.shape[2]), xs.dtype)
+    inferred = np.empty((n_rows, o.encoder_state.shape[2]), xs.dtype)
     for t in range(len(xs) - 1):
         x = xs[t]
+        if o.encoder_state.size:
+            _infer(x, inferred, n_units, m, single, o)
+            set_synapses(x, m, t, rows, o)
         if o.scale.size:
             scale(scaled, x, n_units, m, t, rows, o)
             x = scaled
@@ -111,6 +129,17 @@ def _start(xs, m, rows, n_units, n_components, o):
 
 
 @inlined
+def _infer(x, inferred, n_units, m, single, o):
+    """e becomes tanh(e + r C_r)."""
+    multiply(x[:, :n_units], o.encoder_state[m][:, :], inferred[:, :], False)
+    e = modulators_of(x, o)
+    for b in range(e.shape[0]):
+        for k in range(e.shape[1]):
+            z = e[b, k] + inferred[b, k]
+            e[b, k] = tanh_single(z) if single else math.tanh(z)
+
+
+@inlined
 def _weigh(x, component, n_units, n_components, m, t, rows, o):
     """The columns of x after the units become (kappa r V) * s."""
     strength = o.strength[m, at(t, o.strength)]
@@ -146,19 +175,6 @@ def _excite(a, n_units, m, t, rows, o):
             e = noise[m, t, row]
             for j in range(n_units):
                 a[b, j] += e[j]
-
-
-@entry(inline="always")
-def tanh_single(x):
-    """tanh to within 6 units of 2^-24, relative; plain arithmetic, so that a loop over units vectorises.
-
-    x P(x^2) / Q(x^2), our own fit of least largest relative error to [0, 9], beyond which tanh rounds to 1.
-    """
-    x = min(max(x, -_LIMIT), _LIMIT)
-    z = x * x
-    p = (((_P4 * z + _P3) * z + _P2) * z + _P1) * z + _P0
-    q = (((_Q4 * z + _Q3) * z + _Q2) * z + _Q1) * z + _Q0
-    return min(max(x * p / q, -_Q0), _Q0)
 
 
 @inlined

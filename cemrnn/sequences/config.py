@@ -44,7 +44,7 @@ class SequenceConfig(Config):
             got, expected = getattr(self.network, name), getattr(self.data, name)
             if got != expected:
                 raise ValueError(f"network.{name}: expected {expected} as in data, got {got}")
-        is_told = getattr(self.network, "context_source", "cue") == "cue" and self.network.n_contexts > 0
+        is_told = not getattr(self.network, "infers_context", False) and self.network.n_contexts > 0
         if is_told and self.network.n_contexts != self.data.n_contexts:
             got = self.network.n_contexts
             raise ValueError(f"network.n_contexts: expected {self.data.n_contexts} as in data, got {got}")

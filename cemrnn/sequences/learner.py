@@ -56,6 +56,6 @@ def score_batch(model: Ensemble, batch: Batch, score_name: str, context: Tensor 
 def cue_of(model: Ensemble, batch: Batch) -> Tensor | None:
     """Cue (M, B, K) of the batch's trials, as the networks read it; None for those that read none."""
     c = model.config
-    if getattr(c, "context_source", "cue") == "input" or c.n_contexts == 0:
+    if getattr(c, "infers_context", False) or c.n_contexts == 0:
         return None
     return batch.repeat(model.n_networks).cue(c.n_contexts)

@@ -1,35 +1,23 @@
-"""Text as sequences of characters, from documents that every installation has; split by document, without overlap.
-
-Registers: `prose` is the reference topics that come with CPython, `code` the modules of its standard library, and
-`corpus` any file. A paragraph that occurs again, in the same document or in another, is left out the second time, so
-that no paragraph is both learned and tested.
-"""
+"""Text as sequences of characters: registers as contexts, an alphabet, passages, bigrams and samples."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import sysconfig
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.config import Config, digest, unknown_name
+from cemrnn.config import Config, digest
 from cemrnn.sequences.batch import Batch
+from cemrnn.sequences.documents import REGISTERS, check_registers, drop_repeats, read_documents, split_documents
 from cemrnn.streams import stream
 
-REGISTERS = ("prose", "code", "corpus")
-HELD_OUT_SHARE = 0.12  # of the characters, for validation, and again for the test
-SHORTEST_REPEAT = 20  # characters; shorter paragraphs may occur again
-CORPUS_PIECES = 50  # documents that a single file is cut into
 OTHER = "\ufffd"  # stands for every character outside the alphabet
-PARTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +33,7 @@ class TextSet(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.registers:
-            if name not in REGISTERS:
-                raise ValueError(unknown_name(name, REGISTERS, "register"))
+        check_registers(self.registers, REGISTERS, fewest=1)
         if ("corpus" in self.registers) != bool(self.corpus):
             raise ValueError(f"corpus: expected a path with the register corpus and none without, got {self.corpus!r}")
         if not 0 <= self.warm_up < self.n_steps or self.n_symbols < 2:
@@ -123,90 +109,6 @@ def cut_passages(codes: np.ndarray, n_steps: int, warm_up: int) -> np.ndarray:
     if len(starts) == 0:
         raise ValueError(f"text: expected more than {n_steps} held-out characters, got {len(codes)}")
     return codes[starts[:, None] + np.arange(n_steps + 1)]
-
-
-def read_documents(register: str, corpus: str = "") -> dict[str, str]:
-    """Name -> text of every document of a register, in the order of the names.
-
-    Raises:
-        ValueError: the corpus is missing, empty, or no UTF-8 text.
-    """
-    if register == "prose":
-        from pydoc_data.topics import topics
-
-        return dict(sorted(topics.items()))
-    if register == "code":
-        folder = Path(sysconfig.get_paths()["stdlib"])
-        paths = sorted(p for p in folder.glob("*.py") if not p.name.startswith("_sysconfigdata"))
-        return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in paths}
-    return cut_corpus(read_corpus(Path(corpus)))
-
-
-def read_corpus(path: Path) -> str:
-    """Text of a file.
-
-    Raises:
-        ValueError: there is none, it is empty, or no UTF-8 text.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"corpus: expected UTF-8 text, got something else in {path} ({error})") from None
-    except OSError as error:
-        raise ValueError(f"corpus: {path} cannot be read ({error.strerror})") from None
-    if "\0" in text:
-        raise ValueError(f"corpus: expected text, got zero bytes in {path}")
-    if not text.strip():
-        raise ValueError(f"corpus: expected text, got an empty file, {path}")
-    return text
-
-
-def cut_corpus(text: str) -> dict[str, str]:
-    """Pieces of a text, of about equal length, cut between lines, as documents."""
-    lines, pieces = text.splitlines(keepends=True), {}
-    ends = np.cumsum([len(line) for line in lines])
-    numbers = np.minimum((ends - 1) * CORPUS_PIECES // ends[-1], CORPUS_PIECES - 1)
-    for number, line in zip(numbers.tolist(), lines, strict=True):
-        pieces[f"piece {number:02d}"] = pieces.get(f"piece {number:02d}", "") + line
-    return pieces
-
-
-def drop_repeats(documents: Mapping[str, str]) -> dict[str, str]:
-    """The documents without paragraphs that occurred before; short ones stay, and documents of nothing else go."""
-    seen, kept = set(), {}
-    for name, text in documents.items():
-        paragraphs = []
-        for paragraph in text.split("\n\n"):
-            mark = " ".join(paragraph.split())
-            if len(mark) < SHORTEST_REPEAT or mark not in seen:
-                paragraphs.append(paragraph)
-                seen.add(mark)
-        if any(paragraph.strip() for paragraph in paragraphs):
-            kept[name] = "\n\n".join(paragraphs) + "\n\n"
-    return kept
-
-
-def split_documents(documents: Mapping[str, str]) -> dict[str, list[str]]:
-    """Part -> names of its documents, each in one part.
-
-    In the order of a hash of their names, documents go to the test until it has its share of all characters, then to
-    validation, and then to training. None that is longer than such a share is held out.
-
-    Raises:
-        ValueError: there are too few documents.
-    """
-    share = HELD_OUT_SHARE * sum(map(len, documents.values()))
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    sizes = dict.fromkeys(PARTS, 0)
-    for name in sorted(documents, key=lambda name: hashlib.sha256(name.encode()).hexdigest()):
-        size = len(documents[name])
-        open_parts = [part for part in ("test", "validation") if size <= share and sizes[part] < share]
-        part = open_parts[0] if open_parts else "training"
-        parts[part].append(name)
-        sizes[part] += size
-    if not all(parts.values()):
-        raise ValueError(f"documents: expected enough to train, validate and test, got {len(documents)}")
-    return parts
 
 
 def count_bigrams(codes: np.ndarray, n_symbols: int) -> np.ndarray:
