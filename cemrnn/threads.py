@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
 
 Item = TypeVar("Item")
+
+
+@contextlib.contextmanager
+def limit_threads(n_threads: int) -> Iterator[None]:
+    """Nothing; within the block torch, and the compiled functions, use so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def split_evenly(n_items: int) -> list[slice]:

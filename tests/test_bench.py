@@ -95,18 +95,6 @@ def test_a_saved_case_is_what_ours_is_trained_on(tmp_path):
     assert build_ours(case)() == pytest.approx(error, rel=1e-5)
 
 
-def test_a_turn_leaves_its_first_call_out(monkeypatch):
-    now, calls = [0.0], []
-    monkeypatch.setattr(worker.time, "perf_counter", lambda: now[0])
-
-    def call():
-        calls.append(1)
-        now[0] += 10.0 if len(calls) == 1 else 0.5
-
-    assert worker.time_turn(call, seconds=2.0) == 0.5
-    assert len(calls) == 5
-
-
 def test_turns_alternate_at_the_best_setting():
     order = []
 

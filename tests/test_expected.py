@@ -29,6 +29,14 @@ def test_a_changed_verdict_is_told_though_the_number_is_within_its_tolerance(tmp
     assert line == "a-claim: expected supported, got inconclusive"
 
 
+def test_a_verdict_of_the_machine_may_be_any_but_its_claim_must_be_there(tmp_path):
+    expected = expect(tmp_path, {"a-claim": "of the machine"}, [])
+    for interval in ((0.08, -0.01, 0.11), (0.0999, 0.05, 0.11)):
+        assert differences(tmp_path, expected, *interval) == []
+    gone = expect(tmp_path, {"a-claim": "of the machine", "old": "of the machine"}, [])
+    assert differences(tmp_path, gone, 0.08, 0.05, 0.11) == ["old: expected of the machine, got no such claim"]
+
+
 def test_a_number_out_of_tolerance_is_told_with_the_reason(tmp_path):
     (line,) = differences(tmp_path, expect(tmp_path), 0.11, 0.05, 0.15)
     assert line == "fig0_made_up, auc_difference: expected 0.08 within 0.02 (seeds), got 0.11"

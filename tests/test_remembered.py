@@ -8,7 +8,7 @@ import pytest
 
 from cemrnn.config import Config
 from cemrnn.experiments import remembered
-from cemrnn.experiments.remembered import pack_result, remember, result_key, unpack_result
+from cemrnn.experiments.remembered import pack_result, remember, remember_here, result_key, unpack_result
 from cemrnn.experiments.result import Result
 
 
@@ -55,6 +55,24 @@ def test_another_config_or_other_code_is_computed(count, monkeypatch):
     monkeypatch.setattr(remembered, "_code_digest", lambda: "changed")
     count(CountConfig(n=5))
     assert count.runs == [5, 6, 5]
+
+
+def test_a_measurement_is_made_again_on_another_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMRNN_RESULTS", str(tmp_path))
+    runs = []
+
+    @remember_here
+    def run(config: CountConfig) -> Result:
+        runs.append(config.n)
+        return make_result(config)
+
+    run(CountConfig(n=5)), run(CountConfig(n=5))
+    assert runs == [5]
+    monkeypatch.setattr(remembered.platform, "node", lambda: "elsewhere")
+    run(CountConfig(n=5))
+    monkeypatch.setattr(remembered, "describe_gpu", lambda: "another")
+    run(CountConfig(n=5))
+    assert runs == [5, 5, 5]
 
 
 def test_without_a_folder_nothing_is_kept(count, monkeypatch, tmp_path):

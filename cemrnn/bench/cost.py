@@ -19,6 +19,7 @@ from cemrnn.model import NetworkConfig
 from cemrnn.modulation import ARMS
 from cemrnn.streams import stream
 from cemrnn.tasks import BATTERY, CORE_TASKS, TaskSet
+from cemrnn.threads import limit_threads
 from cemrnn.training import TrainingConfig
 
 N_POINTS, SECONDS_PER_POINT = 60, 0.3
@@ -92,14 +93,10 @@ def measure_point(config: TrainingConfig, n_networks: int, seconds: float) -> di
         n_networks: M, trained together.
         seconds: repeats are made until this much time has passed, after two that warm up.
     """
-    all_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with limit_threads(1):
         learner, times = Learner([config] * n_networks, torch.device("cpu")), []
         while len(times) < 4 or sum(map(sum, times[2:])) < seconds:
             times.append((_cpu_s(learner.update), _cpu_s(learner.evaluate)))
-    finally:
-        torch.set_num_threads(all_threads)
     update_s, evaluation_s = np.median(times[2:], axis=0) / n_networks
     return {"update": update_s, "evaluation": evaluation_s}
 

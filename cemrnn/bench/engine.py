@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from cemrnn.bench.environments import peer_python
-from cemrnn.bench.peers import LEARNING_RATE, LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
-from cemrnn.bench.rows import Bench, Row, Turn, make_row, take_turns
-from cemrnn.bench.worker import Worker, WorkerError, time_turn
+from cemrnn.bench.peers import LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
+from cemrnn.bench.rows import Bench, Row, make_row, take_turns
+from cemrnn.bench.worker import Worker, WorkerError
+from cemrnn.threads import limit_threads
+from cemrnn.turns import Turn, time_turn
+from cemrnn.workload import LEARNING_RATE
 
 EXTERNAL = Path(__file__).with_name("external")
 JAX = "JAX, jit of vmap of scan"
@@ -72,12 +73,8 @@ def own_turns(call: Callable[[], object]) -> list[Turn]:
 
 
 def _take_own_turn(call: Callable[[], object], n_threads: int, seconds: float) -> float:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
+    with limit_threads(n_threads):
         return time_turn(call, seconds)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _add_torch_peers(case: Case, loss: float, stack: contextlib.ExitStack, bench: Bench) -> dict[str, list[Turn]]:

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from cemrnn.bench.scaling import BASE, SIZES, Point, fit_exponent
+from cemrnn.bench.scaling import BASE, SIZES, Point
+from cemrnn.exponents import fit_exponent
 from cemrnn.figures.style import LOOKS, SHEET, add_letter, open_figure
 
 LABELS = {

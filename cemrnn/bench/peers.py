@@ -14,10 +14,8 @@ from torch import Tensor
 
 from cemrnn.model import CEMRNN, NetworkConfig
 from cemrnn.modulation import ARMS
-from cemrnn.optimiser import Adam
-from cemrnn.recurrence import Goal
+from cemrnn.workload import LEARNING_RATE, Workload, build_update
 
-LEARNING_RATE = 1e-3
 N_INPUTS, N_OUTPUTS = 5, 3
 
 
@@ -48,30 +46,19 @@ class Case:
             sigma_rec=0.0,
         )
 
+    @property
+    def workload(self) -> Workload:
+        """The case as work for the engine."""
+        return Workload(self.network, self.n_networks, self.n_trials, self.n_steps)
+
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (M, B, T, I), cues (M, B, K) and targets (M, B, T, O), in the engine's layout."""
-        generator = torch.Generator().manual_seed(0)
-        shape = (self.n_networks, self.n_steps, self.n_trials)
-        inputs = torch.randn((*shape, N_INPUTS), generator=generator).transpose(1, 2)
-        targets = torch.randn((*shape, N_OUTPUTS), generator=generator).transpose(1, 2)
-        cue = torch.nn.functional.one_hot(torch.arange(self.n_trials) % self.n_contexts, self.n_contexts).float()
-        return inputs, cue.expand(self.n_networks, -1, -1), targets
+        return self.workload.draw()
 
 
 def build_ours(case: Case) -> Callable[[], float]:
     """One update of the whole ensemble by this package; it returns the summed loss."""
-    model = CEMRNN(case.network, range(case.n_networks))
-    optimiser = Adam(model.flat, weight_decay=0.0)
-    inputs, cue, targets = case.draw()
-    goal = Goal(targets, torch.ones(targets.shape[:3]), torch.ones(N_OUTPUTS))
-
-    def update() -> float:
-        loss = model.measure_error(inputs, cue, goal).sum()
-        gradients = torch.autograd.grad(loss, list(model.parameters.values()))
-        optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
-        return loss.item()
-
-    return update
+    return build_update(case.workload)
 
 
 def build_loop(case: Case) -> Callable[[], float]:

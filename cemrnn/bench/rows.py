@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-Turn = Callable[[float], float]  # works at least so many seconds, gives the mean seconds of one piece of work
+from cemrnn.turns import Turn, time_rounds
 
 
 class Row(TypedDict):
@@ -84,8 +84,5 @@ def take_turns(settings: Mapping[str, Sequence[Turn]], n_repeats: int, seconds: 
         seconds: least length of a turn.
     """
     best = {name: min(turns, key=lambda turn: turn(seconds)) for name, turns in settings.items()}
-    times: dict[str, list[float]] = {name: [] for name in best}
-    for _ in range(n_repeats):
-        for name, turn in best.items():
-            times[name].append(turn(seconds))
+    times = time_rounds(best, n_repeats, seconds)
     return {name: statistics.median(values) for name, values in times.items()}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import math
 import multiprocessing
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from typing import NamedTuple, TypedDict
-
-import numpy as np
-from scipy import stats
+from typing import TypedDict
 
 from cemrnn.bench.engine import own_turns
 from cemrnn.bench.peers import Case, build_ours
 from cemrnn.bench.rows import Bench, take_turns
+from cemrnn.exponents import fit_exponent
+from cemrnn.machine import forget_peak, peak_bytes
 
 BASE = Case("combined", "relu", n_units=64, n_networks=16, n_trials=64, n_steps=60, n_contexts=8, rank=8)
 SIZES: dict[str, tuple[int, ...]] = {
@@ -28,8 +23,6 @@ SIZES: dict[str, tuple[int, ...]] = {
     "rank": (2, 8, 16, 32),
 }
 SMALLEST = Case("combined", "relu", n_units=4, n_networks=1, n_trials=2, n_steps=2)
-CONFIDENCE = 0.95
-STATUS, FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class Point(TypedDict):
@@ -39,14 +32,6 @@ class Point(TypedDict):
     value: int
     seconds: float
     bytes_per_network: float | None
-
-
-class Exponent(NamedTuple):
-    """Slope of log(y) on log(x), with its interval."""
-
-    slope: float
-    low: float
-    high: float
 
 
 def measure_scaling(bench: Bench) -> list[Point]:
@@ -75,46 +60,6 @@ def measure_case(case: Case, n_repeats: int, turn_s: float) -> tuple[float, int 
     seconds = take_turns({"ours": turns}, n_repeats, turn_s)["ours"]
     after = peak_bytes()
     return seconds, None if before is None or after is None else after - before
-
-
-def peak_bytes() -> int | None:
-    """Most memory that this process has held so far; None where the system is not Linux.
-
-    The high-water mark of the status file: getrusage begins with that of the process that started this one.
-    """
-    if not STATUS.exists():
-        return None
-    lines = STATUS.read_text(encoding="ascii").splitlines()
-    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    return 1024 * kibibytes
-
-
-def forget_peak() -> None:
-    """Nothing; memory that was freed goes back to the system, and the peak is counted from now on (Linux only)."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if FORGET.exists() else None
-    if trim is not None:
-        trim(0)
-        FORGET.write_text("5", encoding="ascii")  # proc(5): resets the high-water mark
-
-
-def fit_exponent(x: Sequence[float], y: Sequence[float]) -> Exponent:
-    """Exponent of y = c x^slope by least squares on logarithms, with Student's 95 % interval.
-
-    Args:
-        x, y: three points or more, positive.
-
-    Raises:
-        ValueError: there are fewer.
-    """
-    if len(x) < 3:
-        raise ValueError(f"x: expected three points or more, got {len(x)}")
-    u, v = np.log(x), np.log(y)
-    spread = np.sum((u - u.mean()) ** 2)
-    slope = np.sum((u - u.mean()) * (v - v.mean())) / spread
-    residual = v - v.mean() - slope * (u - u.mean())
-    error = math.sqrt(np.sum(residual**2) / (len(x) - 2) / spread)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(x) - 2) * error
-    return Exponent(float(slope), float(slope - half), float(slope + half))
 
 
 def describe_exponent(points: list[Point], quantity: str) -> str:

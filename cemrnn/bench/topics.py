@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -19,6 +17,7 @@ from cemrnn.bench.scaling import measure_scaling
 from cemrnn.bench.sweeps import measure_sweeps
 from cemrnn.bench.trials import compare_trials
 from cemrnn.files import write_bytes
+from cemrnn.machine import describe_machine
 
 TOPICS: dict[str, Callable[[Bench], Any]] = {
     "engine": compare_engine,
@@ -46,14 +45,3 @@ def run_topic(name: str, bench: Bench) -> None:
     for suffix, document in (("", measured), (".about", about)):
         text = json.dumps(document, indent=2) + "\n"
         write_bytes(bench.folder / f"{name}{suffix}.json", text.encode())
-
-
-def describe_machine() -> str:
-    """Processor and number of cores."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            fields = dict(line.split(":", 1) for line in file if ":" in line)
-        model = next(value.strip() for key, value in fields.items() if key.strip() == "model name")
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"

@@ -14,9 +14,9 @@ import torch
 
 from cemrnn.bench.engine import EXTERNAL, own_turns
 from cemrnn.bench.environments import peer_python
-from cemrnn.bench.rows import Bench, Row, Turn, make_row, take_turns
+from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.bench.single_trials import draw_batch
-from cemrnn.bench.worker import Worker, WorkerError, time_turn
+from cemrnn.bench.worker import Worker, WorkerError
 from cemrnn.cost import mean_steps
 from cemrnn.experiments.battery import BatteryConfig
 from cemrnn.experiments.fig1_tasks import TasksConfig
@@ -24,6 +24,7 @@ from cemrnn.learner import Learner
 from cemrnn.reproduce.project import Project
 from cemrnn.streams import stream
 from cemrnn.tasks import BATTERY, TaskSet, TrialStream
+from cemrnn.turns import Turn, time_turn
 
 NEUROGYM, SINGLE, STEP = "NeuroGym, Dataset", "a trial at a time, in NumPy", "the whole training step"
 GOALS = {NEUROGYM: 20.0, SINGLE: 40.0, STEP: 20.0}  # drawing may take 5 % of a training step

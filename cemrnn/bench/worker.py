@@ -10,10 +10,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from cemrnn.turns import time_turn
 
 ROOT = Path(__file__).parents[2]
 MESSAGE_CHARACTERS = 300  # of a worker's last words, in an error
@@ -101,13 +102,3 @@ def serve(build: Callable[..., tuple[Callable[[], object], Any]]) -> None:
             answer = time_turn(calls[request["time"]], request["seconds"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
-
-
-def time_turn(call: Callable[[], object], seconds: float) -> float:
-    """Mean seconds of a call, over calls that take at least this long together, after one that is not timed."""
-    call()
-    started, n_calls = time.perf_counter(), 0
-    while n_calls == 0 or time.perf_counter() - started < seconds:
-        call()
-        n_calls += 1
-    return (time.perf_counter() - started) / n_calls

@@ -11,6 +11,7 @@ from cemrnn.experiments import (
     fig6_timescales,
     fig7_images,
     fig8_text,
+    fig9_overhead_scaling,
     fig10_interpretability,
     fig10_network,
 )
@@ -24,6 +25,7 @@ EXPERIMENTS: dict[str, ModuleType] = {
     "fig6_timescales": fig6_timescales,
     "fig7_images": fig7_images,
     "fig8_text": fig8_text,
+    "fig9_overhead_scaling": fig9_overhead_scaling,
     "fig10_interpretability": fig10_interpretability,
     "fig10_network": fig10_network,
 }

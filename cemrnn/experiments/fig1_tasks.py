@@ -17,6 +17,7 @@ from cemrnn.experiments.battery import (
     simulate,
     summarise,
 )
+from cemrnn.experiments.in_time import follow, worst_histories
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
 from cemrnn.intervals import bootstrap_mean
@@ -78,14 +79,8 @@ def _score_table(populations: list[Population], config: TasksConfig) -> pd.DataF
 
 def _learning_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
     """Worst-task score against updates; a network that has stopped keeps its last score."""
-    rows = []
-    for p in populations:
-        for m, network in enumerate(p.networks):
-            history = network.history.set_index("update")[list(config.tasks)].min(axis="columns")
-            updates = sorted({u for n in p.networks for u in n.history["update"]})
-            curve = history.reindex(updates).ffill()
-            rows += [{"arm": p.arm, "update": u, "network": m, "score": s} for u, s in curve.items()]
-    return summarise(pd.DataFrame(rows), ["arm", "update"], "score", seed=config.seed)
+    histories = {p.arm: worst_histories(p.networks, config.tasks) for p in populations}
+    return summarise(follow(histories, "score"), ["arm", "update"], "score", seed=config.seed)
 
 
 def _network_table(populations: list[Population], worst: pd.DataFrame) -> pd.DataFrame:

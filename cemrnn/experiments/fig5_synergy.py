@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.evidence import weigh
+from cemrnn.experiments import packed
 from cemrnn.experiments.ambiguous import measure_arm
-from cemrnn.experiments.battery import all_conditions, load_populations, summarise
+from cemrnn.experiments.battery import load_populations, summarise
 from cemrnn.experiments.fig2_ambiguity import SINGLE, AmbiguityConfig
-from cemrnn.experiments.packed import RotationConfig, octaves_by_size, score_rotations
+from cemrnn.experiments.packed import PackedBatteryConfig, octaves_by_size, score_rotations
 from cemrnn.experiments.pathways_apart import LESIONS, score_conflict, score_lesions
 from cemrnn.experiments.remembered import remember
 from cemrnn.experiments.result import Result
@@ -23,58 +24,21 @@ from cemrnn.observer import ideal_sigma
 from cemrnn.packing import average_thresholds
 from cemrnn.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.tasks import conflict_pairs
-from cemrnn.training import TrainingConfig
 
 STEM = "fig5_synergy"
+conditions = packed.battery_and_rotations
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynergyConfig(AmbiguityConfig):
+class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
     """What figure 5 is computed from: the networks of figures 1 and 2, and rotations as in figure 3."""
-
-    packing_units: tuple[int, ...]  # N of the combined arm
-    packing_counts: tuple[int, ...]  # numbers of rotations, from 1
-    packing_units_per_component: int
-    packing_updates: int  # at most
-    packing_batch_trials: int  # per update and network
-    packing_learning_rate: float
-    packing_target: float  # a network stops once its worst rotation scores this
-    packing_evaluation_trials: int  # per rotation
-    packing_criterion: float  # score on the worst rotation that counts as packed
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if set(self.arms) != set(DESIGN):
             raise ValueError(f"arms: expected the two by two design {', '.join(DESIGN)}, got {', '.join(self.arms)}")
-
-    @property
-    def rotations(self) -> RotationConfig:
-        """The populations that learn rotations."""
-        return RotationConfig(
-            arms=self.arms,
-            preset=self.preset,
-            activation=self.activation,
-            units=self.packing_units,
-            task_counts=self.packing_counts,
-            units_per_component=self.packing_units_per_component,
-            n_replicates=self.n_replicates,
-            seed=self.seed,
-            n_updates=self.packing_updates,
-            batch_trials=self.packing_batch_trials,
-            learning_rate=self.packing_learning_rate,
-            target_score=self.packing_target,
-            evaluation_trials=self.packing_evaluation_trials,
-            test_trials=self.test_trials,
-            criteria=(self.packing_criterion,),
-            device=self.device,
-        )
-
-
-def conditions(config: SynergyConfig) -> list[TrainingConfig]:
-    """Every network that the figure needs."""
-    return all_conditions(config) + config.rotations.rotation_conditions()
 
 
 @remember

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemrnn.budget import match_budget
 from cemrnn.config import unknown_name
-from cemrnn.experiments.battery import PopulationConfig, score_fresh
+from cemrnn.experiments.battery import BatteryConfig, PopulationConfig, all_conditions, score_fresh
 from cemrnn.learner import choose_device
 from cemrnn.model import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.modulation import ARMS
@@ -104,6 +104,48 @@ class RotationConfig(PopulationConfig):
     def rotation_conditions(self) -> list[TrainingConfig]:
         """Every network of every cell."""
         return [network for cell in self.cells() for network in self.packed(cell)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedBatteryConfig(BatteryConfig):
+    """The networks of figure 1, and in the same arms networks that learn rotations as in figure 3."""
+
+    packing_units: tuple[int, ...]  # N of the combined arm
+    packing_counts: tuple[int, ...]  # numbers of rotations, from 1
+    packing_units_per_component: int
+    packing_updates: int  # at most
+    packing_batch_trials: int  # per update and network
+    packing_learning_rate: float
+    packing_target: float  # a network stops once its worst rotation scores this
+    packing_evaluation_trials: int  # per rotation
+    packing_criterion: float  # score on the worst rotation that counts as packed
+
+    @property
+    def rotations(self) -> RotationConfig:
+        """The populations that learn rotations."""
+        return RotationConfig(
+            arms=self.arms,
+            preset=self.preset,
+            activation=self.activation,
+            units=self.packing_units,
+            task_counts=self.packing_counts,
+            units_per_component=self.packing_units_per_component,
+            n_replicates=self.n_replicates,
+            seed=self.seed,
+            n_updates=self.packing_updates,
+            batch_trials=self.packing_batch_trials,
+            learning_rate=self.packing_learning_rate,
+            target_score=self.packing_target,
+            evaluation_trials=self.packing_evaluation_trials,
+            test_trials=self.test_trials,
+            criteria=(self.packing_criterion,),
+            device=self.device,
+        )
+
+
+def battery_and_rotations(config: PackedBatteryConfig) -> list[TrainingConfig]:
+    """Every network that learns the battery or rotations."""
+    return all_conditions(config) + config.rotations.rotation_conditions()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,21 +24,27 @@ from cemrnn.config import Config, digest
 from cemrnn.entry import strip_documentation
 from cemrnn.experiments.result import Result
 from cemrnn.files import write_bytes
+from cemrnn.machine import describe_gpu, describe_machine
 
 log = logging.getLogger(__name__)
 # Parts of the package that compute no result.
 OTHERS = ("bench", "commands", "figures", "reproduce", "cli.py")
 
 
-def remember(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
-    """The experiment, which looks up what it has computed before."""
+def remember(run: Callable[[Any], Result], where: Callable[[], str] = str) -> Callable[[Any], Result]:
+    """The experiment, which looks up what it has computed before.
+
+    Args:
+        run: config -> Result.
+        where: tells the machine, if the result depends on it.
+    """
 
     @functools.wraps(run)
     def look_up(config: Config) -> Result:
         folder = os.environ.get("CEMRNN_RESULTS")
         if not folder:
             return run(config)
-        path = Path(folder) / f"{result_key(run.__module__, config)}.json"
+        path = Path(folder) / f"{result_key(run.__module__, config, where())}.json"
         result = _read(path, config)
         if result is None:
             result = run(config)
@@ -47,10 +54,15 @@ def remember(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
     return look_up
 
 
-def result_key(experiment: str, config: Config) -> str:
-    """Name of a result: a hash of experiment, config, code and torch's version."""
+def remember_here(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """As `remember`, for an experiment that measures the machine: on another one it is computed again."""
+    return remember(run, lambda: f"{describe_machine()}, {describe_gpu()}, {platform.node()}")
+
+
+def result_key(experiment: str, config: Config, where: str = "") -> str:
+    """Name of a result: a hash of experiment, config, code, torch's version, and the machine if it matters."""
     parts = {"experiment": experiment, "config": config.to_dict(), "code": _code_digest(), "torch": torch.__version__}
-    return digest(parts)
+    return digest(parts | ({"where": where} if where else {}))
 
 
 def pack_result(result: Result) -> bytes:

@@ -14,6 +14,7 @@ import pandas as pd
 from cemrnn.budget import match_budget
 from cemrnn.config import unknown_name
 from cemrnn.experiments.battery import summarise
+from cemrnn.experiments.in_time import follow, take_in_time
 from cemrnn.intervals import Interval, bootstrap_difference
 from cemrnn.learner import TrainedNetwork, choose_device
 from cemrnn.model import Ensemble, NetworkConfig, count_parameters
@@ -249,16 +250,10 @@ def score_in_time(
         for model, (recipes, _) in histories.items()
     }
     limit_s = min(seconds[model] * recipes[0].n_updates for model, (recipes, _) in histories.items())
-    curves, timed = [], []
-    for model, (_, networks) in histories.items():
-        for m, network in enumerate(networks):
-            history = network.history[["update", score_name]].assign(arm=model, network=m)
-            curves.append(history.assign(seconds=history["update"] * seconds[model]))
-            in_time = history["update"] * seconds[model] <= limit_s * (1 + 1e-9)
-            score = history.loc[in_time, score_name].iloc[-1] if in_time.any() else np.nan
-            timed.append({"arm": model, "network": m, score_name: float(score)})
-    table = pd.concat(curves, ignore_index=True)
-    return summarise(table, ["arm", "update", "seconds"], score_name, seed=seed), pd.DataFrame(timed)
+    frames = {model: [network.history for network in networks] for model, (_, networks) in histories.items()}
+    curves = follow(frames, score_name).assign(seconds=lambda rows: rows["update"] * rows["arm"].map(seconds))
+    timed = take_in_time(frames, seconds, limit_s, score_name)
+    return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
 
 
 def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: Path | None = None) -> pd.DataFrame:
