@@ -176,16 +176,17 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         page: path of a figure's page, relative to the page that shows the table.
     """
     lines = [
-        "| claim | source | figure | criterion | effect [95 % interval] | networks | verdict | two sets of seeds |",
-        "|---|---|---|---|---|---:|---|---|",
+        "| claim | verdict | effect [95 % interval] | figure | criterion | networks | two sets of seeds | source |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in table.itertuples():
-        link = f"[{row.figure}]({page.format(figure=row.figure)})"
+        number = re.match(r"fig(\d+)_", row.figure)
+        link = f"[{number[1] if number else row.figure}]({page.format(figure=row.figure)})"
         effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
         networks = f"{row.n} ({row.profile})" if row.profile else f"{row.n}"
         statement, criterion = f"{row.statement} `{row.id}`", f"`{row.measure}` {row.criterion}"
-        cells = [statement, row.source, link, criterion, effect, networks, f"**{row.verdict}**"]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, describe_seeds(row)]) + " |")
+        cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_seeds(row), row.source]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
