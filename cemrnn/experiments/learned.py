@@ -59,7 +59,7 @@ def measure_arm(population: Population, config: InterpretabilityConfig, *, shuff
     kept = np.flatnonzero(passed) if pathways else np.arange(len(passed))
     networks = pd.DataFrame({"network": np.arange(len(passed)), "passed": passed})
     if not len(kept):
-        return _leave_blank(networks, config)
+        return _leave_blank(networks, [*pathways, ALL], config)
     model, seeds = population.model.select(kept), [config.seeds[m] for m in kept]
     visits = [visit(model.select([i]), config, [seed], config.state_trials) for i, seed in enumerate(seeds)]
     use, decoding = _measure_use(visits, config), _decode(visits, config, shuffle)
@@ -82,17 +82,17 @@ def measure_arm(population: Population, config: InterpretabilityConfig, *, shuff
     return Findings(networks=networks.merge(found, on="network", how="left"), **tables)
 
 
-def _leave_blank(networks: pd.DataFrame, config: InterpretabilityConfig) -> Findings:
-    """The tables of an arm none of whose networks (columns network, passed) learned their tasks."""
+def _leave_blank(networks: pd.DataFrame, pathways: list[str], config: InterpretabilityConfig) -> Findings:
+    """The tables of an arm none of whose networks (columns network, passed) learned their tasks; a row per pathway."""
     place, task = {"network": [-1]}, {"task": config.tasks[0]}
     nothing = {"accuracy": np.nan, "held": np.nan}
     return Findings(
         networks=networks.assign(**dict.fromkeys(MEASURES, np.nan)),
         use=pd.DataFrame(place | task | {"measure": USE[0], "value": np.nan}),
         decoding=pd.DataFrame(place | {"labels": "true", "pair": "", "time_ms": 0.0, "early": True} | nothing),
-        lesions=pd.DataFrame(place | {"kind": "pathway", "lesion": ALL} | task | {"loss": np.nan}),
+        lesions=pd.DataFrame({"lesion": pathways, "network": -1, "kind": "pathway", "loss": np.nan} | task),
         pairs=pd.DataFrame(place | {"first": task["task"], "second": task["task"], "blocks": 1.0, "cosine": np.nan}),
-        relations=pd.DataFrame(place | {"pathway": ALL, "r": np.nan, "p": np.nan}),
+        relations=pd.DataFrame({"pathway": pathways, "network": -1, "r": np.nan, "p": np.nan}),
         components=pd.DataFrame(place | {"component": 0} | task | {"strength": np.nan}),
         units=pd.DataFrame(
             place | {"unit": 0, "cluster": -1} | task | dict.fromkeys(("gain", "bias", "variance"), np.nan)
