@@ -4,7 +4,8 @@ A start ends at a fixed point (speed at most `tolerance`), at a slow point (the 
 `slow_tolerance`: a ghost or a slow manifold, not a fixed point), or is lost. Speeds are norms of dr/dt per tau.
 
 Source: minimising the speed from many starts, Sussillo & Barak 2013 (Neural Comput. 25, 626), where a general
-optimiser minimises half its square; here `cemrnn.newton` uses the analytic Jacobian.
+optimiser minimises half its square; here `cemrnn.newton`, and for a `Flow` on the CPU `cemrnn.descent`, use the
+analytic Jacobian.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cemrnn.descent import minimise_flow_speed
 from cemrnn.distinct import find_distinct
+from cemrnn.flow import Flow
 from cemrnn.newton import CHUNK_NUMBERS, MOST_STATES, System, minimise_speed
+from cemrnn.threads import run_on_threads, split_evenly
 
 __all__ = ["FixedPoints", "NotConvergedError", "System", "find_fixed_points", "follow_fixed_points"]
 
@@ -144,7 +148,9 @@ def find_fixed_points(
         raise ValueError(f"tolerance: expected 0 < tolerance <= slow_tolerance, got {tolerance} and {slow_tolerance}")
     order = torch.argsort(which, stable=True)
     settings = dict(tolerance=tolerance, slow_tolerance=slow_tolerance, max_iterations=max_iterations)
-    states, speed = (x.cpu().numpy() for x in minimise_speed(system, starts[order], which[order], **settings))
+    on_cpu = isinstance(system, Flow) and system.weights.device.type == "cpu"
+    minimise = minimise_flow_speed if on_cpu else minimise_speed
+    states, speed = (x.cpu().numpy() for x in minimise(system, starts[order], which[order], **settings))
     points = _gather(system, states, which[order].cpu().numpy(), speed, tolerance, slow_tolerance, merge_distance)
     n_ended = len(which) - points.n_lost.sum()
     if n_ended < max(1, LEAST_CONVERGED * len(which)):
@@ -235,9 +241,15 @@ def _gather(
 def find_eigenvalues(system: System, states: np.ndarray, which: np.ndarray) -> np.ndarray:
     """Eigenvalues (Q, N) complex of the Jacobian at states (Q, N), in units of 1 / tau, by falling real part."""
     values = np.empty(states.shape, complex)
-    for part in _chunks(len(which), system.n_units):
-        jacobian = system.jacobian(torch.from_numpy(states[part]), torch.from_numpy(which[part]))
-        values[part] = np.linalg.eigvals(jacobian.detach().cpu().numpy())
+
+    def solve(part: slice) -> None:
+        found[part] = np.linalg.eigvals(jacobian[part])
+
+    for chunk in _chunks(len(which), system.n_units):
+        found = values[chunk]
+        jacobian = system.jacobian(torch.from_numpy(states[chunk]), torch.from_numpy(which[chunk]))
+        jacobian = jacobian.detach().cpu().numpy()
+        run_on_threads(solve, split_evenly(len(found)))
     order = np.lexsort((-values.imag, -values.real), axis=1)
     return np.take_along_axis(values, order, axis=1)
 
