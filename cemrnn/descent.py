@@ -2,7 +2,7 @@
 
 The rules and their numbers are those of `cemrnn.newton`, with one more: a Newton step that leaves at most `REUSE` of
 the speed is followed by steps with the same factors, as long as each leaves as little. At N = 64 that saves a fifth of
-the factorisations, which take three quarters of the time. A result does not depend on the starts beside it or on the
+the factorisations, which take most of the time. A result does not depend on the starts beside it or on the
 number of threads.
 
 The matrix is the Jacobian's transpose, M = J^T with M_ij = W_ij g_j phi'(p_j) - [i = j], so that all loops, those of
@@ -22,13 +22,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from torch import Tensor
 
 from cemrnn import newton
 from cemrnn.activation import ACTIVATIONS
 from cemrnn.flow import Flow
 from cemrnn.kernel.block import entry, inlined, sources_digest
-from cemrnn.kernel.product import multiply, round_up
+from cemrnn.kernel.product import multiply
 from cemrnn.newton import (
     DAMPINGS,
     FAIR_SHARE,
@@ -44,13 +48,13 @@ from cemrnn.newton import (
 )
 from cemrnn.threads import run_on_threads
 
-PANEL = 8  # columns that are eliminated before one product updates the others; a multiple of `product.MULTIPLE`
+PANEL = 8  # columns that are eliminated before one product updates the others, and elements of a vector
 REUSE = 0.1  # share of the speed that a step has to leave at most so that the next one takes the same factors
 _function = functools.partial(inlined, inline="never")  # called more than once, and long
 
 
 class _Condition(NamedTuple):
-    """The flow that a start is in; N+ is N rounded up."""
+    """The flow that a start is in; N+ is N rounded up to a multiple of `PANEL`."""
 
     weights: np.ndarray  # (N, N+)
     gain: np.ndarray  # (N,)
@@ -77,7 +81,7 @@ def minimise_flow_speed(
 ) -> Descent:
     """As `cemrnn.newton.minimise_speed`, of a flow on the CPU."""
     states, speeds = starts.detach().to(torch.float64).numpy().copy(), np.empty(len(starts))
-    weights = torch.nn.functional.pad(flow.weights, (0, round_up(flow.n_units) - flow.n_units))
+    weights = torch.nn.functional.pad(flow.weights, (0, -flow.n_units % PANEL))
     arrays = [x.contiguous().numpy() for x in (which, weights, flow.row, flow.gain, flow.drive)]
     settings = (ACTIVATIONS[flow.activation].code, tolerance, slow_tolerance, max_iterations)
     n_shares = min(torch.get_num_threads(), len(states))
@@ -240,17 +244,39 @@ def _move(w, c, length, most):
     return speed
 
 
+@intrinsic
+def _add_vector(typing_context, target, factor, source):
+    """Adds a multiple of the first `PANEL` elements of an array (PANEL or more,) to those of another, as one vector."""
+
+    def generate(context, builder, signature, arguments):
+        vector = ir.VectorType(ir.DoubleType(), PANEL)
+        places = [
+            builder.bitcast(context.make_array(kind)(context, builder, array).data, vector.as_pointer())
+            for kind, array in ((target, arguments[0]), (source, arguments[2]))
+        ]
+        old, added = (builder.load(place, align=8) for place in places)
+        lane, lanes = ir.IntType(32), ir.VectorType(ir.IntType(32), PANEL)
+        first = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[1], ir.Constant(lane, 0))
+        spread = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(lanes, None))
+        kind = ir.FunctionType(vector, [vector] * 3)
+        fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{PANEL}f64")
+        builder.store(builder.call(fused, [spread, added, old]), places[0], align=8)
+        return context.get_dummy_value()
+
+    return types.void(target, factor, source), generate
+
+
 @inlined
-def _add_multiple(target, factor, source):
-    """Adds to an array (n,); loops over whole slices, counted from 0, are those that the compiler makes vectors of."""
-    for j in range(len(source)):
-        target[j] += factor * source[j]
+def _exchange(one, other):
+    """Swaps the elements of two rows."""
+    for j in range(len(one)):
+        one[j], other[j] = other[j], one[j]
 
 
 @_function
 def _factorise(matrix, pivots):
     """Whether no pivot is zero or not a number; the matrix becomes U and, below it, -L of its rows as exchanged."""
-    n = len(matrix)
+    n, row = len(matrix), np.empty(PANEL)  # of the pivot, in the panel
     for first in range(0, n, PANEL):
         last = min(first + PANEL, n)
         for k in range(first, last):
@@ -263,23 +289,20 @@ def _factorise(matrix, pivots):
                 return False
             if p != k:
                 _exchange(matrix[k], matrix[p])
+            for j in range(PANEL):
+                row[j] = matrix[k, first + j] if first + j > k else 0.0
             scale = -1 / matrix[k, k]
             for i in range(k + 1, n):
-                matrix[i, k] *= scale
-                _add_multiple(matrix[i, k + 1 : last], matrix[i, k], matrix[k, k + 1 : last])
+                factor = scale * matrix[i, k]
+                _add_vector(matrix[i, first:], factor, row)
+                matrix[i, k] = factor
         if last < n:
             for i in range(first + 1, last):
                 for k in range(first, i):
-                    _add_multiple(matrix[i, last:], matrix[i, k], matrix[k, last:])
+                    for j in range(last, matrix.shape[1], PANEL):
+                        _add_vector(matrix[i, j:], matrix[i, k], matrix[k, j:])
             multiply(matrix[last:, first:last], matrix[first:last, last:], matrix[last:, last:], True)
     return True
-
-
-@inlined
-def _exchange(one, other):
-    """Swaps the elements of two rows."""
-    for j in range(len(one)):
-        one[j], other[j] = other[j], one[j]
 
 
 @_function
@@ -287,10 +310,14 @@ def _solve(matrix, pivots, x):
     """Whether the solution of M^T x = b, which replaces b, is finite; M as `_factorise` leaves it."""
     n = len(matrix)
     for k in range(n):
-        x[k] /= matrix[k, k]
-        _add_multiple(x[k + 1 :], -x[k], matrix[k, k + 1 : n])
+        value = x[k] / matrix[k, k]
+        x[k] = value
+        for j in range(k + 1, n):
+            x[j] -= value * matrix[k, j]
     for k in range(n - 1, 0, -1):
-        _add_multiple(x[:k], x[k], matrix[k, :k])
+        value = x[k]
+        for j in range(k):
+            x[j] += value * matrix[k, j]
     total = 0.0
     for k in range(n - 1, -1, -1):
         p = pivots[k]

@@ -9,10 +9,9 @@ from scipy.optimize import brentq
 
 from cemrnn import fixed_points
 from cemrnn.activation import ACTIVATIONS
-from cemrnn.descent import _factorise, _solve, minimise_flow_speed
+from cemrnn.descent import PANEL, _factorise, _solve, minimise_flow_speed
 from cemrnn.fixed_points import find_fixed_points
 from cemrnn.flow import Flow
-from cemrnn.kernel.product import round_up
 from cemrnn.newton import minimise_speed
 from tests.systems import Field, draw_starts, tanh_flow
 
@@ -26,6 +25,11 @@ def draw_flow(n_units, activation, seed=0):
     weights = torch.tensor(1.3 * rng.standard_normal((2, n_units, n_units)) / math.sqrt(n_units))
     gain, drive = torch.tensor(rng.uniform(0.5, 1.5, (5, n_units))), torch.tensor(rng.standard_normal((5, n_units)))
     return Flow(weights, torch.tensor([0, 1, 1, 0, 1]), gain, drive, activation)
+
+
+def pad(n_units):
+    """Zeros with as many columns as the elimination wants."""
+    return np.zeros((n_units, n_units + -n_units % PANEL))
 
 
 def kinds(speed):
@@ -50,8 +54,7 @@ def test_starts_end_where_the_general_descent_takes_them(activation, n_units):
 
 @pytest.mark.parametrize("n_units", [1, 3, 8, 9, 20, 64])
 def test_elimination_agrees_with_numpy(n_units):
-    rng, n_padded = np.random.default_rng(n_units), round_up(n_units)
-    matrix, pivots = np.zeros((n_units, n_padded)), np.empty(n_units, np.int64)
+    rng, matrix, pivots = np.random.default_rng(n_units), pad(n_units), np.empty(n_units, np.int64)
     square, b = rng.standard_normal((n_units, n_units)), rng.standard_normal(n_units)
     square[0, 0] = 0 if n_units > 1 else 1  # so that rows have to be exchanged
     matrix[:, :n_units] = square
@@ -65,14 +68,14 @@ def test_elimination_agrees_with_numpy(n_units):
 @pytest.mark.parametrize("n_units", [1, 3, 9])
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_a_matrix_without_a_pivot_has_no_factors(n_units, value):
-    matrix = np.zeros((n_units, round_up(n_units)))
+    matrix = pad(n_units)
     matrix[:, :n_units] = np.eye(n_units)
     matrix[:, n_units - 1] = value
     assert not _factorise(matrix, np.empty(n_units, np.int64))
 
 
 def test_a_solution_that_overflows_is_not_taken():
-    matrix, pivots = np.zeros((1, 4)), np.empty(1, np.int64)
+    matrix, pivots = pad(1), np.empty(1, np.int64)
     matrix[0, 0] = 1e-300
     assert _factorise(matrix, pivots)
     assert not _solve(matrix, pivots, np.array([1e300]))
