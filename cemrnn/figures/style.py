@@ -41,9 +41,9 @@ LOOKS = {
 
 
 def open_figure(width_in: float, height_in: float) -> Figure:
-    """An empty figure in the book's style; sizes in inches."""
+    """An empty figure in the book's style, which pyplot neither shows nor keeps; sizes in inches."""
     with pyplot.style.context(SHEET):
-        return pyplot.figure(figsize=(width_in, height_in))
+        return Figure(figsize=(width_in, height_in))
 
 
 def add_letter(axes: Axes, letter: str) -> None:
