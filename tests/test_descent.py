@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from cemrnn import fixed_points
 from cemrnn.activation import ACTIVATIONS
-from cemrnn.descent import PANEL, _factorise, _solve, minimise_flow_speed
+from cemrnn.descent import PANEL, _factorise, _solve, minimise_flow_speed, tanh_double
 from cemrnn.fixed_points import find_fixed_points
 from cemrnn.flow import Flow
 from cemrnn.newton import minimise_speed
@@ -155,3 +155,11 @@ def test_flows_take_it_and_other_systems_do_not(monkeypatch):
     with pytest.raises(InterruptedError):
         find_fixed_points(tanh_flow([[[2.0]]]), *draw_starts(10, 1))
     assert len(find_fixed_points(Field(lambda r: torch.tanh(2 * r) - r, 1), *draw_starts(50, 1))) == 3
+
+
+def test_tanh_is_exact_to_rounding_and_keeps_zeros_infinities_and_what_is_not_a_number():
+    x = np.random.default_rng(0).standard_normal((7, 1000)) * np.array([1e-300, 1e-8, 0.1, 0.5, 1, 5, 50])[:, None]
+    assert np.abs(list(map(tanh_double, x.ravel())) / np.tanh(x.ravel()) - 1).max() < 5 * 2.0**-53
+    special = [0.0, -0.0, math.inf, -math.inf, math.nan]
+    np.testing.assert_array_equal([math.copysign(1, tanh_double(x)) for x in special[:2]], [1, -1])
+    np.testing.assert_array_equal([tanh_double(x) for x in special], np.tanh(special))
