@@ -8,11 +8,11 @@ import torch
 from matplotlib.colors import to_hex
 
 from cemrnn.dynamics import task_variance
-from cemrnn.experiments import fig1_tasks, fig10_interpretability, fig10_network
+from cemrnn.experiments import fig1_tasks, fig10_interpretability, fig11_network
 from cemrnn.experiments.battery import load_populations, score_fresh
 from cemrnn.experiments.decoded import ambiguous_pairs, decode_pair, decoded_steps, early_step
 from cemrnn.experiments.fig10_interpretability import InterpretabilityConfig
-from cemrnn.experiments.fig10_network import NetworkPageConfig
+from cemrnn.experiments.fig11_network import NetworkPageConfig
 from cemrnn.experiments.learned import MEASURES
 from cemrnn.experiments.lesions import (
     draw_bases,
@@ -68,7 +68,7 @@ def result(store):
 
 @pytest.fixture(scope="module")
 def page(store):
-    return fig10_network.run(PAGE)
+    return fig11_network.run(PAGE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cemrnn.experiments import (
     fig8_text,
     fig9_overhead_scaling,
     fig10_interpretability,
-    fig10_network,
+    fig11_network,
 )
 
 EXPERIMENTS: dict[str, ModuleType] = {
@@ -27,5 +27,5 @@ EXPERIMENTS: dict[str, ModuleType] = {
     "fig8_text": fig8_text,
     "fig9_overhead_scaling": fig9_overhead_scaling,
     "fig10_interpretability": fig10_interpretability,
-    "fig10_network": fig10_network,
+    "fig11_network": fig11_network,
 }

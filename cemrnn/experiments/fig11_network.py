@@ -1,4 +1,4 @@
-"""Figure 10, second page: one small network completely, every weight and every modulation."""
+"""Figure 11: one small network completely, every weight and every modulation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cemrnn.metrics import chance_level
 from cemrnn.model import count_parameters
 from cemrnn.training import TrainingConfig
 
-STEM = "fig10_network"
+STEM = "fig11_network"
 # Trained tensors, by the letters of the model, with the names of their rows and columns; both are "unit" in W.
 MATRICES = {
     "W": ("recurrent", "unit", "unit"),

@@ -1,4 +1,4 @@
-"""Figure 10, second page: every weight of one network on one screen, with its rates and its scores."""
+"""Figure 11: every weight of one network on one screen, with its rates and its scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIVERGING = "RdBu_r"
 
 
 def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.experiments.fig10_network.run`."""
+    """The figure of `cemrnn.experiments.fig11_network.run`."""
     tables, tasks = result.tables, [task.replace("_", " ") for task in result.config.tasks]
     with pyplot.style.context(SHEET):
         figure = open_figure(12, 7)
