@@ -22,9 +22,12 @@ CEMRNN := $(VENV)/bin/cemrnn
 OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
-# A plot or an experiment of one figure makes that figure's notebook stale, other sources make all of them stale.
-SOURCES := $(shell find $(PACKAGE) \( -name '*.py' -o -name '*.mplstyle' \) -not -path '$(PACKAGE)/*/fig[0-9]*' -not -path '$(PACKAGE)/bench/*' 2>/dev/null)
-EXPERIMENTS := $(wildcard $(PACKAGE)/experiments/fig*.py)
+# A figure's own folder makes its notebook stale; what all figures compute and draw with makes all of them stale; what
+# keeps, runs and publishes (store, sweep, reproduce, commands, bench) makes none stale.
+ROOMS := config.py random.py system tasks network measures training dynamics figures/shared figures/style.py \
+  figures/cemrnn.mplstyle figures/result.py figures/remember.py reproduce/record.py
+SOURCES := $(shell find $(ROOMS:%=$(PACKAGE)/%) \( -name '*.py' -o -name '*.mplstyle' \) 2>/dev/null)
+CONDITIONS := $(shell find $(PACKAGE)/figures -name '*.py' -not -name 'plot.py' 2>/dev/null)
 PAGES := $(shell find book -type f -not -name '*.pyc')
 MEASURED := $(wildcard build/bench/*.json)
 STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
@@ -93,14 +96,15 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
 	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) cemrnn/reproduce/environment.py $(VENV) $(PIP_ARGS)
+	@$(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
 	@touch $@
 
-$(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) $(EXPERIMENTS) | $(STAMP)
+$(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) $(CONDITIONS) | $(STAMP)
 	@$(CEMRNN) sweep --profile $(PROFILE)
 	@mkdir -p $(@D) && touch $@
 
-$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $(PACKAGE)/experiments/%.py $(PACKAGE)/figures/%.py $(PARAMS) $(SOURCES) $(OUT)/trained
+.SECONDEXPANSION:
+$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*.py) $(PARAMS) $(SOURCES) $(OUT)/trained
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
 	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@$(CEMRNN) run $* --profile $(PROFILE)

@@ -1,16 +1,14 @@
 """Multitask recurrent networks whose context acts on excitability, on synaptic strength, or on both.
 
-- `tasks`, `metrics`: what networks do, and how well.
-- `modulation`, `recurrence`, `model`, `budget`: what they are.
+- `tasks`: what networks do, how well, and from which cues; `network`: what they are and how they run.
 - `training`, `store`, `sweep`: how they are trained, kept, and trained in numbers.
-- `robustness`, `observer`, `intervals`, `claims`: what is measured, and what follows.
-- `flow`, `fixed_points`: where the dynamics come to rest under a constant context, and how stable it is there.
-- `experiments`, `figures`, `reproduce`: what is computed, drawn and published for each figure of the book.
+- `dynamics`, `measures`: where they come to rest, and what is measured on them.
+- `figures`, `reproduce`: what is computed, drawn and published for each figure of the book.
 """
 
-from cemrnn import process
+from cemrnn.system import startup
 
 __version__ = "0.1.0"
 
-process.let_idle_threads_sleep()
-process.keep_freed_memory()
+startup.let_idle_threads_sleep()
+startup.keep_freed_memory()

@@ -7,6 +7,7 @@ import difflib
 import functools
 import hashlib
 import json
+import re
 import types
 import typing
 from typing import Any, TypeVar
@@ -63,6 +64,12 @@ def unknown_name(name: str, valid: typing.Iterable[str], what: str) -> str:
     nearest = difflib.get_close_matches(name, valid, n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"expected one of: {', '.join(valid)}"
     return f"unknown {what} '{name}'; {hint}"
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Key to sort names by, in which fig2 comes before fig10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def coerce(value: Any, hint: Any, name: str) -> Any:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cemrnn.entry import HISTORY, RECORD, WEIGHTS, entry_key, render_record
-from cemrnn.entry import _checksum as checksum
-from cemrnn.learner import TrainedNetwork
-from cemrnn.model import count_parameters
+from cemrnn.network.config import count_parameters
+from cemrnn.store.entry import HISTORY, RECORD, WEIGHTS, entry_key, render_record
+from cemrnn.store.entry import _checksum as checksum
+from cemrnn.training.learner import TrainedNetwork
 from tests.networks import small_config
 
 CONFIG = small_config()

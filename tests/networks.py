@@ -1,8 +1,8 @@
 """Small networks that several tests train."""
 
-from cemrnn.model import NetworkConfig
+from cemrnn.network.config import NetworkConfig
 from cemrnn.tasks import TaskSet
-from cemrnn.training import TrainingConfig
+from cemrnn.training.config import TrainingConfig
 
 TASKS = TaskSet(names=("reaction_pro", "reaction_anti"), preset="fast")
 

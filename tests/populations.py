@@ -1,6 +1,6 @@
 """Populations for packing, apart from `tests.networks`, which many child processes import."""
 
-from cemrnn.experiments.packed import PackingConfig
+from cemrnn.figures.fig3_packing.populations import PackingConfig
 
 
 def packing_config(**settings):

@@ -7,11 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from cemrnn import training
-from cemrnn.cluster import Cluster, run_on_cluster
-from cemrnn.plan import keep_missing, plan_jobs, take_shard
-from cemrnn.store import Store
-from cemrnn.sweep import SweepError, run_here, run_jobs
+from cemrnn.store.store import Store
+from cemrnn.sweep.cluster import Cluster, run_on_cluster
+from cemrnn.sweep.jobs import keep_missing, plan_jobs, take_shard
+from cemrnn.sweep.run import SweepError, run_here, run_jobs
+from cemrnn.training import train as train_module
 from tests.networks import small_config
 
 
@@ -42,7 +42,7 @@ def main(arguments):
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.largest_file,) * 2)
     if options.user:
         os.setuid(options.user)
-    training.CHECKPOINT_EVERY_S = 0.2
+    train_module.CHECKPOINT_EVERY_S = 0.2
     store = Store(options.store)
     jobs = plan_jobs(configs(options.updates, with_failing=options.with_failing))
     jobs = take_shard(jobs, *options.shard) if options.shard else jobs
@@ -52,7 +52,7 @@ def main(arguments):
         execute = run_on_cluster(Cluster(options.workers, scheduler_file=options.scheduler_file), store)
     try:
         n_trained = run_jobs(jobs, execute, store, lambda p: print("progress", p.n_done, p.label, flush=True))
-    except (SweepError, training.TrainingInterrupted) as error:
+    except (SweepError, train_module.TrainingInterrupted) as error:
         sys.exit(f"Error: {error}")
     print("trained", n_trained, flush=True)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cemrnn.flow import Flow
+from cemrnn.dynamics.flow import Flow
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cemrnn.claims import ledger
+from cemrnn.reproduce.claims import ledger
 
 CLAIMS = Path(__file__).parents[1] / "book" / "claims.yml"
 

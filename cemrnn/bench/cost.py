@@ -12,15 +12,15 @@ import torch
 from scipy.optimize import nnls
 
 from cemrnn.bench.rows import Bench
-from cemrnn.cost import COEFFICIENTS_S, TERMS, count_training_work, evaluation_trials
-from cemrnn.cues import CueConfig
-from cemrnn.learner import Learner
-from cemrnn.model import NetworkConfig
-from cemrnn.modulation import ARMS
-from cemrnn.streams import stream
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.pathways import ARMS
+from cemrnn.random import stream
+from cemrnn.sweep.cost import COEFFICIENTS_S, TERMS, count_training_work, evaluation_trials
+from cemrnn.system.threads import limit_threads
 from cemrnn.tasks import BATTERY, CORE_TASKS, TaskSet
-from cemrnn.threads import limit_threads
-from cemrnn.training import TrainingConfig
+from cemrnn.tasks.cues import CueConfig
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import Learner
 
 N_POINTS, SECONDS_PER_POINT = 60, 0.3
 QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)

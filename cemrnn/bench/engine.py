@@ -2,7 +2,7 @@
 
 Everybody works with one thread and with all, and what suits them better counts. torch's peers have a process of their
 own, with torch's own waiting policy: small operations under autograd are several times slower while idle threads
-sleep, as they do in ours (`cemrnn.process`).
+sleep, as they do in ours (`cemrnn.system.process`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from cemrnn.bench.environments import peer_python
 from cemrnn.bench.peers import LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.bench.worker import Worker, WorkerError
-from cemrnn.threads import limit_threads
-from cemrnn.turns import Turn, time_turn
-from cemrnn.workload import LEARNING_RATE
+from cemrnn.system.threads import limit_threads
+from cemrnn.system.timing import Turn, time_turn
+from cemrnn.training.workload import LEARNING_RATE
 
 EXTERNAL = Path(__file__).with_name("external")
 JAX = "JAX, jit of vmap of scan"

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from cemrnn.bench.scaling import BASE, SIZES, Point
-from cemrnn.exponents import fit_exponent
 from cemrnn.figures.style import LOOKS, SHEET, add_letter, open_figure
+from cemrnn.measures.exponents import fit_exponent
 
 LABELS = {
     "n_units": "units N",

@@ -18,13 +18,14 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from cemrnn.activation import ACTIVATIONS
 from cemrnn.bench.engine import own_turns, thread_counts
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
-from cemrnn.fixed_points import find_fixed_points
-from cemrnn.flow import Flow
-from cemrnn.model import CEMRNN, NetworkConfig
-from cemrnn.threads import limit_threads
+from cemrnn.dynamics.fixed_points import find_fixed_points
+from cemrnn.dynamics.flow import Flow
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.engine.activation import ACTIVATIONS
+from cemrnn.network.model import CEMRNN
+from cemrnn.system.threads import limit_threads
 
 ADAM = "Adam on all starts jointly"
 GOAL = 50.0

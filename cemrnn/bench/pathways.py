@@ -10,10 +10,11 @@ import torch
 from cemrnn.bench.engine import own_turns
 from cemrnn.bench.peers import Case, build_ours
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
-from cemrnn.budget import match_budget
-from cemrnn.model import NetworkConfig
-from cemrnn.modulation import ARMS
-from cemrnn.sequences import ImageSet, SequenceConfig
+from cemrnn.network.budget import match_budget
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.pathways import ARMS
+from cemrnn.tasks.sequences import ImageSet
+from cemrnn.training.sequences import SequenceConfig
 
 PLAIN = "the plain network"
 CASE = Case("plain", "relu", n_units=64, n_networks=16)

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.model import CEMRNN, NetworkConfig
-from cemrnn.modulation import ARMS
-from cemrnn.workload import LEARNING_RATE, Workload, build_update
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.model import CEMRNN
+from cemrnn.network.pathways import ARMS
+from cemrnn.training.workload import LEARNING_RATE, Workload, build_update
 
 N_INPUTS, N_OUTPUTS = 5, 3
 

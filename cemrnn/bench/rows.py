@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from cemrnn.turns import Turn, time_rounds
+from cemrnn.system.timing import Turn, time_rounds
 
 
 class Row(TypedDict):

@@ -10,8 +10,8 @@ from typing import TypedDict
 from cemrnn.bench.engine import own_turns
 from cemrnn.bench.peers import Case, build_ours
 from cemrnn.bench.rows import Bench, take_turns
-from cemrnn.exponents import fit_exponent
-from cemrnn.machine import forget_peak, peak_bytes
+from cemrnn.measures.exponents import fit_exponent
+from cemrnn.system.machine import forget_peak, peak_bytes
 
 BASE = Case("combined", "relu", n_units=64, n_networks=16, n_trials=64, n_steps=60, n_contexts=8, rank=8)
 SIZES: dict[str, tuple[int, ...]] = {

@@ -15,14 +15,14 @@ import torch
 from distributed import Client, LocalCluster
 
 from cemrnn.bench.rows import Bench, make_row
-from cemrnn.cluster import Cluster, run_on_cluster
-from cemrnn.inventory import list_entries
-from cemrnn.model import NetworkConfig
-from cemrnn.plan import Job, keep_missing, plan_jobs
-from cemrnn.store import Store
-from cemrnn.sweep import Executor, run_here, run_jobs
+from cemrnn.network.config import NetworkConfig
+from cemrnn.store.inventory import list_entries
+from cemrnn.store.store import Store
+from cemrnn.sweep.cluster import Cluster, run_on_cluster
+from cemrnn.sweep.jobs import Job, keep_missing, plan_jobs
+from cemrnn.sweep.run import Executor, run_here, run_jobs
 from cemrnn.tasks import CORE_TASKS, TaskSet
-from cemrnn.training import TrainingConfig
+from cemrnn.training.config import TrainingConfig
 
 N_CORES = 2
 EFFICIENCY = 0.9  # goal: of the time of the workers, how much a single process would have needed

@@ -16,8 +16,8 @@ from cemrnn.bench.rows import Bench
 from cemrnn.bench.scaling import measure_scaling
 from cemrnn.bench.sweeps import measure_sweeps
 from cemrnn.bench.trials import compare_trials
-from cemrnn.files import write_bytes
-from cemrnn.machine import describe_machine
+from cemrnn.system.files import write_bytes
+from cemrnn.system.machine import describe_machine
 
 TOPICS: dict[str, Callable[[Bench], Any]] = {
     "engine": compare_engine,

@@ -17,14 +17,14 @@ from cemrnn.bench.environments import peer_python
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.bench.single_trials import draw_batch
 from cemrnn.bench.worker import Worker, WorkerError
-from cemrnn.cost import mean_steps
-from cemrnn.experiments.battery import BatteryConfig
-from cemrnn.experiments.fig1_tasks import TasksConfig
-from cemrnn.learner import Learner
+from cemrnn.figures.fig1_tasks.experiment import TasksConfig
+from cemrnn.figures.shared.battery import BatteryConfig
+from cemrnn.random import stream
 from cemrnn.reproduce.project import Project
-from cemrnn.streams import stream
+from cemrnn.sweep.cost import mean_steps
+from cemrnn.system.timing import Turn, time_turn
 from cemrnn.tasks import BATTERY, TaskSet, TrialStream
-from cemrnn.turns import Turn, time_turn
+from cemrnn.training.learner import Learner
 
 NEUROGYM, SINGLE, STEP = "NeuroGym, Dataset", "a trial at a time, in NumPy", "the whole training step"
 GOALS = {NEUROGYM: 20.0, SINGLE: 40.0, STEP: 20.0}  # drawing may take 5 % of a training step

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cemrnn.turns import time_turn
+from cemrnn.system.timing import time_turn
 
 ROOT = Path(__file__).parents[2]
 MESSAGE_CHARACTERS = 300  # of a worker's last words, in an error

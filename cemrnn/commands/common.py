@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import typing
 from collections.abc import Iterator
 
 import click
@@ -18,10 +17,9 @@ PROFILE = click.option(
 
 def experiment_config(project: Project, stem: str, profile: str) -> Config:
     """Settings of the experiment STEM at a profile."""
-    from cemrnn.experiments import EXPERIMENTS
+    from cemrnn.figures import config_class
 
-    config_class = typing.get_type_hints(EXPERIMENTS[stem].run)["config"]
-    return config_class.from_params(project.values(stem, profile))
+    return config_class(stem).from_params(project.values(stem, profile))
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def mnist() -> None:
     the pixels are compared with those that are known, and a checksum of our own is written along and compared whenever
     the images are read. Images that are found damaged are fetched again.
     """
-    from cemrnn.sequences.images import check_mnist, mnist_path, write_images
+    from cemrnn.tasks.sequences.images import check_mnist, mnist_path, write_images
 
     path = mnist_path()
     try:
@@ -50,7 +50,7 @@ def mnist() -> None:
 
 def _is_whole(path: Path) -> bool:
     """Whether MNIST is there; a line says so if it is damaged."""
-    from cemrnn.sequences.images import MNIST_COUNTS, read_images
+    from cemrnn.tasks.sequences.images import MNIST_COUNTS, read_images
 
     if not path.exists():
         return False

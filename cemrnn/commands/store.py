@@ -13,7 +13,7 @@ from cemrnn.commands.common import experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
 
 if TYPE_CHECKING:
-    from cemrnn.inventory import Entry, Garbage
+    from cemrnn.store.inventory import Entry, Garbage
 
 COLUMNS = "{:<12}  {:<12} {:>5} {:>4} {:>6}  {:<9} {:>8} {:>9}  {}"
 KEY_DIGITS = 12  # shown in a list
@@ -36,8 +36,8 @@ def list_(arm: str | None, status: str | None, as_json: bool) -> None:
 
     An entry is damaged if its record cannot be read; `cemrnn store verify` reads the weights as well.
     """
-    from cemrnn.inventory import list_entries, measure_folders
-    from cemrnn.store import Store
+    from cemrnn.store.inventory import list_entries, measure_folders
+    from cemrnn.store.store import Store
 
     place, count, n_bytes = Store.default(), 0, 0
     if not as_json:
@@ -56,9 +56,9 @@ def list_(arm: str | None, status: str | None, as_json: bool) -> None:
 @click.argument("key")
 def show(key: str) -> None:
     """Show the entry whose key begins with KEY: recipe, outcome, files, and which figures need it."""
-    from cemrnn.entry import FILES
-    from cemrnn.inventory import find_damage, find_entry
-    from cemrnn.store import Store
+    from cemrnn.store.entry import FILES
+    from cemrnn.store.inventory import find_damage, find_entry
+    from cemrnn.store.store import Store
 
     with user_mistakes():
         folder = find_entry(Store.default(), key)
@@ -81,8 +81,8 @@ def verify(dry_run: bool) -> None:
     """
     from tqdm import tqdm
 
-    from cemrnn.inventory import entry_folders, verify_entry
-    from cemrnn.store import Store
+    from cemrnn.store.inventory import entry_folders, verify_entry
+    from cemrnn.store.store import Store
 
     place, damages = Store.default(), {}
     folders = list(entry_folders(place))
@@ -111,8 +111,8 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
     Networks of `make figure` with other parameters are needed by no profile: they go too, and are trained again
     when they are asked for.
     """
-    from cemrnn.inventory import collect, find_garbage
-    from cemrnn.store import Store
+    from cemrnn.store.inventory import collect, find_garbage
+    from cemrnn.store.store import Store
 
     place = Store.default()
     with user_mistakes():
@@ -137,13 +137,13 @@ def needed_keys(project: Project) -> dict[str, list[str]]:
     Raises:
         ValueError: the folder is not a clone, or a profile is not valid.
     """
-    from cemrnn.entry import entry_key
-    from cemrnn.experiments import EXPERIMENTS
+    from cemrnn.figures import load_experiment
+    from cemrnn.store.entry import entry_key
 
     stems, needed = project.stems(), {}
     for path in sorted((project.root / "notebooks" / "params").glob("*.yml")):
         for stem in stems:
-            configs = EXPERIMENTS[stem].conditions(experiment_config(project, stem, path.stem))
+            configs = load_experiment(stem).conditions(experiment_config(project, stem, path.stem))
             for key in map(entry_key, configs):
                 needed.setdefault(key, []).append(f"{path.stem}/{stem}")
     return needed

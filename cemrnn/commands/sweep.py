@@ -58,8 +58,8 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     """
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
-    from cemrnn.plan import announce, keep_missing, plan_jobs, tabulate, take_shard
-    from cemrnn.store import Store
+    from cemrnn.store.store import Store
+    from cemrnn.sweep.jobs import announce, keep_missing, plan_jobs, tabulate, take_shard
 
     store = Store.default()
     with user_mistakes():
@@ -80,20 +80,20 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
 
 def _collect_configs(profile: str) -> dict[str, list]:
     """Device -> networks that the notebooks of a profile need."""
-    from cemrnn.experiments import EXPERIMENTS
-    from cemrnn.learner import choose_device
+    from cemrnn.figures import load_experiment
+    from cemrnn.training.learner import choose_device
 
     project, needed = Project(), {}
     for stem in project.stems():
         config = experiment_config(project, stem, profile)
         device = choose_device(config.device).type
-        needed.setdefault(device, []).extend(EXPERIMENTS[stem].conditions(config))
+        needed.setdefault(device, []).extend(load_experiment(stem).conditions(config))
     return needed
 
 
 def _choose_cluster(missing, workers, scheduler, scheduler_file):
     """Where to train: None is here. One-thread workers beat threads within an ensemble once they are started."""
-    from cemrnn.cluster import Cluster
+    from cemrnn.sweep.cluster import Cluster
 
     if scheduler or scheduler_file:
         return Cluster(scheduler=scheduler, scheduler_file=scheduler_file)
@@ -103,15 +103,15 @@ def _choose_cluster(missing, workers, scheduler, scheduler_file):
 
 
 def _count_cores(cluster) -> int:
-    from cemrnn.cluster import count_workers
+    from cemrnn.sweep.cluster import count_workers
 
     return len(os.sched_getaffinity(0)) if cluster is None else count_workers(cluster)
 
 
 def _train(missing, cluster, store) -> None:
-    from cemrnn.cluster import run_on_cluster
-    from cemrnn.reproduce.progress import TrainingProgress
-    from cemrnn.sweep import run_here, run_jobs
+    from cemrnn.sweep.cluster import run_on_cluster
+    from cemrnn.sweep.progress import TrainingProgress
+    from cemrnn.sweep.run import run_here, run_jobs
 
     progress, n_trained = TrainingProgress(), 0
     try:
@@ -127,8 +127,8 @@ def _train(missing, cluster, store) -> None:
 @contextlib.contextmanager
 def _sweep_mistakes():
     """Show how a sweep ended as one line, without a traceback."""
-    from cemrnn.sweep import SweepError
-    from cemrnn.training import TrainingInterrupted
+    from cemrnn.sweep.run import SweepError
+    from cemrnn.training.train import TrainingInterrupted
 
     try:
         yield

@@ -1,31 +1,35 @@
-"""One module per figure: `plot(result)` draws what the experiment of the same stem computed."""
+"""One folder per figure: what it computes from (`config`), what it computes (`experiment`), what it draws (`plot`).
 
+A folder `<stem>/` with `experiment.py` and `plot.py` is a figure; nothing else lists it. `experiment` has
+`conditions(config)`, the networks that the figure needs, and `run(config)`, its Result; `plot` has `plot(result)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import typing
+from pathlib import Path
 from types import ModuleType
 
-from cemrnn.figures import (
-    fig1_tasks,
-    fig2_ambiguity,
-    fig3_packing,
-    fig4_dynamics,
-    fig5_synergy,
-    fig6_timescales,
-    fig7_images,
-    fig8_text,
-    fig9_overhead_scaling,
-    fig10_interpretability,
-    fig11_network,
-)
+from cemrnn.config import Config, natural_order
 
-FIGURES: dict[str, ModuleType] = {
-    "fig1_tasks": fig1_tasks,
-    "fig2_ambiguity": fig2_ambiguity,
-    "fig3_packing": fig3_packing,
-    "fig4_dynamics": fig4_dynamics,
-    "fig5_synergy": fig5_synergy,
-    "fig6_timescales": fig6_timescales,
-    "fig7_images": fig7_images,
-    "fig8_text": fig8_text,
-    "fig9_overhead_scaling": fig9_overhead_scaling,
-    "fig10_interpretability": fig10_interpretability,
-    "fig11_network": fig11_network,
-}
+
+def list_figures() -> list[str]:
+    """Stems of all figures, fig2 before fig10."""
+    found = (path.parent.name for path in Path(__file__).parent.glob("*/experiment.py"))
+    return sorted(found, key=natural_order)
+
+
+def load_experiment(stem: str) -> ModuleType:
+    """The module that computes a figure."""
+    return importlib.import_module(f"{__name__}.{stem}.experiment")
+
+
+def load_plot(stem: str) -> ModuleType:
+    """The module that draws a figure."""
+    return importlib.import_module(f"{__name__}.{stem}.plot")
+
+
+def config_class(stem: str) -> type[Config]:
+    """The class of the settings that a figure is computed from."""
+    return typing.get_type_hints(load_experiment(stem).run)["config"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,3 +91,27 @@ def add_legend(figure: Figure, arms: list[str], extra: tuple[Line2D, ...] = ()) 
         Line2D([], [], color=LOOKS[a].colour, linestyle=LOOKS[a].line, marker=LOOKS[a].marker, label=a) for a in arms
     ]
     figure.legend(handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra))
+
+
+# Metadata that carries dates or versions is dropped, so that the same figure gives the same bytes.
+IMAGE_METADATA = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+# The book's style also says how fonts are written; it is found without importing the figures and PyTorch.
+SHEET = Path(__file__).parents[1] / "figures" / "cemrnn.mplstyle"
+
+
+# The tight box makes room for the footer below the axes, whatever the layout engine.
+SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
+
+
+def render(figure: Figure, kind: str, salt: str) -> bytes:
+    """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    with pyplot.style.context([SHEET, {"svg.hashsalt": salt}]):
+        figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
+    return buffer.getvalue()

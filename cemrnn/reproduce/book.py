@@ -6,18 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
-from cemrnn.claims import ledger, to_markdown
-from cemrnn.reproduce.bench import write_bench
+from cemrnn.reproduce.claims import ledger, to_markdown
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
 from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.tasks.presets import PRESETS
 
+GENERATED = "generated"  # folder of tables and figures that no notebook writes
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 FEWEST_NETWORKS = 5  # per condition, for the book to make no reservation
 
@@ -26,12 +27,13 @@ class BookError(RuntimeError):
     """The book could not be built, or a built page breaks a rule."""
 
 
-def build_book(project: Project, profile: str) -> Path:
+def build_book(project: Project, profile: str, write_more: Callable[[Path], None] | None = None) -> Path:
     """Path of the first page, `build/<profile>/html/index.html`.
 
     Args:
         project: the clone.
         profile: its notebooks must have run before.
+        write_more: writes further generated pieces into the folder it is given.
 
     Raises:
         BookError: a notebook has not run, Sphinx warned, a page loads something from the network, or an
@@ -39,6 +41,8 @@ def build_book(project: Project, profile: str) -> Path:
     """
     out = project.build / profile
     source = assemble(project, profile)
+    if write_more is not None:
+        write_more(source / GENERATED)
     log = out / "book.log"
     with log.open("w", encoding="utf-8") as stream:
         command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(source)]
@@ -69,8 +73,7 @@ def assemble(project: Project, profile: str) -> Path:
             raise BookError(f"{stem} has not run at profile {profile}: cemrnn run {stem} --profile {profile}")
         shutil.copy(executed, source)
     shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
-    _write_tables(project, profile, source / "generated")
-    write_bench(project.build / "bench", source / "generated")
+    _write_tables(project, profile, source / GENERATED)
     _write_announcement(out, profile, source / "_config.yml")
     return source
 

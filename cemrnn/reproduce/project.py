@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cemrnn.config import unknown_name
+from cemrnn.config import natural_order, unknown_name
 from cemrnn.reproduce.parameters import Parameter, apply_overrides, read_parameters
 
 SHARED_SECTION = "networks"
@@ -36,7 +35,7 @@ class Project:
         stems = [path.stem for path in (self.root / "notebooks").glob("*.ipynb")]
         if not stems:
             raise ValueError(f"no notebooks in {self.root}/notebooks; run this in the folder of the clone")
-        return sorted(stems, key=_natural_order)
+        return sorted(stems, key=natural_order)
 
     def notebook(self, stem: str) -> Path:
         """Path of the notebook named `stem`.
@@ -88,11 +87,6 @@ class Project:
         sections = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8")) or {}
         _check_names(sections, {SHARED_SECTION, *self.stems()}, f"section of {name}.yml:")
         return {section: values or {} for section, values in sections.items()}
-
-
-def _natural_order(stem: str) -> list[tuple[int, str]]:
-    parts = re.findall(r"\d+|\D+", stem)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def _check_names(names: Iterable[str], valid: Iterable[str], what: str) -> None:

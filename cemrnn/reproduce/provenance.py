@@ -8,12 +8,11 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas
 
-if TYPE_CHECKING:
-    from cemrnn.experiments.result import Result
+from cemrnn.figures.result import Result
 
 PACKAGES = ("cemrnn", "torch", "numpy", "scipy", "matplotlib")
 

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from myst_nb import glue
 
+from cemrnn.figures.result import Result
+from cemrnn.figures.style import IMAGE_METADATA, render
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 
-if TYPE_CHECKING:
-    from cemrnn.experiments.result import Result
-
-# Metadata that carries dates or versions is dropped, so that the same figure gives the same bytes.
-IMAGE_METADATA = {
-    "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
-}
 FOOTER = "provenance"
-# The book's style also says how fonts are written; it is found without importing the figures and PyTorch.
-STYLE_SHEET = Path(__file__).parents[1] / "figures" / "cemrnn.mplstyle"
-# The tight box makes room for the footer below the axes, whatever the layout engine.
-SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
 
 
 def show(figure: Figure, result: Result) -> Figure:
@@ -70,14 +58,6 @@ def record(result: Result, figure: Figure) -> None:
     for name, value in scalars.items():
         glue(name, math.nan if value is None else value, display=False)
     display(Markdown(f"Download: {' · '.join(links)}\n\n*{describe_line(origin)}*"))
-
-
-def render(figure: Figure, kind: str, salt: str) -> bytes:
-    """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure."""
-    buffer = io.BytesIO()
-    with pyplot.style.context([STYLE_SHEET, {"svg.hashsalt": salt}]):
-        figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
-    return buffer.getvalue()
 
 
 def _add_footer(figure: Figure, result: Result) -> None:

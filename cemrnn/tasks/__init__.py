@@ -1,6 +1,6 @@
 """Tasks: what they are made of (`family`), which exist (`registry`), and their trials (`stream`)."""
 
-from cemrnn.tasks.plan import conflict_pairs
+from cemrnn.tasks.planning import conflict_pairs
 from cemrnn.tasks.presets import PRESETS
 from cemrnn.tasks.registry import BATTERY, CORE_TASKS, TASKS
 from cemrnn.tasks.stream import TrialStream

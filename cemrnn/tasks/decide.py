@@ -18,7 +18,7 @@ import functools
 
 import numpy as np
 
-from cemrnn.tasks.counter import compiled
+from cemrnn.random import compiled
 from cemrnn.tasks.family import Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.tasks.counter import compiled
+from cemrnn.random import compiled
 from cemrnn.tasks.family import Stimuli
 from cemrnn.tasks.flipflop import N_BITS
 from cemrnn.tasks.taskset import RING_UNITS, TaskSet

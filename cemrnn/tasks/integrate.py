@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.tasks.counter import compiled
+from cemrnn.random import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 

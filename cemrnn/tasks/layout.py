@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.tasks.counter import add_noise, next_keys
+from cemrnn.random import add_noise, next_keys
+from cemrnn.system.threads import run_on_threads, split_evenly
 from cemrnn.tasks.encoding import encode_answers, encode_stimuli
 from cemrnn.tasks.family import END, EPOCHS, Window
 from cemrnn.tasks.flipflop import hold_states
 from cemrnn.tasks.integrate import STREAM_SIGMA
-from cemrnn.tasks.plan import Plan
+from cemrnn.tasks.planning import Plan
 from cemrnn.tasks.rendering import render_events, render_weights
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
-from cemrnn.threads import run_on_threads, split_evenly
 
 _GRACE_MS = 100.0  # not weighted after the start and after go; source: Yang et al. 2019
 _RESPONSE = EPOCHS.index("response")

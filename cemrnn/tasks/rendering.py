@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.tasks.counter import compiled
+from cemrnn.random import compiled
 
 
 @compiled()

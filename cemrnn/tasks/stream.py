@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cemrnn.streams import derive_seed
-from cemrnn.tasks.counter import fill_trial_keys
+from cemrnn.random import derive_seed, fill_trial_keys
 from cemrnn.tasks.layout import Layout
-from cemrnn.tasks.plan import Planner
+from cemrnn.tasks.planning import Planner
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
 

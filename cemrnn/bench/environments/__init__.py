@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cemrnn.bench.worker import WorkerError
-from cemrnn.reproduce import environment
+from cemrnn.system import environment
 
 REQUIREMENTS = Path(__file__).parent  # <name>.txt
 

@@ -1,0 +1,128 @@
+"""The command `cemrnn`: what Make calls, from any shell in the folder of the clone."""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+import time
+
+import click
+
+from cemrnn.commands.bench import bench
+from cemrnn.commands.common import PROFILE, user_mistakes
+from cemrnn.commands.data import data
+from cemrnn.commands.store import store
+from cemrnn.commands.sweep import sweep
+from cemrnn.reproduce.project import Project
+
+CUSTOM = "custom"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Train networks, run notebooks and build the book.
+
+    Run it in the folder of the clone. Trained networks are kept in build/store, or in the folder that the
+    environment variable CEMRNN_STORE names; everything else goes to build/<profile>.
+    """
+
+
+@main.command()
+@click.argument("stem")
+@PROFILE
+@click.option("-p", "overrides", metavar="NAME=VALUE", multiple=True, help="Another value for a parameter; repeatable.")
+def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
+    """Run the notebook STEM, e.g. fig2_ambiguity.
+
+    With -p the run starts from the profile's values and goes to build/custom. Lists are written with
+    commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
+    """
+    from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+
+    project, started = Project(), time.monotonic()
+    with user_mistakes():
+        values = project.values(stem, profile, overrides)
+    name = CUSTOM if overrides else profile
+    try:
+        path = run_notebook(project, stem, values, name, project.build / name)
+    except NotebookError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
+
+
+@main.command()
+@click.argument("stem")
+@PROFILE
+def params(stem: str, profile: str) -> None:
+    """List the parameters of the notebook STEM."""
+    project = Project()
+    with user_mistakes():
+        declared, values = project.parameters(stem), project.values(stem, profile)
+    for parameter in declared.values():
+        value = values[parameter.name]
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        click.echo(f"{parameter.name}={text}\n    {parameter.annotation}: {parameter.help}")
+
+
+@main.command()
+@PROFILE
+@click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
+def claims(profile: str, as_json: bool) -> None:
+    """Print every claim with its verdict at the profile, and whether two sets of seeds agree on it."""
+    from cemrnn.reproduce.claims import describe_seeds, ledger, to_json
+
+    project = Project()
+    table = ledger(project.build / profile / "results", project.root / "book" / "claims.yml")
+    if as_json:
+        click.echo(to_json(table), nl=False)
+        return
+    for row in table.itertuples():
+        effect = "" if math.isnan(row.effect) else f" ({row.effect:.3f} [{row.low:.3f}, {row.high:.3f}])"
+        doubt = "" if row.seeds_agree else f" [seeds: {describe_seeds(row)}]"
+        click.echo(f"{row.verdict:<13} {row.statement}{effect}{doubt}")
+
+
+@main.command()
+@PROFILE
+def verify(profile: str) -> None:
+    """Compare the results of a profile with those that are expected of it (book/expected.yml).
+
+    Exits with 1 if a verdict has changed, or a number is further from the expected one than its tolerance.
+    """
+    from cemrnn.reproduce.expected import find_differences, load_expected
+
+    project = Project()
+    with user_mistakes():
+        expected = load_expected(project.root / "book" / "expected.yml", profile)
+    claims_path = project.root / "book" / "claims.yml"
+    differences = find_differences(expected, project.build / profile / "results", claims_path)
+    for line in differences:
+        click.echo(line)
+    n_compared = f"{len(expected.verdicts)} verdicts and {len(expected.values)} numbers"
+    if differences:
+        raise click.ClickException(f"{len(differences)} of {n_compared} are not as expected at profile {profile}")
+    click.echo(f"{n_compared} are as expected at profile {profile}")
+
+
+@main.command()
+@PROFILE
+def book(profile: str) -> None:
+    """Build the book from the notebooks that ran at the profile."""
+    from cemrnn.bench.page import write_bench
+    from cemrnn.reproduce.book import BookError, build_book
+
+    project = Project()
+
+    try:
+        path = build_book(project, profile, functools.partial(write_bench, project.build / "bench"))
+    except BookError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"book: {path}")
+
+
+for command in (sweep, store, bench, data):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Figure 10: see `experiment` and `plot`."""

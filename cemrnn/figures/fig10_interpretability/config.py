@@ -1,0 +1,35 @@
+"""Settings of figure 10."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs
+from cemrnn.figures.shared.battery import SINGLE, BatteryConfig
+
+NEEDED = ("plain", *SINGLE, "combined")  # what the claims are about
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpretabilityConfig(BatteryConfig):
+    """What figure 10 is computed from: the networks of figures 1 and 2."""
+
+    state_trials: int  # per task, whose states are visited
+    decode_every_ms: float  # between two times at which the context is read
+    n_folds: int  # parts of the trials, each held out once
+    n_bases: int  # of random directions, for lesions
+    n_permutations: int  # relabellings of the tasks, at most
+    max_clusters: int  # of units, at most
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not set(NEEDED) <= set(self.arms):
+            raise ValueError(f"arms: expected {', '.join(NEEDED)} among them, got {', '.join(self.arms)}")
+        if not ambiguous_pairs(self.task_set):
+            raise ValueError(f"tasks: expected two that only the context tells apart, got {self.tasks}")
+        smallest = {"n_folds": 2, "n_bases": 1, "n_permutations": 1, "max_clusters": 2}
+        for name, least in (smallest | {"state_trials": 2 * self.n_folds}).items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        if self.decode_every_ms <= 0:
+            raise ValueError(f"decode_every_ms: expected a positive time, got {self.decode_every_ms}")

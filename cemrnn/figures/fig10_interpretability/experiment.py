@@ -1,0 +1,126 @@
+"""Figure 10: what modulators learned: loadings, lesions, decoding, use of units, and sharing between related tasks."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import pandas as pd
+
+from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
+from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
+from cemrnn.figures.fig10_interpretability.lesions import learned_pathways
+from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_arm
+from cemrnn.figures.remember import remember
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.battery import SINGLE, all_conditions, load_populations, summarise
+from cemrnn.measures.evidence import weigh
+from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+
+STEM = "fig10_interpretability"
+conditions = all_conditions
+SHOWN = "combined"  # arm of the network that is shown, and of the shuffled control
+CLAIMED = ("decoding_early", "active_fraction")  # excitability minus synaptic
+CHANCE = 0.5  # of decoding between two tasks
+RELATED_P = 0.05  # below it, a network's tasks count as related in their modulation
+
+
+@remember
+def run(config: InterpretabilityConfig) -> Result:
+    """Loadings, lesions, decoding, use of units and similarity of tasks, in every arm."""
+    started = time.monotonic()
+    arms = {p.arm: measure_arm(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
+    joined, seed = _join(arms), config.seed
+    by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
+    curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]
+    pathways = joined["lesions"][joined["lesions"]["kind"] == "pathway"]
+    tables = {
+        "components": arms[SHOWN].components,
+        "units": arms[SHOWN].units,
+        "decoding": summarise(curves, groups, "accuracy", seed=seed),
+        "decoding_held": summarise(curves, groups, "held", seed=seed),
+        "lesions_networks": joined["lesions"],
+        "lesions": summarise(pathways, ["arm", "lesion", "task"], "loss", seed=seed),
+        "use": summarise(joined["use"], ["arm", "measure", "task"], "value", seed=seed),
+        "pairs": summarise(joined["pairs"], ["arm", "first", "second", "blocks"], "cosine", seed=seed),
+        "relations": _relation_table(joined["relations"], seed),
+        "networks": joined["networks"],
+    }
+    return Result(
+        stem=STEM,
+        config=config,
+        tables=tables,
+        scalars=_scalars(joined, tables, config),
+        n_replicates=config.n_replicates,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _join(arms: dict[str, Findings]) -> dict[str, pd.DataFrame]:
+    """One table of each kind, with a column for the arm."""
+    names = ("networks", "use", "decoding", "lesions", "pairs", "relations")
+    parts = {name: [(arm, getattr(found, name)) for arm, found in arms.items()] for name in names}
+    return {
+        name: pd.concat([table.assign(arm=arm) for arm, table in of_arms if table is not None], ignore_index=True)
+        for name, of_arms in parts.items()
+    }
+
+
+def _relation_table(relations: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Mean correlation of every arm and pathway, and the p value of all its networks together."""
+    by = ["arm", "pathway"]
+    p = relations.drop_duplicates(by)[[*by, "p"]]
+    return summarise(relations, by, "r", seed=seed).merge(p, on=by)
+
+
+def _scalars(
+    joined: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], config: InterpretabilityConfig
+) -> dict[str, float | int | str]:
+    mean = functools.partial(bootstrap_mean, seed=config.seed)
+    by_arm = {arm: part.set_index("network") for arm, part in joined["networks"].groupby("arm", sort=False)}
+    tasks = config.task_set
+    early = min(early_step(tasks, pair) for pair in ambiguous_pairs(tasks))
+    scalars: dict[str, float | int | str] = {
+        "n_tasks": tasks.n_contexts,
+        "n_pairs": len(ambiguous_pairs(tasks)),
+        "first_stimulus_ms": (early + 1) * tasks.dt_ms,
+    }
+    for arm, part in by_arm.items():
+        scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
+        for measure in MEASURES:
+            scalars |= mean(part[measure].to_numpy(float)).to_scalars(f"{measure}_{arm}")
+        if learned_pathways(arm):
+            scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
+            scalars |= _lesion_scalars(joined["lesions"], tables["lesions"], arm, mean)
+    for row in tables["relations"].itertuples():
+        scalars[f"relation_{row.arm}_{row.pathway}"] = float(row.r)
+        scalars[f"relation_p_{row.arm}_{row.pathway}"] = float(row.p)
+    shuffled = joined["decoding"][joined["decoding"]["labels"] == "shuffled"].groupby("network")["accuracy"].mean()
+    above_chance = mean(shuffled.reindex(range(config.n_replicates)).to_numpy(float) - CHANCE)
+    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(by_arm, mean, config.seed)
+
+
+def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> dict[str, float | int | str]:
+    """Mean loss over tasks from a lesion of each pathway, and the task that loses most."""
+    of_arm = lesions[(lesions["arm"] == arm) & (lesions["kind"] == "pathway")]
+    scalars: dict[str, float | int | str] = {}
+    for pathway, part in of_arm.groupby("lesion", sort=False):
+        scalars |= mean(part.groupby("network")["loss"].mean().to_numpy(float)).to_scalars(f"loss_{arm}_{pathway}")
+        by_task = means[(means["arm"] == arm) & (means["lesion"] == pathway)].set_index("task")["loss"]
+        falls = by_task.idxmax().replace("_", " ") if by_task.notna().any() else "none"
+        scalars |= {f"falls_{arm}_{pathway}": falls, f"falls_by_{arm}_{pathway}": float(by_task.max())}
+    return scalars
+
+
+def _evidence(by_arm: dict[str, pd.DataFrame], mean, seed: int) -> dict[str, float | int]:
+    """The measures of the claims, from all replicates and from each half of them."""
+    shown = by_arm[SHOWN]
+    random = (shown["selectivity"] - shown["selectivity_random"]).to_numpy(float)
+    scalars = weigh(f"relatedness_{SHOWN}", mean, shown["relatedness"].to_numpy(float))
+    scalars |= weigh(f"selectivity_{SHOWN}_minus_random", mean, random)
+    scalars |= weigh("decoding_plain_above_chance", mean, by_arm["plain"]["decoding"].to_numpy(float) - CHANCE)
+    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
+    for measure in CLAIMED:  # arms are not paired: their networks have nothing but trials in common
+        samples = (by_arm[arm][measure].to_numpy(float) for arm in SINGLE)
+        scalars |= weigh(f"{measure}_excitability_minus_synaptic", difference, *samples)
+    return scalars

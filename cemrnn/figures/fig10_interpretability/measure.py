@@ -1,0 +1,206 @@
+"""What the modulators of one arm learned: how they treat each task, what their lesions cost, what states show of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
+from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
+from cemrnn.figures.fig10_interpretability.lesions import learned_pathways, read_modulations, score_lesions
+from cemrnn.figures.shared.battery import Population
+from cemrnn.figures.shared.states import Visited, visit
+from cemrnn.measures.geometry import cluster_units, task_variance
+from cemrnn.measures.sharing import (
+    active_fraction,
+    compare_modulations,
+    concentrate,
+    count_effective,
+    follow_use,
+    permute_relation,
+    share_blocks,
+)
+from cemrnn.random import stream
+
+USE = ("mean_rate", "active_fraction", "energy")
+DECODED = ("decoding", "decoding_early", "decoding_held")
+SELECTIVITY = ("selectivity", "selectivity_random", "lesion_size", "lesion_size_random")
+MODULATION = ("components_used", "gain_follows_use", "relatedness", "relatedness_p")
+MEASURES = (*USE, *DECODED, *SELECTIVITY, *MODULATION)
+ALL = "all"  # pathways of an arm together
+
+
+class Findings(NamedTuple):
+    """Tables of one arm. Those of modulation are None for an arm that learns none, and NaN without any network."""
+
+    networks: pd.DataFrame  # one row per network: passed and MEASURES, NaN if it is not compared
+    use: pd.DataFrame  # network, task, measure, value
+    decoding: pd.DataFrame  # network, labels, pair, time_ms, early, accuracy, held
+    lesions: pd.DataFrame | None  # network, kind, lesion, task, loss
+    pairs: pd.DataFrame | None  # network, first, second, blocks, cosine
+    relations: pd.DataFrame | None  # pathway, network, r; p of all networks together
+    components: pd.DataFrame | None  # of the first network: component, task, strength; the largest component first
+    units: pd.DataFrame | None  # of the first network: unit, cluster, task, gain, bias, variance
+
+
+def measure_arm(population: Population, config: InterpretabilityConfig, *, shuffle: bool) -> Findings:
+    """What the networks of one arm learned that passed the filter; or of all, if no context reaches them.
+
+    Args:
+        population: of one arm.
+        config: of the figure.
+        shuffle: whether the context is decoded with shuffled labels as well.
+    """
+    pathways, passed = learned_pathways(population.arm), population.passed(config.passing_score)
+    kept = np.flatnonzero(passed) if pathways else np.arange(len(passed))
+    networks = pd.DataFrame({"network": np.arange(len(passed)), "passed": passed})
+    if not len(kept):
+        return _leave_blank(networks, [*pathways, ALL], config)
+    model, seeds = population.model.select(kept), [config.seeds[m] for m in kept]
+    visits = [visit(model.select([i]), config, [seed], config.state_trials) for i, seed in enumerate(seeds)]
+    use, decoding = _measure_use(visits, config), _decode(visits, config, shuffle)
+    found = use.pivot_table(index="network", columns="measure", values="value").join(_average_decoding(decoding))
+    tables: dict[str, pd.DataFrame | None] = dict.fromkeys(("lesions", "pairs", "relations", "components", "units"))
+    if pathways:
+        modulations = read_modulations(model)
+        variances = [task_variance(v.epoch_means(0), v.task, len(config.tasks)) for v in visits]
+        tables["lesions"] = score_lesions(model, config, seeds, config.test_trials, config.n_bases)
+        tables["relations"], tables["pairs"], related = _relate(modulations, config)
+        learned = [_summarise_modulation(modulations, variances, i) for i in range(len(kept))]
+        found = found.join(pd.DataFrame(learned)).join(_select(tables["lesions"], config)).join(related)
+        tables["components"] = _tabulate_components(modulations, config)
+        tables["units"] = _tabulate_units(modulations, variances[0], config)
+    tables |= {"use": use, "decoding": decoding}
+    for table in tables.values():
+        if table is not None:
+            table["network"] = kept[table["network"]]
+    found = found.reindex(columns=MEASURES).astype(float).set_axis(kept).rename_axis("network").reset_index()
+    return Findings(networks=networks.merge(found, on="network", how="left"), **tables)
+
+
+def _leave_blank(networks: pd.DataFrame, pathways: list[str], config: InterpretabilityConfig) -> Findings:
+    """The tables of an arm none of whose networks (columns network, passed) learned their tasks; a row per pathway."""
+    place, task = {"network": [-1]}, {"task": config.tasks[0]}
+    nothing = {"accuracy": np.nan, "held": np.nan}
+    return Findings(
+        networks=networks.assign(**dict.fromkeys(MEASURES, np.nan)),
+        use=pd.DataFrame(place | task | {"measure": USE[0], "value": np.nan}),
+        decoding=pd.DataFrame(place | {"labels": "true", "pair": "", "time_ms": 0.0, "early": True} | nothing),
+        lesions=pd.DataFrame({"lesion": pathways, "network": -1, "kind": "pathway", "loss": np.nan} | task),
+        pairs=pd.DataFrame(place | {"first": task["task"], "second": task["task"], "blocks": 1.0, "cosine": np.nan}),
+        relations=pd.DataFrame({"pathway": pathways, "network": -1, "r": np.nan, "p": np.nan}),
+        components=pd.DataFrame(place | {"component": 0} | task | {"strength": np.nan}),
+        units=pd.DataFrame(
+            place | {"unit": 0, "cluster": -1} | task | dict.fromkeys(("gain", "bias", "variance"), np.nan)
+        ),
+    )
+
+
+def _measure_use(visits: list[Visited], config: InterpretabilityConfig) -> pd.DataFrame:
+    rows = []
+    for i, visited in enumerate(visits):
+        for k, task in enumerate(config.tasks):
+            states = visited.states(0, k)
+            values = np.abs(states).mean(), active_fraction(np.abs(states).mean(axis=0))
+            energy = np.square(states).sum(axis=1).mean()
+            rows += [
+                {"network": i, "task": task, "measure": measure, "value": float(value)}
+                for measure, value in zip(USE, (*values, energy), strict=True)
+            ]
+    return pd.DataFrame(rows)
+
+
+def _decode(visits: list[Visited], config: InterpretabilityConfig, shuffle: bool) -> pd.DataFrame:
+    tasks, pairs = config.task_set, ambiguous_pairs(config.task_set)
+    steps, parts = decoded_steps(tasks, pairs, config.decode_every_ms), []
+    for i, visited in enumerate(visits):
+        for pair in pairs:
+            early, name = early_step(tasks, pair), " / ".join(config.tasks[k] for k in pair)
+            for labels in ("true", "shuffled") if shuffle else ("true",):
+                read = decode_pair(visited, 0, pair, steps, early, config.n_folds, labels == "shuffled")
+                step = read.pop("step")
+                times = {"time_ms": (step + 1) * tasks.dt_ms, "early": step <= early}
+                parts.append(read.assign(network=i, labels=labels, pair=name, **times))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _average_decoding(decoding: pd.DataFrame) -> pd.DataFrame:
+    """DECODED, per network: over all times; before any stimulus; and then, by the decoder from before it."""
+    true = decoding[decoding["labels"] == "true"]
+    means = {
+        "decoding": true.groupby("network")["accuracy"].mean(),
+        "decoding_early": true[true["early"]].groupby("network")["accuracy"].mean(),
+        "decoding_held": true[~true["early"]].groupby("network")["held"].mean(),
+    }
+    return pd.DataFrame(means)
+
+
+def _summarise_modulation(
+    modulations: dict[str, np.ndarray], variances: list[np.ndarray], network: int
+) -> dict[str, float]:
+    values = {}
+    if "synaptic" in modulations:
+        values["components_used"] = count_effective(modulations["synaptic"][network].var(axis=0))
+    if "gain" in modulations:
+        values["gain_follows_use"] = follow_use(modulations["gain"][network], variances[network])
+    return values
+
+
+def _select(lesions: pd.DataFrame, config: InterpretabilityConfig) -> pd.DataFrame:
+    """SELECTIVITY of single components and of random directions, per network; empty without components."""
+    rows: dict[int, dict[str, float]] = {}
+    for (network, kind), part in lesions[lesions["kind"] != "pathway"].groupby(["network", "kind"]):
+        losses = part.pivot(index="lesion", columns="task", values="loss")[list(config.tasks)].to_numpy()
+        end = "_random" if kind == "random" else ""
+        measured = {f"selectivity{end}": concentrate(losses), f"lesion_size{end}": losses.mean()}
+        rows.setdefault(network, {}).update(measured)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(SELECTIVITY), dtype=float)
+
+
+def _relate(
+    modulations: dict[str, np.ndarray], config: InterpretabilityConfig
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Correlations of each pathway, similarities of all pairs, and relatedness with its p value per network."""
+    blocks = share_blocks(config.task_set.tasks)
+    cosines = {name: np.stack([compare_modulations(x) for x in values]) for name, values in modulations.items()}
+    cosines = {ALL: np.mean(list(cosines.values()), axis=0)} | cosines
+
+    def test(similarities: np.ndarray, name: str) -> tuple[float, float]:
+        rng = stream(config.seed, "relabelling", name)
+        return permute_relation(blocks, similarities, n_permutations=config.n_permutations, rng=rng)
+
+    rows, tested = [], {name: [test(c[None], name) for c in of_pathway] for name, of_pathway in cosines.items()}
+    for name, of_networks in tested.items():
+        _, p = test(cosines[name], name)
+        rows += [{"pathway": name, "network": i, "r": r, "p": p} for i, (r, _) in enumerate(of_networks)]
+    first, second = np.triu_indices(len(blocks), k=1)
+    names = np.array(config.tasks)
+    columns = {"first": names[first], "second": names[second], "blocks": blocks[first, second]}
+    pairs = [pd.DataFrame(columns | {"network": i, "cosine": c[first, second]}) for i, c in enumerate(cosines[ALL])]
+    related = pd.DataFrame(tested[ALL], columns=["relatedness", "relatedness_p"])
+    return pd.DataFrame(rows), pd.concat(pairs, ignore_index=True), related
+
+
+def _tabulate_components(modulations: dict[str, np.ndarray], config: InterpretabilityConfig) -> pd.DataFrame | None:
+    """Strengths of the first network's components, which come in the order of their variance over tasks."""
+    if "synaptic" not in modulations:
+        return None
+    strength = modulations["synaptic"][0]  # (K, R)
+    order = np.argsort(-strength.var(axis=0), kind="stable")
+    k, place = np.indices(strength.shape)
+    columns = {"component": order[place.ravel()], "task": np.array(config.tasks)[k.ravel()]}
+    return pd.DataFrame(columns | {"strength": strength[:, order].ravel(), "network": 0})
+
+
+def _tabulate_units(
+    modulations: dict[str, np.ndarray], variance: np.ndarray, config: InterpretabilityConfig
+) -> pd.DataFrame:
+    """Gain, bias, task variance and cluster of the first network's units; no modulation where it has no pathway."""
+    cluster, (k, unit) = cluster_units(variance, config.max_clusters).label, np.indices(variance.shape)
+    columns = {"unit": unit.ravel(), "cluster": cluster[unit.ravel()], "task": np.array(config.tasks)[k.ravel()]}
+    for name in ("gain", "bias"):
+        values = modulations[name][0] if name in modulations else np.full(variance.shape, np.nan)
+        columns[name] = values.ravel()
+    return pd.DataFrame(columns | {"variance": variance.ravel(), "network": 0})

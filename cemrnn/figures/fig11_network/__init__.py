@@ -1,0 +1,1 @@
+"""Figure 11: see `experiment` and `plot`."""

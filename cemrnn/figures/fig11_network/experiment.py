@@ -1,0 +1,163 @@
+"""Figure 11: one small network completely, every weight and every modulation."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.config import Config
+from cemrnn.figures.remember import remember
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.battery import BatteryConfig, Population, all_conditions, load_populations, summarise
+from cemrnn.figures.shared.states import visit
+from cemrnn.measures.intervals import bootstrap_mean
+from cemrnn.network.config import count_parameters
+from cemrnn.tasks.scores import chance_level
+from cemrnn.training.config import TrainingConfig
+
+STEM = "fig11_network"
+# Trained tensors, by the letters of the model, with the names of their rows and columns; both are "unit" in W.
+MATRICES = {
+    "W": ("recurrent", "unit", "unit"),
+    "V": ("synaptic_in", "unit", "component"),
+    "U": ("synaptic_out", "unit", "component"),
+    "S": ("strength_modulation", "task", "component"),
+    "B": ("input", "input", "unit"),
+    "b": ("bias", "", "unit"),
+    "E": ("bias_modulation", "task", "unit"),
+    "G": ("gain_modulation", "task", "unit"),
+    "C": ("readout", "unit", "output"),
+    "d": ("readout_bias", "", "output"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPageConfig(Config):
+    """What the page is computed from: combined networks that are small enough to be shown whole."""
+
+    tasks: tuple[str, ...]  # what they learn
+    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
+    n_units: int  # N
+    rank: int  # R
+    activation: str  # phi
+    n_replicates: int  # networks, of which the one that does its worst task best is shown
+    seed: int  # of the first network; the others follow
+    n_updates: int  # at most
+    batch_trials: int  # trials per update and network
+    learning_rate: float  # Adam's
+    target_score: float  # a network stops once its worst task scores this
+    test_trials: int  # per task
+    chance_trials: int  # per task, for the chance level
+    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+
+    @property
+    def battery(self) -> BatteryConfig:
+        """The networks as a battery of one arm."""
+        shared = {name: value for name, value in vars(self).items() if name != "chance_trials"}
+        return BatteryConfig(arms=("combined",), encoding="cosine", passing_score=self.target_score, **shared)
+
+
+def conditions(config: NetworkPageConfig) -> list[TrainingConfig]:
+    """Every network that the page needs."""
+    return all_conditions(config.battery)
+
+
+@remember
+def run(config: NetworkPageConfig) -> Result:
+    """Every weight of one network, its rates on a trial of each task, and the scores of all networks."""
+    started = time.monotonic()
+    battery = config.battery
+    (population,) = load_populations(battery)
+    shown = int(population.scores.min(axis=1).argmax())
+    chance = chance_level(battery.task_set, "last36", seed=config.seed, n_trials=config.chance_trials)
+    scores = _score_table(population, config)
+    weights = _weight_table(population, shown, config)
+    tables = {
+        "weights": weights,
+        "rates": _rate_table(population, shown, config),
+        "scores": summarise(scores, ["task"], "score", seed=config.seed).assign(
+            shown=population.scores[shown], chance=np.asarray(chance)
+        ),
+    }
+    worst = population.scores.min(axis=1)
+    scalars: dict[str, float | int | str] = {
+        "n_units": config.n_units,
+        "n_parameters": count_parameters(population.model.config),
+        "n_numbers": len(weights),
+        "n_networks": config.n_replicates,
+        "n_learned": int((worst >= config.target_score).sum()),
+        "seed_shown": battery.seeds[shown],
+        "score_shown": float(population.scores[shown].mean()),
+        "worst_shown": float(worst[shown]),
+        "chance": float(np.mean(chance)),
+        "largest_weight": float(weights["value"].abs().max()),
+    }
+    return Result(
+        stem=STEM,
+        config=config,
+        tables=tables,
+        scalars=scalars | bootstrap_mean(worst, seed=config.seed).to_scalars("worst"),
+        n_replicates=config.n_replicates,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _score_table(population: Population, config: NetworkPageConfig) -> pd.DataFrame:
+    network, task = np.indices(population.scores.shape)
+    columns = {"network": network.ravel(), "task": np.array(config.tasks)[task.ravel()]}
+    return pd.DataFrame(columns | {"score": population.scores.ravel()})
+
+
+def _order_units(population: Population, shown: int) -> np.ndarray:
+    """Units by the direction that they drive the answer in, so that neighbours answer alike."""
+    readout = population.model.parameters["readout"][shown].detach().cpu().numpy()  # (N, O)
+    return np.argsort(np.arctan2(readout[:, 2], readout[:, 1]), kind="stable")
+
+
+def _weight_table(population: Population, shown: int, config: NetworkPageConfig) -> pd.DataFrame:
+    """One row per trained number: matrix, row, column, value; units are numbered in the order shown, from 1."""
+    order, parts = _order_units(population, shown), []
+    for matrix, (name, rows, columns) in MATRICES.items():
+        values = population.model.parameters[name][shown].detach().cpu().numpy()
+        values = values if values.ndim == 2 else values[None]
+        values = values[order] if rows == "unit" else values
+        values = values[:, order] if columns == "unit" else values
+        row, column = (_name_axis(axis, n, config) for axis, n in zip((rows, columns), values.shape, strict=True))
+        i, j = np.indices(values.shape)
+        table = {"matrix": matrix, "row": np.array(row)[i.ravel()], "column": np.array(column)[j.ravel()]}
+        parts.append(pd.DataFrame(table | {"value": values.ravel().astype(float)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _name_axis(axis: str, n: int, config: NetworkPageConfig) -> list[str]:
+    names = {
+        "": [""],
+        "task": [task.replace("_", " ") for task in config.tasks],
+        "input": ["fixation", "mod1 cos", "mod1 sin", "mod2 cos", "mod2 sin"],
+        "output": ["fixation", "cos", "sin"],
+    }
+    return names.get(axis) or [str(i + 1) for i in range(n)]
+
+
+def _rate_table(population: Population, shown: int, config: NetworkPageConfig) -> pd.DataFrame:
+    """Input, rates and output at every step of one trial of each task: task, time_ms, kind, name, value."""
+    battery, order = config.battery, _order_units(population, shown)
+    model = population.model.select([shown])
+    visited = visit(model, battery, [battery.seeds[shown]], 1)
+    readout, offset = (model.parameters[name][0].detach().cpu().numpy() for name in ("readout", "readout_bias"))
+    parts = []
+    for k, task in enumerate(battery.tasks):
+        inside = visited.epoch[0, k] >= 0
+        rates, inputs = visited.rates[0, k][inside], visited.inputs[0, k][inside]
+        kinds = {"input": inputs, "unit": rates[:, order], "output": rates @ readout + offset}
+        time_ms = np.arange(len(rates)) * battery.task_set.dt_ms
+        for kind, values in kinds.items():
+            step, feature = np.indices(values.shape)
+            name = np.array(_name_axis(kind, values.shape[1], config))[feature.ravel()]
+            columns = {"task": task.replace("_", " "), "time_ms": time_ms[step.ravel()], "kind": kind, "name": name}
+            parts.append(pd.DataFrame(columns | {"value": values.ravel().astype(float)}))
+    return pd.concat(parts, ignore_index=True)

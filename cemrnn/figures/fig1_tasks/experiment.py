@@ -1,0 +1,136 @@
+"""Figure 1: what the battery asks, how each arm learns it, and how well."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.figures.remember import remember
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.battery import (
+    BatteryConfig,
+    Population,
+    all_conditions,
+    draw_test_trials,
+    load_populations,
+    simulate,
+    summarise,
+)
+from cemrnn.figures.shared.learning_curves import follow, worst_histories
+from cemrnn.measures.intervals import bootstrap_mean
+from cemrnn.network.config import count_parameters
+from cemrnn.tasks.encoding import decode_inputs
+from cemrnn.tasks.scores import chance_level
+
+STEM = "fig1_tasks"
+conditions = all_conditions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TasksConfig(BatteryConfig):
+    """What figure 1 is computed from."""
+
+    example_arm: str  # arm of the network that shows example trials
+    chance_trials: int  # per task, for the chance level
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.example_arm not in self.arms:
+            raise ValueError(f"example_arm: expected one of {', '.join(self.arms)}, got {self.example_arm!r}")
+
+
+@remember
+def run(config: TasksConfig) -> Result:
+    """Example trials, learning curves, and scores per task and arm."""
+    started = time.monotonic()
+    populations = load_populations(config)
+    scores = _score_table(populations, config)
+    worst = scores.groupby(["arm", "network"], sort=False)["score"].min().reset_index()
+    chance = chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials)
+    tables = {
+        "examples": _example_table(populations, config),
+        "learning": _learning_table(populations, config),
+        "scores": summarise(scores, ["arm", "task"], "score", seed=config.seed),
+        "networks": _network_table(populations, worst),
+        "chance": pd.DataFrame({"task": config.tasks, "chance": np.asarray(chance)}),
+    }
+    return Result(
+        stem=STEM,
+        config=config,
+        tables=tables,
+        scalars=_scalars(populations, config),
+        n_replicates=config.n_replicates,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _score_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
+    rows = [
+        {"arm": p.arm, "network": m, "task": task, "score": p.scores[m, k]}
+        for p in populations
+        for m in range(config.n_replicates)
+        for k, task in enumerate(config.tasks)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _learning_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
+    """Worst-task score against updates; a network that has stopped keeps its last score."""
+    histories = {p.arm: worst_histories(p.networks, config.tasks) for p in populations}
+    return summarise(follow(histories, "score"), ["arm", "update"], "score", seed=config.seed)
+
+
+def _network_table(populations: list[Population], worst: pd.DataFrame) -> pd.DataFrame:
+    """One row per network: what it is, how long it trained, how it ended."""
+    rows = []
+    for p in populations:
+        c = p.model.config
+        shape = {"arm": p.arm, "n_units": c.n_units, "rank": c.rank, "n_parameters": count_parameters(c)}
+        rows += [shape | {"network": m, "n_updates": n.n_updates, "status": n.status} for m, n in enumerate(p.networks)]
+    return pd.DataFrame(rows).merge(worst.rename(columns={"score": "worst_score"}), on=["arm", "network"])
+
+
+def _example_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
+    """One trial per task: inputs, targets and outputs of the first network of the example arm."""
+    model = next(p.model for p in populations if p.arm == config.example_arm)
+    trials = draw_test_trials(config).to(model.flat.device)
+    outputs = simulate(model, trials, trials.cue(), config, "test")
+    tables = []
+    for k, task in enumerate(config.tasks):  # test trials come in turn, so trial k is the first of task k
+        n_steps = int(trials.end_steps[0, k])
+        columns = {"task": task, "time_ms": np.arange(n_steps) * trials.dt_ms}
+        parts = {"input": trials.inputs, "target": trials.targets, "output": outputs}
+        shown = {name: tensor[0, k, :n_steps].cpu().numpy() for name, tensor in parts.items()}
+        shown["input"] = decode_inputs(shown["input"], config.task_set)
+        for name, values in shown.items():
+            columns |= {f"{name}_{i}": values[:, i] for i in range(values.shape[1])}
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _scalars(populations: list[Population], config: TasksConfig) -> dict[str, float | int | str]:
+    passed = {p.arm: p.passed(config.passing_score) for p in populations}
+    median_worst = {p.arm: float(np.median(p.scores.min(axis=1))) for p in populations}
+    able = [arm for arm in median_worst if median_worst[arm] >= config.passing_score]
+    unable = [arm for arm in median_worst if arm not in able]
+    scalars: dict[str, float | int | str] = {
+        "arms_that_pass": ", ".join(able) or "none",
+        "arms_that_do_not_pass": ", ".join(unable) or "none",
+        "n_tasks": len(config.tasks),
+        "n_networks": len(populations) * config.n_replicates,
+        "n_failed": sum(n.status == "failed" for p in populations for n in p.networks),
+        "largest_budget_difference": _budget_difference(populations),
+    }
+    for p in populations:
+        scalars |= bootstrap_mean(p.scores.min(axis=1), seed=config.seed).to_scalars(f"worst_{p.arm}")
+        scalars[f"passed_{p.arm}"] = int(passed[p.arm].sum())
+        scalars[f"updates_{p.arm}"] = float(np.median([n.n_updates for n in p.networks]))
+    return scalars
+
+
+def _budget_difference(populations: list[Population]) -> float:
+    counts = [count_parameters(p.model.config) for p in populations]
+    return max(counts) / min(counts) - 1

@@ -1,0 +1,1 @@
+"""Figure 2: see `experiment` and `plot`."""

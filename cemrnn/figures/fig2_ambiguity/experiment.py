@@ -1,0 +1,123 @@
+"""Figure 2: what each arm does when the context is mixed with another, noisy, or weak."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.figures.remember import remember
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_arm, score_controls
+from cemrnn.figures.shared.battery import (
+    SINGLE,
+    all_conditions,
+    load_populations,
+    summarise,
+    summarise_measures,
+)
+from cemrnn.measures.evidence import weigh
+from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
+from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.measures.robustness import compare_thresholds
+from cemrnn.tasks import conflict_pairs
+from cemrnn.tasks.scores import chance_level
+
+STEM = "fig2_ambiguity"
+conditions = all_conditions
+MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
+
+
+@remember
+def run(config: AmbiguityConfig) -> Result:
+    """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
+    started = time.monotonic()
+    chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
+    populations = load_populations(config)
+    arms = {p.arm: measure_arm(p, config, chance) for p in populations}
+    controls = pd.concat([score_controls(p, config) for p in populations], ignore_index=True)
+    pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
+    curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)
+    networks = pd.concat([a.networks() for a in arms.values()], ignore_index=True)
+    tables = {
+        "curves": summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
+        "choices": _choice_table(curves, config),
+        "ideal": _ideal_table(config, pair_chance),
+        "measures": summarise_measures(networks, MEASURES, seed=config.seed),
+        "networks": networks,
+        "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
+    }
+    return Result(
+        stem=STEM,
+        config=config,
+        tables=tables,
+        scalars=_scalars(arms, networks, controls, config, pair_chance),
+        n_replicates=config.n_replicates,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
+    """Share of answers for the cued task, for the other, and for neither, against the mixture."""
+    mixture = curves[curves["manipulation"] == "mixture"]
+    parts = []
+    for answer in ("own", "other", "neither"):
+        part = summarise(mixture, ["arm", "level"], answer, seed=config.seed)
+        parts.append(part.rename(columns={answer: "share"}).assign(answer=answer))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
+    sigmas = np.linspace(0, max(config.sigmas), 101)[1:]
+    correct = ideal_observer(sigmas, len(config.tasks))
+    return pd.DataFrame({"sigma": sigmas, "correct": correct, "normalised": (correct - chance) / (1 - chance)})
+
+
+def _scalars(
+    arms: dict[str, ArmCurves], networks: pd.DataFrame, controls: pd.DataFrame, config: AmbiguityConfig, chance: float
+) -> dict[str, float | int | str]:
+    seed, n_contexts = config.seed, len(config.tasks)
+    scalars: dict[str, float | int | str] = {
+        "ideal_sigma75": ideal_sigma(0.75, n_contexts, chance),
+        "chance": chance,
+        "n_pairs": len(conflict_pairs(config.task_set)),
+        "arms_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() >= 2) or "none",
+        "arms_not_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() < 2) or "none",
+    }
+    for arm, part in networks.groupby("arm", sort=False):
+        scalars[f"passed_{arm}"] = int(arms[arm].passed.sum())
+        for measure in MEASURES:
+            scalars |= bootstrap_mean(part[measure].to_numpy(float), seed=seed).to_scalars(f"{measure}_{arm}")
+        efficient = efficiency(part["sigma75"].to_numpy(float), n_contexts, chance=chance)
+        scalars |= bootstrap_mean(efficient, seed=seed).to_scalars(f"efficiency_{arm}")
+    if {*SINGLE, "combined"} <= arms.keys():
+        scalars |= _contrasts(arms, networks, seed)
+    for name, control, column in (
+        ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
+        ("accuracy_untrained", "untrained", "accuracy"),
+    ):
+        # the arms of a replicate share its trials, so their mean is one observation
+        by_replicate = controls[controls["control"] == control].groupby("network")[column].mean()
+        scalars |= weigh(name, functools.partial(bootstrap_mean, seed=seed), by_replicate.to_numpy(float))
+    return scalars
+
+
+def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, float | int]:
+    """The differences that the claims judge. Arms are not paired: their networks have nothing but trials in common."""
+    by_arm = {arm: part for arm, part in networks.groupby("arm")}
+    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
+    threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
+    scalars: dict[str, float | int] = {}
+    for contrast, compared in (
+        ("excitability_minus_synaptic", SINGLE),
+        ("combined_minus_best_single", ("combined", *SINGLE)),
+    ):
+        for measure in ("auc", "blends"):
+            samples = (by_arm[arm][measure].to_numpy(float) for arm in compared)
+            scalars |= weigh(f"{measure}_{contrast}", difference, *samples)
+        for measure in ("sigma75", "kappa75"):
+            samples = (getattr(arms[arm], measure) for arm in compared)
+            scalars |= weigh(f"{measure}_{contrast}", threshold, *samples)
+    return scalars

@@ -1,0 +1,1 @@
+"""Figure 3: see `experiment` and `plot`."""

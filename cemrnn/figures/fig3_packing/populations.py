@@ -1,0 +1,162 @@
+"""The networks of figure 3 beside packed rotations: separate ones, subsets of the battery, one more task."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cemrnn.config import unknown_name
+from cemrnn.figures.shared.rotations import RULE, SEPARATE, Cell, RotationConfig, _score
+from cemrnn.measures.packing import worst_of_separate
+from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
+from cemrnn.network.pathways import ARMS
+from cemrnn.random import stream
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
+from cemrnn.tasks import TaskSet
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import choose_device
+
+BATTERY_RULE = "last36"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackingConfig(RotationConfig):
+    """What figure 3 is computed from."""
+
+    equal_units: tuple[int, ...]  # N at which arms are compared at equal units too
+    separate_pool: int  # networks with one task, of each size
+    battery: tuple[str, ...]  # tasks that random subsets are drawn from
+    battery_arms: tuple[str, ...]
+    battery_units: tuple[int, ...]
+    battery_counts: tuple[int, ...]  # tasks in a subset
+    battery_updates: int  # at most
+    battery_learning_rate: float
+    added_units: int  # N of networks that get one more task
+    added_to: tuple[int, ...]  # how many they have
+    added_updates: int  # at most
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for arm in self.battery_arms:
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+        for name, values, valid in (
+            ("equal_units", self.equal_units, self.units),
+            ("added_units", (self.added_units,), self.units),
+            ("added_to", self.added_to, self.task_counts),
+        ):
+            if not set(values) <= set(valid):
+                raise ValueError(f"{name}: expected values among {valid}, got {values}")
+        if max(self.battery_counts) > len(self.battery):
+            raise ValueError(f"battery_counts: expected at most {len(self.battery)}, got {self.battery_counts}")
+
+    def cells(self) -> list[Cell]:
+        """All cells of rotations but those of separate networks."""
+        return super().cells() + [
+            Cell(arm, "units", n, k) for arm in self.arms for n in self.equal_units for k in self.task_counts
+        ]
+
+    def separate_cells(self) -> list[Cell]:
+        """The cells of separate networks."""
+        sizes = [("parameters", n) for n in self.units] + [("units", n) for n in self.equal_units]
+        return [Cell(SEPARATE, match, n, k) for match, n in sizes for k in self.task_counts]
+
+    def separate_network(self, cell: Cell) -> NetworkConfig:
+        """The network that learns one of the cell's tasks: its share of the parameters, or of the units."""
+        whole = self.network("combined", "parameters", cell.n_units, self.rotations(cell.n_tasks))
+        plain = dataclasses.replace(whole, arm="plain", rank=0, n_contexts=1)
+        if cell.match == "units":
+            return dataclasses.replace(plain, n_units=max(1, cell.n_units // cell.n_tasks))
+        share = count_parameters(whole) / cell.n_tasks
+        sizes = (dataclasses.replace(plain, n_units=n) for n in range(1, 4 * cell.n_units))
+        return min(sizes, key=lambda size: abs(count_parameters(size) - share))
+
+    def subset(self, seed: int, n_tasks: int) -> TaskSet:
+        """Random tasks of the battery for the replicate of that seed, the same in every arm and size."""
+        chosen = stream(seed, "subset", str(n_tasks)).choice(len(self.battery), n_tasks, replace=False)
+        return TaskSet(names=tuple(self.battery[i] for i in sorted(chosen)), preset=self.preset)
+
+    def separate(self, cell: Cell) -> list[TrainingConfig]:
+        """The pool of networks with one task each, for a cell."""
+        network, tasks = self.separate_network(cell), self.rotations(1)
+        return [self.training(network, tasks, self.seed + i) for i in range(self.separate_pool)]
+
+    def battery_cell(self, arm: str, n_units: int, n_tasks: int) -> list[TrainingConfig]:
+        """The replicates of an arm on random subsets of the battery, each with its own."""
+        configs = []
+        for seed in self.seeds:
+            tasks = self.subset(seed, n_tasks)
+            network = self.network(arm, "parameters", n_units, tasks)
+            changes = dict(n_updates=self.battery_updates, learning_rate=self.battery_learning_rate)
+            changes |= dict(score_rule=BATTERY_RULE)
+            configs.append(self.training(network, tasks, seed, **changes))
+        return configs
+
+    def added(self, arm: str, n_tasks: int) -> list[TrainingConfig]:
+        """Packed networks that learn one more rotation, half way between the first two, by a new context alone."""
+        starts = self.packed(Cell(arm, "parameters", self.added_units, n_tasks))
+        names = (*starts[0].tasks.names, f"rotate_1_of_{2 * n_tasks}")
+        network = dataclasses.replace(starts[0].network, n_contexts=n_tasks + 1)
+        changes = dict(n_updates=self.added_updates, evaluate_every=5, evaluation_trials=100)
+        tasks = dataclasses.replace(starts[0].tasks, names=names)
+        return [self.training(network, tasks, start.seed, start=start, **changes) for start in starts]
+
+    def adding_arms(self) -> list[str]:
+        """Arms that train something for a new context."""
+        tasks = self.rotations(1)
+        return [arm for arm in self.arms if count_context_parameters(self.network(arm, "units", self.units[0], tasks))]
+
+
+def conditions(config: PackingConfig) -> list[TrainingConfig]:
+    """Every network that the figure needs."""
+    groups = [config.separate(cell) for cell in config.separate_cells()]
+    groups += [config.battery_cell(*where) for where in _battery_cells(config)]
+    groups += [config.added(arm, k) for arm in config.adding_arms() for k in config.added_to]
+    return config.rotation_conditions() + [network for group in groups for network in group]
+
+
+def score_separate(config: PackingConfig) -> pd.DataFrame:
+    """The same for separate networks, one per task."""
+    return pd.concat([_score_separate(cell, config) for cell in config.separate_cells()], ignore_index=True)
+
+
+def score_battery(config: PackingConfig) -> pd.DataFrame:
+    """One row per replicate and cell of random subsets: worst and mean score, and the subset."""
+    rows = []
+    for arm, n_units, n_tasks in _battery_cells(config):
+        for m, training in enumerate(config.battery_cell(arm, n_units, n_tasks)):
+            scores = _score([training], config, BATTERY_RULE)[0]
+            row = {"arm": arm, "n_units": n_units, "n_tasks": n_tasks, "network": m}
+            rows.append(row | {"worst": scores.min(), "mean": scores.mean(), "tasks": " ".join(training.tasks.names)})
+    return pd.DataFrame(rows)
+
+
+def measure_added(config: PackingConfig) -> pd.DataFrame:
+    """One row per network that got one more task: numbers trained, updates needed, final score on the new task."""
+    rows = []
+    for arm in config.adding_arms():
+        for n_tasks in config.added_to:
+            trainings = config.added(arm, n_tasks)
+            _, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+            for m, network in enumerate(networks):
+                row = {"arm": arm, "n_tasks": n_tasks, "network": m, "reached": network.status == "reached"}
+                row |= {"n_trained": count_context_parameters(trainings[0].network), "n_updates": network.n_updates}
+                rows.append(row | {"score": network.history[trainings[0].trained_tasks[0]].iloc[-1]})
+    return pd.DataFrame(rows)
+
+
+def _battery_cells(config: PackingConfig) -> list[tuple[str, int, int]]:
+    return [(a, n, k) for a in config.battery_arms for n in config.battery_units for k in config.battery_counts]
+
+
+def _score_separate(cell: Cell, config: PackingConfig) -> pd.DataFrame:
+    """As many replicates as of the others, each the worst of K networks of the pool."""
+    trainings = config.separate(cell)
+    pool, network = _score(trainings, config, RULE)[:, 0], trainings[0].network
+    worst = worst_of_separate(pool, cell.n_tasks, config.n_replicates, seed=config.seed)
+    described = {**cell._asdict(), "own_units": network.n_units * cell.n_tasks, "rank": 0}
+    described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}
+    return pd.DataFrame(described | {"worst": worst, "mean": pool.mean()})

@@ -1,0 +1,1 @@
+"""Figure 4: see `experiment` and `plot`."""

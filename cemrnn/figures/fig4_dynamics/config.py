@@ -1,0 +1,46 @@
+"""Settings of figure 4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cemrnn.figures.shared.battery import (
+    BatteryConfig,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicsConfig(BatteryConfig):
+    """What figure 4 is computed from: the networks of figures 1 and 2."""
+
+    example_tasks: tuple[str, ...]  # the two tasks of the phase portraits
+    state_trials: int  # per task, whose states are visited
+    n_directions: int  # of stimuli, per modality
+    n_starts: int  # visited states from which points are searched, per context and input
+    flow_states: int  # visited states per task in which the flows of all contexts are compared
+    n_components: int  # principal components that span the subspace of a task
+    max_clusters: int  # of units, at most
+    lambdas: tuple[float, ...]  # shares of the second context, along the paths between two tasks
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.example_tasks) != 2 or not set(self.example_tasks) <= set(self.tasks):
+            raise ValueError(f"example_tasks: expected two of {', '.join(self.tasks)}, got {self.example_tasks}")
+        if len(self.tasks) < 2:
+            raise ValueError(f"tasks: expected two or more, got {self.tasks}")
+        if list(self.lambdas) != sorted(set(self.lambdas)) or not {0.0, 1.0} <= set(self.lambdas):
+            raise ValueError(f"lambdas: expected increasing levels that include 0 and 1, got {self.lambdas}")
+        for name in ("state_trials", "n_directions", "n_starts", "flow_states", "n_components", "max_clusters"):
+            smallest = 4 if name == "state_trials" else 2 if name == "max_clusters" else 1
+            if getattr(self, name) < smallest:
+                raise ValueError(f"{name}: expected at least {smallest}, got {getattr(self, name)}")
+
+    @property
+    def paths(self) -> list[tuple[int, int]]:
+        """Pairs of tasks between which contexts are mixed."""
+        return neighbouring_pairs(len(self.tasks))
+
+
+def neighbouring_pairs(n_tasks: int) -> list[tuple[int, int]]:
+    """Each task with the next one, and the last with the first: every task is on two paths."""
+    return sorted({tuple(sorted((k, (k + 1) % n_tasks))) for k in range(n_tasks)})

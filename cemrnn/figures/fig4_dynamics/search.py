@@ -1,0 +1,171 @@
+"""Fixed and slow points of the networks of one arm: under every context and constant input, and between contexts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cemrnn.dynamics.fixed_points import FixedPoints, NotConvergedError, System, find_fixed_points, follow_fixed_points
+from cemrnn.dynamics.flow import Flow
+from cemrnn.dynamics.merging import find_distinct
+from cemrnn.figures.shared.states import Visited
+from cemrnn.network.model import CEMRNN
+
+MERGE_DISTANCE = 1e-4  # points nearer to each other than this are one, as in `find_fixed_points`
+# Time, in tau, for which starts are carried along the flow, in turn. From a visited state itself the descent of the
+# speed often ends at a kink of the activation: two thirds of the starts were lost, and a fifth of those carried on.
+CARRIED = (5.0, 25.0, 50.0)
+EULER_STEP = 0.25  # tau
+FIXED_ALONE = {"tolerance": 1e-9, "slow_tolerance": 1e-9}  # along paths, where slow points do not count
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Points that were found under P conditions.
+
+    Attributes:
+        conditions: P rows: network, task of the context, input and its epoch, again; unseen, the estimated share of
+            fixed points that were missed, weighted by how often they are reached; lost, the share of starts that led
+            to no point.
+        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant.
+        states: (Q, N) the points.
+    """
+
+    conditions: pd.DataFrame
+    points: pd.DataFrame
+    states: np.ndarray
+
+    def under(self, **condition) -> Iterator[tuple[pd.Series, np.ndarray]]:
+        """The conditions with these values, each with its points (Q, N)."""
+        chosen = self.conditions
+        for name, value in condition.items():
+            chosen = chosen[chosen[name] == value]
+        for index, row in chosen.iterrows():
+            yield row, self.states[(self.points["condition"] == index).to_numpy()]
+
+    def counts(self) -> pd.DataFrame:
+        """The conditions with their numbers of stable, unstable and slow points."""
+        kinds = pd.crosstab(self.points["condition"], self.points["kind"])
+        kinds = kinds.reindex(index=self.conditions.index, columns=["stable", "unstable", "slow"], fill_value=0)
+        return pd.concat([self.conditions, kinds], axis="columns")
+
+
+def make_flow(model: CEMRNN, network: np.ndarray, inputs: np.ndarray, context: np.ndarray) -> Flow:
+    """The flow of P conditions from arrays (P,), (P, I) and (P, K)."""
+    u, c = (torch.as_tensor(x, dtype=torch.float64, device=model.flat.device) for x in (inputs, context))
+    return Flow.of(model, torch.tensor(np.array(network), device=model.flat.device), u, c)
+
+
+def _carry(system: System, starts: np.ndarray, times: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Starts (P, n, N) after some time in the flow, as states (P * n, N), and the condition (P * n,) of each."""
+    n_conditions, n_starts = starts.shape[:2]
+    states = torch.as_tensor(starts, dtype=torch.float64, device=device).flatten(0, 1)
+    which = torch.arange(n_conditions, device=device).repeat_interleave(n_starts)
+    duration = torch.tensor([times[i % len(times)] for i in range(n_starts)], device=device).repeat(n_conditions)
+    for step in range(round(max(times) / EULER_STEP)):
+        left = torch.nonzero(duration > step * EULER_STEP)[:, 0]
+        states[left] += EULER_STEP * system.velocity(states[left], which[left])
+    return states, which
+
+
+def _find(system: System, starts: Tensor, which: Tensor, **settings: float) -> FixedPoints:
+    """Points from the starts; where few of them lead to one, those that do: how many is part of the result."""
+    try:
+        return find_fixed_points(system, starts, which, **settings)
+    except NotConvergedError as error:
+        return error.partial
+
+
+def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts: int) -> Searched:
+    """Points of every network in every context under every constant input, from states visited in that context.
+
+    Fixation is searched a second time, from other states (column `again`): how far its points are from the first ones
+    in the same context is the floor of what a difference between contexts can mean.
+
+    Args:
+        model: M networks.
+        visited: their states.
+        shown: the inputs, see `constant_inputs`.
+        n_starts: per condition.
+    """
+    searches = [(i, False) for i in range(len(shown))] + [(0, True)]
+    cells = list(itertools.product(range(model.n_networks), range(model.config.n_contexts), searches))
+    rows = [
+        {"network": m, "task": k, "input": i, "epoch": shown["epoch"][i], "again": again} for m, k, (i, again) in cells
+    ]
+    starts = [visited.draw(m, k, n_starts, "other starts" if again else "starts")[0] for m, k, (_, again) in cells]
+    conditions = pd.DataFrame(rows)
+    inputs = np.stack(shown["inputs"].to_list())[conditions["input"]]
+    flow = make_flow(model, conditions["network"], inputs, np.eye(model.config.n_contexts)[conditions["task"]])
+    found = _find(flow, *_carry(flow, np.stack(starts), CARRIED, model.flat.device))
+    columns = {
+        "condition": found.which,
+        "kind": np.where(found.slow, "slow", np.where(found.stable, "stable", "unstable")),
+        "time_constant": found.slowest,
+    }
+    conditions = conditions.assign(unseen=found.unseen, lost=found.n_lost / found.n_starts)
+    return Searched(conditions, pd.DataFrame(columns), found.states)
+
+
+def follow_paths(
+    model: CEMRNN,
+    visited: Visited,
+    pairs: list[tuple[int, int]],
+    lambdas: np.ndarray,
+    inputs: np.ndarray,
+    n_starts: int,
+) -> pd.DataFrame:
+    """Number of stable points of every network under mixtures (1 - lambda) c_i + lambda c_j.
+
+    Points are followed from 0 to 1 and back, and those of both ways are put together. On the way there, states that
+    were visited in either task and carried far along the flow are started from as well.
+
+    Args:
+        model: M networks.
+        visited: their states.
+        pairs: of tasks i and j.
+        lambdas: (L,) increasing shares of the second task's context.
+        inputs: (I,) constant input.
+        n_starts: per mixture, half of them from each task.
+
+    Returns:
+        Columns network, first, second, lambda, stable.
+    """
+    cells = list(itertools.product(range(model.n_networks), pairs))
+    paths = pd.DataFrame([{"network": m, "first": i, "second": j} for m, (i, j) in cells])
+    own, other = np.eye(model.config.n_contexts)[[paths["first"], paths["second"]]]  # (P, K) each
+
+    def mix(share: float) -> Flow:
+        held = np.tile(inputs, (len(paths), 1))
+        return make_flow(model, paths["network"], held, (1 - share) * own + share * other)
+
+    half = (n_starts + 1) // 2
+    starts = np.stack([np.concatenate([visited.draw(m, k, half, "starts")[0] for k in pair]) for m, pair in cells])
+    points, there, device = None, [], model.flat.device
+    for share in lambdas:
+        flow = mix(share)
+        fresh = _carry(flow, starts, CARRIED[-1:], device)  # those that are there, and stable
+        if points is None:
+            points = _find(flow, *fresh, **FIXED_ALONE)
+        else:
+            points = follow_fixed_points(mix, points, [share], fresh=fresh, **FIXED_ALONE)[0]
+        there.append(points)
+    back = [*reversed(follow_fixed_points(mix, points, lambdas[-2::-1], **FIXED_ALONE)), points]
+    parts = []
+    for level, first, second in zip(lambdas, there, back, strict=True):
+        parts.append(paths.assign(**{"lambda": level, "stable": _count_stable(first, second, len(paths))}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _count_stable(first: FixedPoints, second: FixedPoints, n_conditions: int) -> np.ndarray:
+    """Number (P,) of different stable fixed points in two searches of the same conditions."""
+    found = [points.take(points.stable & ~points.slow) for points in (first, second)]
+    states, which = (np.concatenate([getattr(points, name) for points in found]) for name in ("states", "which"))
+    kept = find_distinct(states, which, MERGE_DISTANCE) == np.arange(len(states))
+    return np.bincount(which[kept], minlength=n_conditions)

@@ -1,0 +1,1 @@
+"""Figure 5: see `experiment` and `plot`."""

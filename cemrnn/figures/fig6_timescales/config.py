@@ -1,0 +1,151 @@
+"""Settings and conditions of figure 6."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cemrnn.config import Config
+from cemrnn.network.budget import match_budget
+from cemrnn.network.config import NetworkConfig
+from cemrnn.tasks import TaskSet
+from cemrnn.tasks.cues import CueConfig
+from cemrnn.training.config import TrainingConfig
+
+SINGLE = {"excitability": "tau_excitability_ms", "synaptic": "tau_synaptic_ms"}  # arm -> its time constant
+
+
+BUDGET_TOLERANCE = 0.04  # what networks of some thirty units can meet
+
+
+N_EVALUATIONS = 4  # of a training, for its history; none of them ends it
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimescalesConfig(Config):
+    """What figure 6 is computed from."""
+
+    taus_ms: tuple[float, ...]  # time constants of the modulators; all pairs are trained
+    n_tasks: int  # K rotations
+    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
+    n_units: int  # N of the combined arm; the others match its trained parameters
+    rank: int  # R of the combined arm
+    activation: str  # phi
+    n_replicates: int  # networks per condition
+    seed: int  # of the first replicate; the others follow
+    n_updates: int  # the same for all
+    batch_trials: int  # trials per update and network
+    learning_rate: float  # Adam's
+    switch_share: float  # of training trials whose cue first names another task
+    settle_ms: float  # in training, from the latest switch to the end of the trial
+    carry_share: float  # of training trials at whose start the modulators are settled at another task's context
+    noise_sigma: float  # in training, on every cue channel, anew at each step
+    passing_score: float  # worst task with a clear cue, for a network to be compared
+    test_trials: int  # per task
+    switch_ages_ms: tuple[float, ...]  # in tests, how long the right cue has been on when the answer is read
+    sigmas: tuple[float, ...]  # in tests, noise on every cue channel, anew at each step
+    durations_ms: tuple[float, ...]  # in tests, how long the cue is on from the start of the trial
+    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("taus_ms", "switch_ages_ms", "sigmas", "durations_ms"):
+            levels = getattr(self, name)
+            if len(levels) < 2 or list(levels) != sorted(set(levels)) or levels[0] < 0:
+                raise ValueError(f"{name}: expected two or more increasing numbers from 0 on, got {levels}")
+        if self.taus_ms[0] == 0:
+            raise ValueError(f"taus_ms: expected positive time constants, got {self.taus_ms}")
+        if self.n_tasks < 2:
+            raise ValueError(f"n_tasks: expected at least 2, so that the cue can switch, got {self.n_tasks}")
+        shortest_ms = _shortest_trial_ms(self.task_set)
+        if self.switch_ages_ms[-1] >= shortest_ms:
+            raise ValueError(
+                f"switch_ages_ms: expected less than the shortest trial, {shortest_ms:g} ms, got {self.switch_ages_ms}"
+            )
+
+    @property
+    def task_set(self) -> TaskSet:
+        """The rotations as a task set."""
+        return TaskSet.rotate(self.n_tasks, preset=self.preset)
+
+    @property
+    def seeds(self) -> list[int]:
+        """One per replicate."""
+        return [self.seed + m for m in range(self.n_replicates)]
+
+    @property
+    def cue(self) -> CueConfig:
+        """What happens to the cue in training."""
+        return CueConfig(
+            switch_share=self.switch_share,
+            settle_ms=self.settle_ms,
+            carry_share=self.carry_share,
+            noise_sigma=self.noise_sigma,
+        )
+
+    def network(self, condition: Condition) -> NetworkConfig:
+        """The network of a condition, at the budget of the combined arm."""
+        tasks = self.task_set
+        reference = NetworkConfig(
+            arm="combined",
+            n_units=self.n_units,
+            rank=self.rank,
+            n_contexts=tasks.n_contexts,
+            n_inputs=tasks.n_inputs,
+            n_outputs=tasks.n_outputs,
+            dt_ms=tasks.dt_ms,
+            tau_ms=tasks.tau_ms,
+            activation=self.activation,
+            tau_excitability_ms=condition.tau_excitability_ms or 0.0,
+            tau_synaptic_ms=condition.tau_synaptic_ms or 0.0,
+        )
+        return match_budget(condition.arm, reference, tolerance=BUDGET_TOLERANCE)
+
+    def training(self, condition: Condition) -> list[TrainingConfig]:
+        """The networks of a condition, one per replicate."""
+        network = self.network(condition)
+        return [
+            TrainingConfig(
+                network=network,
+                tasks=self.task_set,
+                n_updates=self.n_updates,
+                batch_trials=self.batch_trials,
+                learning_rate=self.learning_rate,
+                cue=self.cue,
+                evaluate_every=max(1, self.n_updates // N_EVALUATIONS),
+                seed=seed,
+            )
+            for seed in self.seeds
+        ]
+
+    @property
+    def grid(self) -> list[Condition]:
+        """Every condition: both single pathways at each time constant, and all pairs."""
+        singles = [Condition("excitability", tau, None) for tau in self.taus_ms]
+        singles += [Condition("synaptic", None, tau) for tau in self.taus_ms]
+        return singles + [Condition("combined", e, s) for e in self.taus_ms for s in self.taus_ms]
+
+
+def _shortest_trial_ms(tasks: TaskSet) -> float:
+    spans = [task.family.durations_ms(tasks.settings).values() for task in tasks.tasks]
+    return min(sum(tasks.to_steps(min(span.values)) for span in of_task) for of_task in spans) * tasks.dt_ms
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An arm with its time constants; None where the arm has no such pathway."""
+
+    arm: str
+    tau_excitability_ms: float | None
+    tau_synaptic_ms: float | None
+
+    @property
+    def taus_ms(self) -> tuple[float, ...]:
+        """The time constants that there are, ms."""
+        return tuple(tau for tau in (self.tau_excitability_ms, self.tau_synaptic_ms) if tau is not None)
+
+    @property
+    def label(self) -> str:
+        """The time constants, for people."""
+        named = {"τ_E": self.tau_excitability_ms, "τ_S": self.tau_synaptic_ms}
+        return ", ".join(f"{name} = {tau:g} ms" for name, tau in named.items() if tau is not None)

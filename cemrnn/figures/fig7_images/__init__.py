@@ -1,0 +1,1 @@
+"""Figure 7: see `experiment` and `plot`."""

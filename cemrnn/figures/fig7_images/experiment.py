@@ -1,0 +1,222 @@
+"""Figure 7: images as sequences, by rows and by pixels, and how many ways of permuting them one network packs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.config import Config
+from cemrnn.figures.remember import remember
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.shared.sequence_models import (
+    RIVALS,
+    Plan,
+    check_models,
+    compare,
+    describe_lead,
+    load_models,
+    score_in_time,
+)
+from cemrnn.measures.evidence import weigh
+from cemrnn.measures.intervals import bootstrap_mean
+from cemrnn.tasks.sequences import ImageSet
+from cemrnn.training.sequence_learner import score_batch
+from cemrnn.training.sequences import SequenceConfig
+
+STEM = "fig7_images"
+SCANS = ("rows", "pixels")
+CHANCE = 0.1  # ten digits, about as many images of each
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagesConfig(Config):
+    """What figure 7 is computed from."""
+
+    source: Literal["digits", "mnist"]  # of the images
+    models: tuple[str, ...]  # networks that infer their context, and baselines
+    n_units: int  # N of the combined arm; the others match its trained parameters
+    rank: int  # R of the combined arm
+    n_inferred: int  # K, numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
+    rows_updates: int
+    pixels_updates: int
+    packing_models: tuple[str, ...]  # networks that are told the context
+    packing_transform: Literal["permute", "rotate"]  # what a context does to an image
+    packing_units: tuple[int, ...]  # N of the combined arm
+    packing_counts: tuple[int, ...]  # K, permutations or rotations that one network learns, 2 or more
+    packing_updates: int
+    batch_trials: int  # per update and network
+    validation_size: int  # images, at most
+    test_size: int  # images, at most
+    n_replicates: int  # networks per model
+    seed: int  # of the first replicate; the others follow
+    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_models("models", self.models, ("plain", "combined", "gru"))
+        check_models("packing_models", self.packing_models, ("bias", "combined"))
+
+    @property
+    def seeds(self) -> list[int]:
+        """One per replicate."""
+        return [self.seed + m for m in range(self.n_replicates)]
+
+    def plan(self, scan: str) -> Plan:
+        """Images read in one way, context inferred."""
+        n_updates = self.rows_updates if scan == "rows" else self.pixels_updates
+        return self._plan(ImageSet(source=self.source, scan=scan), self.n_units, self.n_inferred, n_updates)
+
+    def packing_plan(self, n_units: int, n_contexts: int) -> Plan:
+        """Images by rows, transformed in so many ways, context told."""
+        data = ImageSet(source=self.source, scan="rows", n_contexts=n_contexts, transform=self.packing_transform)
+        return self._plan(data, n_units, None, self.packing_updates)
+
+    @property
+    def packing_cells(self) -> list[tuple[int, int]]:
+        """(N, K) of every packing condition."""
+        return list(itertools.product(self.packing_units, self.packing_counts))
+
+    def control(self) -> list[SequenceConfig]:
+        """Combined networks that learn shuffled labels."""
+        plan = self.plan("rows")
+        return dataclasses.replace(plan, data=dataclasses.replace(plan.data, shuffle_labels=True)).recipes(
+            "combined", self.seeds
+        )
+
+    def _plan(self, data: ImageSet, n_units: int, n_inferred: int | None, n_updates: int) -> Plan:
+        return Plan(
+            data=data,
+            n_units=n_units,
+            rank=self.rank,
+            n_inferred=n_inferred,
+            encoder_reads=self.encoder_reads,
+            n_updates=n_updates,
+            batch_trials=self.batch_trials,
+            evaluate_every=max(1, n_updates // 10),
+            validation_size=self.validation_size,
+        )
+
+
+def conditions(config: ImagesConfig) -> list[SequenceConfig]:
+    """Every network that the figure needs."""
+    plans = [(config.plan(scan), config.models) for scan in SCANS]
+    plans += [(config.packing_plan(*cell), config.packing_models) for cell in config.packing_cells]
+    recipes = [recipe for plan, models in plans for model in models for recipe in plan.recipes(model, config.seeds)]
+    return recipes + config.control()
+
+
+@remember
+def run(config: ImagesConfig) -> Result:
+    """Test accuracy of every model, at equal updates and at equal time; packing; the control."""
+    started = time.monotonic()
+    networks, learning, timed = _score_scans(config)
+    packing = _score_packing(config)
+    shuffled, _ = load_models(config.control(), config.device)
+    control = score_batch(shuffled, config.plan("rows").data.held_out("test", config.test_size), "accuracy").numpy()
+    tables = {
+        "accuracy": summarise(networks, ["scan", "arm"], "accuracy", seed=config.seed),
+        "networks": networks,
+        "learning": learning,
+        "timed": summarise(timed, ["scan", "arm"], "accuracy", seed=config.seed),
+        "packing": summarise(packing, ["arm", "n_units", "n_contexts"], "accuracy", seed=config.seed),
+    }
+    return Result(
+        stem=STEM,
+        config=config,
+        tables=tables,
+        scalars=_scalars(networks, timed, packing, control, config),
+        n_replicates=config.n_replicates,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _score_scans(config: ImagesConfig) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Per network: test accuracy; validation accuracy while it learned; the same at equal time."""
+    scores, learning, timed = [], [], []
+    for scan in SCANS:
+        plan = config.plan(scan)
+        test = plan.data.held_out("test", config.test_size)
+        histories = {}
+        for model in config.models:
+            recipes = plan.recipes(model, config.seeds)
+            ensemble, trained = load_models(recipes, config.device)
+            accuracy = score_batch(ensemble, test.to(ensemble.flat.device), "accuracy").tolist()
+            size = {"n_parameters": recipes[0].n_parameters, "n_units": recipes[0].network.n_units}
+            scores += [{"scan": scan, "arm": model, "network": m, "accuracy": a} | size for m, a in enumerate(accuracy)]
+            histories[model] = (recipes, trained)
+        curves, equal = score_in_time(histories, "accuracy", config.seed)
+        learning.append(curves.assign(scan=scan))
+        timed.append(equal.assign(scan=scan))
+    return pd.DataFrame(scores), pd.concat(learning, ignore_index=True), pd.concat(timed, ignore_index=True)
+
+
+def _score_packing(config: ImagesConfig) -> pd.DataFrame:
+    """Test accuracy per model, size, number of contexts and network, all contexts together."""
+    rows = []
+    for n_units, n_contexts in config.packing_cells:
+        plan = config.packing_plan(n_units, n_contexts)
+        test = plan.data.held_out("test", config.test_size)
+        for model in config.packing_models:
+            ensemble, _ = load_models(plan.recipes(model, config.seeds), config.device)
+            accuracy = score_batch(ensemble, test.to(ensemble.flat.device), "accuracy").tolist()
+            cell = {"arm": model, "n_units": n_units, "n_contexts": n_contexts}
+            rows += [cell | {"network": m, "accuracy": a} for m, a in enumerate(accuracy)]
+    return pd.DataFrame(rows)
+
+
+def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig) -> dict[str, float | int | str]:
+    seed = config.seed
+    mean, difference = (functools.partial(f, seed=seed) for f in (bootstrap_mean, compare))
+    scalars: dict[str, float | int | str] = {}
+    for scan in SCANS:
+        values = _by_arm(networks[networks["scan"] == scan])
+        at_time = _by_arm(timed[timed["scan"] == scan])
+        for model in config.models:
+            scalars |= mean(values[model]).to_scalars(f"{scan}_{model}")
+            if model != "combined":
+                scalars |= weigh(f"{scan}_combined_minus_{model}", difference, values["combined"], values[model])
+                name = f"{scan}_timed_combined_minus_{model}"
+                scalars |= difference(at_time["combined"], at_time[model]).to_scalars(name)
+        for model, rival in RIVALS.items():
+            scalars[f"{scan}_against_{model}"] = describe_lead(scalars, f"{scan}_combined_minus_{model}", rival)
+    scalars |= {f"against_{model}": describe_scans(scalars, model) for model in RIVALS}
+    most = packing[packing["n_contexts"] == max(config.packing_counts)]
+    values = _by_arm(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean())
+    for model in config.packing_models:
+        scalars |= mean(values[model]).to_scalars(f"packing_{model}")
+        if model != "combined":
+            scalars |= weigh(f"packing_combined_minus_{model}", difference, values["combined"], values[model])
+    sizes = networks.groupby("scan")["n_parameters"]
+    images = config.plan("rows").data
+    return (
+        scalars
+        | weigh("shuffled_minus_chance", mean, control - CHANCE)
+        | {
+            "n_parameters": config.plan("rows").recipes("combined", config.seeds)[0].n_parameters,
+            "parameter_spread": float((sizes.max() / sizes.min()).max() - 1),
+            "n_test": images.held_out("test", config.test_size).targets.shape[1],
+            "n_inferred": config.n_inferred,
+            "most_contexts": max(config.packing_counts),
+        }
+    )
+
+
+def describe_scans(scalars: Mapping[str, float | int | str], rival: str) -> str:
+    """What combined modulation does to a rival with either way of reading, the less favourable one first."""
+    ordered = sorted(SCANS, key=lambda scan: scalars[f"{scan}_combined_minus_{rival}"])
+    return ", and ".join(f"by {scan} it {scalars[f'{scan}_against_{rival}']}" for scan in ordered)
+
+
+def _by_arm(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """arm -> (M,) accuracy."""
+    return {arm: part.sort_values("network")["accuracy"].to_numpy(float) for arm, part in table.groupby("arm")}

@@ -1,0 +1,1 @@
+"""Figure 8: see `experiment` and `plot`."""

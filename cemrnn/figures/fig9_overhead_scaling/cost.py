@@ -1,0 +1,202 @@
+"""What an update and a simulated step cost in every arm: seconds by turns, and bytes, over sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cemrnn.figures.shared.rotations import PackedBatteryConfig
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.pathways import ARMS
+from cemrnn.system.machine import forget_peak, peak_bytes
+from cemrnn.system.threads import limit_threads
+from cemrnn.system.timing import Turn, time_rounds, time_turn
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import Learner
+from cemrnn.training.workload import Workload, build_simulation, build_update
+
+TURN_S = 0.005
+NEEDED = ("plain", "bias", "combined")
+BASE = "nothing"  # what is varied where arms are compared at one size
+MEMORY_UNITS = 1024  # in all networks of one call, at least: they must need more than the rest of the process
+TRAINING_ROUNDS = 3
+BUILDERS = {"update": build_update, "step": build_simulation}
+
+
+class Cell(NamedTuple):
+    """One arm at one size of work.
+
+    `again` is 1 for work that is built and measured a second time, as a control.
+    """
+
+    varied: str  # nothing, n_units, n_contexts or n_steps
+    match: str  # what is equal in all arms: units or parameters
+    arm: str
+    size: int  # of what is varied
+    work: Workload
+    again: int = 0
+
+    @property
+    def key(self) -> tuple[Workload, int]:
+        """Cells that share it are one measurement."""
+        return self.work, self.again
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Times that are measured."""
+        return ("update", "step") if self.varied in (BASE, "n_units") else ("update",)
+
+    @property
+    def labels(self) -> dict[str, str | int]:
+        """All but the work."""
+        return {"varied": self.varied, "match": self.match, "arm": self.arm, "size": self.size, "again": self.again}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverheadConfig(PackedBatteryConfig):
+    """What figure 9 is computed from: the networks of figures 1 and 3, and the sizes whose cost is measured."""
+
+    n_steps: int  # T of the trials that updates are timed on
+    n_repeats: int  # turns that every arm takes at figure 1's size
+    scaling_repeats: int  # turns that every arm takes at every other size
+    scaling_units: tuple[int, ...]  # N
+    scaling_contexts: tuple[int, ...]  # K
+    scaling_steps: tuple[int, ...]  # T
+    scaling_trials: int  # B, there
+    units_together: int  # M N, there: as many networks train together as have so many units, at least one
+    smallest_effect: float  # difference of scores worth its time
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if missing := set(NEEDED) - set(self.arms):
+            raise ValueError(f"arms: expected {', '.join(NEEDED)} among them, got no {', '.join(sorted(missing))}")
+        for name in ("scaling_units", "scaling_contexts", "scaling_steps"):
+            if len(getattr(self, name)) < 3:
+                raise ValueError(f"{name}: expected three sizes or more, got {getattr(self, name)}")
+
+    def timed_network(self, arm: str, n_units: int, rank: int, n_contexts: int) -> NetworkConfig:
+        """A network like those of figure 1 in another size, without noise."""
+        rank = rank if "synaptic" in ARMS[arm] else 0
+        sizes = dict(arm=arm, n_units=n_units, rank=rank, n_contexts=n_contexts, sigma_rec=0.0)
+        return dataclasses.replace(self.network("combined"), **sizes)
+
+
+def choose_devices(config: OverheadConfig) -> list[str]:
+    """Where costs are measured: on the CPU, and on a GPU if there is one and the config does not exclude it."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() and config.device != "cpu" else ["cpu"]
+
+
+def base_cells(config: OverheadConfig) -> list[Cell]:
+    """Every arm with as many units, then with as many parameters; and plain once more."""
+    sizes = config.n_units, config.rank, len(config.tasks)
+    work = functools.partial(
+        Workload, n_networks=config.n_replicates, n_trials=config.batch_trials, n_steps=config.n_steps
+    )
+    cells = [Cell(BASE, "units", arm, config.n_units, work(config.timed_network(arm, *sizes))) for arm in config.arms]
+    for arm in config.arms:
+        network = dataclasses.replace(config.network(arm), sigma_rec=0.0)
+        cells.append(Cell(BASE, "parameters", arm, network.n_units, work(network)))
+    plain = next(cell for cell in cells if cell.arm == "plain")
+    return [*cells, plain._replace(again=1)]
+
+
+def scaling_cells(config: OverheadConfig) -> list[Cell]:
+    """Every arm at equal units, with one size varied at a time."""
+
+    def cell(varied: str, arm: str, size: int) -> Cell:
+        sizes = {"n_units": config.n_units, "n_contexts": len(config.tasks), "n_steps": config.n_steps} | {varied: size}
+        rank = config.rank * sizes["n_units"] // config.n_units
+        network = config.timed_network(arm, sizes["n_units"], max(1, rank), sizes["n_contexts"])
+        n_networks = max(1, config.units_together // network.n_units)
+        work = Workload(network, n_networks, config.scaling_trials, sizes["n_steps"])
+        return Cell(varied, "units", arm, size, work)
+
+    spans = {"n_units": config.scaling_units, "n_contexts": config.scaling_contexts, "n_steps": config.scaling_steps}
+    return [cell(varied, arm, size) for varied, span in spans.items() for size in span for arm in config.arms]
+
+
+def measure_cells(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataFrame:
+    """Seconds of every cell in every round, per network: of an update, and of one step of a simulation of all trials.
+
+    The latter is left out where contexts or steps are varied.
+
+    On the CPU they are seconds of this process on one thread, which other programs on the machine disturb little; on
+    a GPU they are wall time.
+
+    Returns:
+        Table with the labels of a cell, and device, quantity (update or step), round and value.
+    """
+    turns: dict[Hashable, Turn] = {}
+    for cell in {(cell.key, cell.quantities): cell for cell in cells}.values():
+        for quantity in cell.quantities:
+            turns[*cell.key, quantity] = make_turn(BUILDERS[quantity](cell.work, device), device)
+    with limit_threads(1):
+        times = time_rounds(turns, n_rounds, TURN_S)
+    rows = []
+    for cell in cells:
+        for quantity in cell.quantities:
+            n_pieces = cell.work.n_steps if quantity == "step" else 1
+            taken = np.array(times[*cell.key, quantity]) / (cell.work.n_networks * n_pieces)
+            labels = cell.labels | {"device": device, "quantity": quantity}
+            rows += [labels | {"round": i, "value": value} for i, value in enumerate(taken)]
+    return pd.DataFrame(rows)
+
+
+def make_turn(call: Callable[[], object], device: str) -> Turn:
+    """A turn at the call, on the clock that suits the device."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    return lambda seconds: time_turn(call, seconds, clock)
+
+
+def measure_memory(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataFrame:
+    """Bytes per network that the first update needs beyond what was held before the network was made.
+
+    They contain parameters, the optimiser's moments, trials and all that lies between. NaN where the system does not
+    tell.
+
+    Returns:
+        As `measure_cells`, with memory as quantity.
+    """
+    rows = []
+    for cell in {cell.arm: cell for cell in cells}.values():
+        build_update(cell.work, device)()  # loads and compiles what a measured update would else account for
+    for i in range(n_rounds):
+        for cell in cells:
+            n_networks = max(2, MEMORY_UNITS // cell.work.network.n_units)
+            n_bytes = _peak_of_update(dataclasses.replace(cell.work, n_networks=n_networks), device)
+            labels = cell.labels | {"device": device, "quantity": "memory"}
+            rows.append(labels | {"round": i, "value": n_bytes / n_networks})
+    return pd.DataFrame(rows)
+
+
+def _peak_of_update(work: Workload, device: str) -> float:
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        build_update(work, device)()
+        return float(torch.cuda.max_memory_allocated() - before)
+    forget_peak()
+    before = peak_bytes()
+    with limit_threads(1):
+        build_update(work, device)()
+    after = peak_bytes()
+    return np.nan if before is None or after is None else float(after - before)
+
+
+def measure_training(populations: Mapping[Hashable, Sequence[TrainingConfig]]) -> dict[Hashable, float]:
+    """Median seconds of one update of one network on one core, of networks that train together, drawing included."""
+    turns = {
+        name: make_turn(Learner(recipes, torch.device("cpu")).update, "cpu") for name, recipes in populations.items()
+    }
+    with limit_threads(1):
+        times = time_rounds(turns, TRAINING_ROUNDS, TURN_S)
+    return {name: float(np.median(times[name])) / len(recipes) for name, recipes in populations.items()}

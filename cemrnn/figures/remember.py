@@ -1,0 +1,126 @@
+"""Results of experiments, kept so that a change of a plot or of a text computes nothing again.
+
+A result is found by its config and by the code that computes it. It is kept only while the environment variable
+CEMRNN_RESULTS names a folder, as it does in the notebooks that `make` runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from cemrnn.config import Config, digest
+from cemrnn.figures.result import Result
+from cemrnn.store.entry import fingerprint
+from cemrnn.system.files import write_bytes
+from cemrnn.system.machine import describe_gpu, describe_machine
+
+log = logging.getLogger(__name__)
+# What computes results, beside the figure's own folder.
+ROOMS = (
+    "config.py", "random.py", "system", "tasks", "network", "measures", "training", "dynamics", "store", "sweep",
+    "figures/shared",
+)  # fmt: skip
+
+
+def remember(run: Callable[[Any], Result], where: Callable[[], str] = str) -> Callable[[Any], Result]:
+    """The experiment, which looks up what it has computed before.
+
+    Args:
+        run: config -> Result.
+        where: tells the machine, if the result depends on it.
+    """
+
+    @functools.wraps(run)
+    def look_up(config: Config) -> Result:
+        folder = os.environ.get("CEMRNN_RESULTS")
+        if not folder:
+            return run(config)
+        path = Path(folder) / f"{result_key(run.__module__, config, where())}.json"
+        result = _read(path, config)
+        if result is None:
+            result = run(config)
+            write_bytes(path, pack_result(result))
+        return result
+
+    return look_up
+
+
+def remember_here(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """As `remember`, for an experiment that measures the machine: on another one it is computed again."""
+    return remember(run, lambda: f"{describe_machine()}, {describe_gpu()}, {platform.node()}")
+
+
+def result_key(experiment: str, config: Config, where: str = "") -> str:
+    """Name of a result: a hash of experiment, config, code, torch's version, and the machine if it matters."""
+    parts = {
+        "experiment": experiment,
+        "config": config.to_dict(),
+        "code": _code_digest(experiment),
+        "torch": torch.__version__,
+    }
+    return digest(parts | ({"where": where} if where else {}))
+
+
+def pack_result(result: Result) -> bytes:
+    """The result as JSON, to the last bit of every number."""
+    content = {
+        "stem": result.stem,
+        "tables": {name: table.to_dict(orient="list") for name, table in result.tables.items()},
+        "scalars": result.scalars,
+        "n_replicates": result.n_replicates,
+        "seconds": result.seconds,
+    }
+    text = json.dumps(content, default=lambda value: value.item())
+    return json.dumps({"checksum": _checksum(text), "content": text}).encode()
+
+
+def unpack_result(content: bytes, config: Config) -> Result:
+    """What `pack_result` was given.
+
+    Raises:
+        ValueError: it is not whole.
+    """
+    try:
+        packed = json.loads(content)
+        text = packed["content"]
+        if packed["checksum"] != _checksum(text):
+            raise ValueError("checksum differs")
+        fields = json.loads(text)
+        tables = {name: pd.DataFrame(table) for name, table in fields.pop("tables").items()}
+        return Result(config=config, tables=tables, **fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a result: {error}") from error
+
+
+def _read(path: Path, config: Config) -> Result | None:
+    try:
+        return unpack_result(path.read_bytes(), config)
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        log.warning("result %s is not used (%s); it is computed again", path.name, error)
+        return None
+
+
+@functools.cache
+def _code_digest(experiment: str) -> str:
+    """Hash of the rooms, and of all that lies beside the experiment but its plot."""
+    folder = Path(sys.modules[experiment].__file__).parent
+    own = [path for path in folder.glob("*.py") if path.name != "plot.py"]
+    return fingerprint([*ROOMS, *own])
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What several figures compute from: populations, ambiguous trials, rotations, states, models of sequences."""

@@ -1,0 +1,212 @@
+"""The populations behind the figures: one ensemble per arm, equal budgets, same trials; and how well they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from cemrnn.config import Config, unknown_name
+from cemrnn.measures.intervals import bootstrap_mean
+from cemrnn.network.budget import match_budget
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.model import CEMRNN
+from cemrnn.network.noise import NoiseStream
+from cemrnn.network.pathways import ARMS
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
+from cemrnn.tasks import TaskSet, Trials, TrialStream
+from cemrnn.tasks.scores import score_per_task, score_trials
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import TrainedNetwork, choose_device
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationConfig(Config):
+    """What all populations of trained networks have in common."""
+
+    arms: tuple[str, ...]  # what context reaches
+    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
+    activation: str  # phi
+    n_replicates: int  # networks per condition
+    seed: int  # of the first replicate; the others follow
+    n_updates: int  # at most
+    batch_trials: int  # trials per update and network
+    learning_rate: float  # Adam's
+    target_score: float  # a network stops once its worst task scores this
+    test_trials: int  # per task
+    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for arm in self.arms:
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+
+    @property
+    def seeds(self) -> list[int]:
+        """One per replicate."""
+        return [self.seed + m for m in range(self.n_replicates)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatteryConfig(PopulationConfig):
+    """Networks that learn a battery of tasks, in several arms of equal budget."""
+
+    tasks: tuple[str, ...]  # the battery
+    encoding: Literal["cosine", "ring"]  # of directions in the input
+    n_units: int  # N of the combined arm; the others match its trained parameters
+    rank: int  # R of the combined arm
+    passing_score: float  # worst task on fresh trials, for a network to be compared
+
+    @property
+    def task_set(self) -> TaskSet:
+        """The battery as a task set."""
+        return TaskSet(names=self.tasks, preset=self.preset, encoding=self.encoding)
+
+    def network(self, arm: str) -> NetworkConfig:
+        """The network of an arm, at the budget of the combined one."""
+        tasks = self.task_set
+        reference = NetworkConfig(
+            arm="combined",
+            n_units=self.n_units,
+            rank=self.rank,
+            n_contexts=tasks.n_contexts,
+            n_inputs=tasks.n_inputs,
+            n_outputs=tasks.n_outputs,
+            dt_ms=tasks.dt_ms,
+            tau_ms=tasks.tau_ms,
+            activation=self.activation,
+        )
+        return match_budget(arm, reference)
+
+    def training(self, arm: str) -> list[TrainingConfig]:
+        """The networks of an arm, one per replicate."""
+        network, tasks = self.network(arm), self.task_set
+        return [
+            TrainingConfig(
+                network=network,
+                tasks=tasks,
+                n_updates=self.n_updates,
+                batch_trials=self.batch_trials,
+                learning_rate=self.learning_rate,
+                target_score=self.target_score,
+                seed=seed,
+            )
+            for seed in self.seeds
+        ]
+
+
+def all_conditions(config: BatteryConfig) -> list[TrainingConfig]:
+    """Every network that the battery needs."""
+    return [network for arm in config.arms for network in config.training(arm)]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The trained networks of one arm, and how they do on fresh trials of every task."""
+
+    arm: str
+    model: CEMRNN
+    networks: list[TrainedNetwork]
+    scores: np.ndarray  # (M, K), rule last36
+
+    def passed(self, passing_score: float) -> np.ndarray:
+        """(M,) bool: networks whose worst task scores at least this."""
+        return self.scores.min(axis=1) >= passing_score
+
+
+def load_populations(config: BatteryConfig) -> list[Population]:
+    """The trained and tested networks of every arm; what the store lacks is trained first."""
+    populations = []
+    for arm in config.arms:
+        model, networks = load_population(config.training(arm), Store.default(), device=choose_device(config.device))
+        populations.append(Population(arm, model, networks, score_tasks(model, config)))
+    return populations
+
+
+def draw_test_trials(config: BatteryConfig) -> Trials:
+    """Fresh trials, the same number of every task in turn, the same for every arm."""
+    return draw_fresh(config.task_set, config.seeds, config.test_trials)
+
+
+def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = None) -> np.ndarray:
+    """Score of every network on every task (M, K) on fresh trials, by rule last36.
+
+    Args:
+        model: M networks.
+        config: tasks, seeds and number of trials.
+        context: (M, B, K) another cue for the same trials; None for the right one.
+    """
+    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36", context)
+
+
+def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
+    """`n_trials` test trials of every task, the tasks in turn."""
+    total = tasks.n_contexts * n_trials
+    return TrialStream(tasks, seeds, name="test").draw(total, np.arange(total) % tasks.n_contexts)
+
+
+def score_fresh(
+    model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str, context: Tensor | None = None
+) -> np.ndarray:
+    """Score of every network on every task (M, K) on fresh trials.
+
+    Args:
+        model: M networks.
+        tasks: what they have to do.
+        seeds: one per network, of trials and noise.
+        n_trials: per task.
+        rule: see `cemrnn.tasks.scores.score_trials`.
+        context: (M, B, K) another cue for the same trials; None for the right one.
+    """
+    trials = draw_fresh(tasks, seeds, n_trials).to(model.flat.device)
+    noise = NoiseStream(seeds, name="test", device=model.flat.device)
+    cue = trials.cue() if context is None else context
+    outputs, _ = model.simulate(trials.inputs, cue, noise=noise, lengths=trials.end_steps)
+    return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
+
+
+def simulate(
+    model: CEMRNN,
+    trials: Trials,
+    context: Tensor,
+    config: BatteryConfig,
+    name: str,
+    synaptic_context: Tensor | None = None,
+) -> Tensor:
+    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call.
+
+    Synapses are told `synaptic_context` if there is one, else what excitability is told.
+    """
+    noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
+    outputs, _ = model.simulate(
+        trials.inputs, context, synaptic_context=synaptic_context, noise=noise, lengths=trials.end_steps
+    )
+    return outputs
+
+
+def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:
+    """Mean and 95 % interval over replicates for every group of a long table with one row per network."""
+    rows = []
+    for group, part in table.groupby(by, sort=False):
+        interval = bootstrap_mean(part[value].to_numpy(float), seed=seed)
+        bounds = {value: interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+        rows.append(dict(zip(by, group, strict=True)) | {k: v.item() for k, v in bounds.items()})
+    return pd.DataFrame(rows)
+
+
+def summarise_measures(networks: pd.DataFrame, measures: Iterable[str], *, seed: int) -> pd.DataFrame:
+    """Mean and interval of every measure (a column of `networks`) in every arm: arm, measure, value, low, high, n."""
+    parts = []
+    for measure in measures:
+        part = summarise(networks, ["arm"], measure, seed=seed)
+        parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
+    return pd.concat(parts, ignore_index=True)
+
+
+SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare

@@ -1,0 +1,177 @@
+"""Populations for packing: which network learns how many tasks, at equal parameters or equal units, and how well."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.figures.shared.battery import BatteryConfig, PopulationConfig, all_conditions, score_fresh
+from cemrnn.measures.packing import octaves_packed
+from cemrnn.measures.robustness import Threshold
+from cemrnn.network.budget import match_budget
+from cemrnn.network.config import NetworkConfig, count_parameters
+from cemrnn.network.pathways import ARMS
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
+from cemrnn.tasks import TaskSet
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import choose_device
+
+SEPARATE = "separate"  # one network per task, no packing
+RULE = "last18"  # rotations are told apart more finely than by last36
+BUDGET_TOLERANCE = 0.1  # of the number of parameters: one unit more or less is that much of a network of 8 units
+
+
+class Cell(NamedTuple):
+    """Networks of one arm and size that learn so many rotations."""
+
+    arm: str
+    match: Literal["parameters", "units"]  # what is equal in all arms
+    n_units: int  # N of the combined arm, and of all arms at equal units
+    n_tasks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationConfig(PopulationConfig):
+    """Networks that learn rotations, in several arms, sizes and numbers of tasks."""
+
+    units: tuple[int, ...]  # N of the combined arm
+    task_counts: tuple[int, ...]  # K, from 1
+    units_per_component: int  # N / R of the combined arm, which has at least 2 components
+    evaluation_trials: int  # per task, to see whether a network has reached its target
+    criteria: tuple[float, ...]  # scores on the worst task that count as packed
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, fewest in (("units", 2), ("task_counts", 2), ("criteria", 1)):
+            values = getattr(self, name)
+            if len(values) < fewest or list(values) != sorted(set(values)):
+                raise ValueError(f"{name}: expected {fewest} or more increasing values, got {values}")
+        if self.task_counts[0] != 1:
+            raise ValueError(f"task_counts: expected to begin with 1, got {self.task_counts}")
+
+    def cells(self) -> list[Cell]:
+        """All cells of rotations."""
+        return [Cell(arm, "parameters", n, k) for arm in self.arms for n in self.units for k in self.task_counts]
+
+    def network(self, arm: str, match: str, n_units: int, tasks: TaskSet) -> NetworkConfig:
+        """The network of an arm that learns the tasks."""
+        reference = NetworkConfig(
+            arm="combined",
+            n_units=n_units,
+            rank=max(2, n_units // self.units_per_component),
+            n_contexts=tasks.n_contexts,
+            n_inputs=tasks.n_inputs,
+            n_outputs=tasks.n_outputs,
+            dt_ms=tasks.dt_ms,
+            tau_ms=tasks.tau_ms,
+            activation=self.activation,
+        )
+        if match == "parameters":
+            return match_budget(arm, reference, tolerance=BUDGET_TOLERANCE)
+        return dataclasses.replace(reference, arm=arm, rank=reference.rank if "synaptic" in ARMS[arm] else 0)
+
+    def rotations(self, n_tasks: int) -> TaskSet:
+        """The rotations by 2 pi k / K."""
+        return TaskSet.rotate(n_tasks, preset=self.preset)
+
+    def training(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
+        """One network to train."""
+        settings = dict(
+            n_updates=self.n_updates,
+            batch_trials=self.batch_trials,
+            learning_rate=self.learning_rate,
+            target_score=self.target_score,
+            score_rule=RULE,
+            evaluate_every=50,
+            evaluation_trials=self.evaluation_trials,
+        )
+        return TrainingConfig(network=network, tasks=tasks, seed=seed, **(settings | changes))
+
+    def packed(self, cell: Cell) -> list[TrainingConfig]:
+        """The replicates of a cell."""
+        tasks = self.rotations(cell.n_tasks)
+        network = self.network(cell.arm, cell.match, cell.n_units, tasks)
+        return [self.training(network, tasks, seed) for seed in self.seeds]
+
+    def rotation_conditions(self) -> list[TrainingConfig]:
+        """Every network of every cell."""
+        return [network for cell in self.cells() for network in self.packed(cell)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedBatteryConfig(BatteryConfig):
+    """The networks of figure 1, and in the same arms networks that learn rotations as in figure 3."""
+
+    packing_units: tuple[int, ...]  # N of the combined arm
+    packing_counts: tuple[int, ...]  # numbers of rotations, from 1
+    packing_units_per_component: int
+    packing_updates: int  # at most
+    packing_batch_trials: int  # per update and network
+    packing_learning_rate: float
+    packing_target: float  # a network stops once its worst rotation scores this
+    packing_evaluation_trials: int  # per rotation
+    packing_criterion: float  # score on the worst rotation that counts as packed
+
+    @property
+    def rotations(self) -> RotationConfig:
+        """The populations that learn rotations."""
+        return RotationConfig(
+            arms=self.arms,
+            preset=self.preset,
+            activation=self.activation,
+            units=self.packing_units,
+            task_counts=self.packing_counts,
+            units_per_component=self.packing_units_per_component,
+            n_replicates=self.n_replicates,
+            seed=self.seed,
+            n_updates=self.packing_updates,
+            batch_trials=self.packing_batch_trials,
+            learning_rate=self.packing_learning_rate,
+            target_score=self.packing_target,
+            evaluation_trials=self.packing_evaluation_trials,
+            test_trials=self.test_trials,
+            criteria=(self.packing_criterion,),
+            device=self.device,
+        )
+
+
+def battery_and_rotations(config: PackedBatteryConfig) -> list[TrainingConfig]:
+    """Every network that learns the battery or rotations."""
+    return all_conditions(config) + config.rotations.rotation_conditions()
+
+
+def score_rotations(config: RotationConfig) -> pd.DataFrame:
+    """One row per replicate of every cell: what it is, its worst and its mean score."""
+    return pd.concat([_score_packed(cell, config) for cell in config.cells()], ignore_index=True)
+
+
+def select_scores(cells: pd.DataFrame, arm: str, match: str, n_units: int, column: str) -> np.ndarray:
+    """(M, L) of a column of `score_rotations` for an arm and size, by number of tasks."""
+    rows = cells[(cells["arm"] == arm) & (cells["match"] == match) & (cells["n_units"] == n_units)]
+    return rows.pivot(index="network", columns="n_tasks", values=column).to_numpy(float)
+
+
+def octaves_by_size(cells: pd.DataFrame, arm: str, config: RotationConfig) -> list[Threshold]:
+    """Octaves of tasks (M,) that an arm packs at equal parameters, by the first criterion, for every size."""
+    worst = (select_scores(cells, arm, "parameters", n, "worst") for n in config.units)
+    return [octaves_packed(config.task_counts, scores, config.criteria[0]) for scores in worst]
+
+
+def _score(trainings: list[TrainingConfig], config: RotationConfig, rule: str) -> np.ndarray:
+    """(M, K) on fresh trials."""
+    model, _ = load_population(trainings, Store.default(), device=choose_device(config.device))
+    seeds = [training.seed for training in trainings]
+    return score_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule)
+
+
+def _score_packed(cell: Cell, config: RotationConfig) -> pd.DataFrame:
+    trainings = config.packed(cell)
+    scores, network = _score(trainings, config, RULE), trainings[0].network
+    described = {**cell._asdict(), "own_units": network.n_units, "rank": network.rank}
+    described |= {"n_parameters": count_parameters(network), "network": range(len(scores))}
+    return pd.DataFrame(described | {"worst": scores.min(axis=1), "mean": scores.mean(axis=1)})

@@ -1,0 +1,280 @@
+"""The models behind figures 7 and 8 at equal numbers of parameters, and the settings that each was tuned to."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.config import unknown_name
+from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.shared.learning_curves import follow, take_in_time
+from cemrnn.measures.intervals import Interval, bootstrap_difference
+from cemrnn.network.budget import match_budget
+from cemrnn.network.config import NetworkConfig, count_parameters
+from cemrnn.network.ensemble import Ensemble
+from cemrnn.network.gated import GatedConfig, match_gated
+from cemrnn.network.pathways import ARMS
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
+from cemrnn.sweep.sequence_cost import update_seconds
+from cemrnn.tasks.sequences import ImageSet, TextSet
+from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.sequences import SequenceConfig
+from cemrnn.training.train import train
+
+GATED = ("gru", "lstm")
+# Gating cannot infer a context: a gate that is drawn at random and fixed has to be told which one to open.
+MODELS = (*(arm for arm in ARMS if arm != "gating"), *GATED)
+TAU_MS = 100.0
+RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation, in titles; the stronger one first
+
+
+class Setting(NamedTuple):
+    """What is tuned for each model: as many values of either, whatever the model.
+
+    Attributes:
+        learning_rate: of the first update; it falls to zero along a cosine.
+        keeps: whether the state is kept by default: a leak of one half instead of none, or for gated networks a bias
+            of one instead of zero on the gate that keeps.
+    """
+
+    learning_rate: float
+    keeps: bool
+
+
+GRID = tuple(Setting(*point) for point in itertools.product((0.003, 0.01, 0.03, 0.1), (False, True)))
+# Data -> model -> the best point of the grid, by the mean score on validation data; see `tune`. Packed and told:
+# 16 permutations, or prose and code, with a cue; other numbers of either take the same settings.
+TUNED: dict[str, dict[str, Setting]] = {
+    "rows": {
+        "plain": Setting(0.03, True),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.03, False),
+        "synaptic": Setting(0.03, True),
+        "scalar": Setting(0.03, False),
+        "combined": Setting(0.01, True),
+        "gru": Setting(0.03, False),
+        "lstm": Setting(0.1, True),
+    },
+    "pixels": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, True),
+        "excitability": Setting(0.01, True),
+        "synaptic": Setting(0.01, True),
+        "scalar": Setting(0.01, True),
+        "combined": Setting(0.003, True),
+        "gru": Setting(0.1, True),
+        "lstm": Setting(0.03, True),
+    },
+    "packed": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.01, False),
+        "synaptic": Setting(0.01, False),
+        "scalar": Setting(0.01, False),
+        "combined": Setting(0.01, False),
+        "gru": Setting(0.03, False),
+        "lstm": Setting(0.03, False),
+    },
+    "text": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.01, False),
+        "synaptic": Setting(0.01, False),
+        "scalar": Setting(0.03, False),
+        "combined": Setting(0.01, False),
+        "gru": Setting(0.03, False),
+        "lstm": Setting(0.1, False),
+    },
+    "told": {
+        "plain": Setting(0.01, False),
+        "bias": Setting(0.01, False),
+        "gain": Setting(0.01, False),
+        "excitability": Setting(0.01, False),
+        "synaptic": Setting(0.01, False),
+        "scalar": Setting(0.03, False),
+        "combined": Setting(0.01, False),
+        "gru": Setting(0.03, True),
+        "lstm": Setting(0.1, False),
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What all models of a comparison have in common.
+
+    Attributes:
+        data: what they learn.
+        n_units, rank: of the combined network, whose number of parameters the others match.
+        n_inferred: K, contexts that the encoder infers; None: the context is told.
+        encoder_reads: what a context is inferred from, the input alone or the state as well.
+        n_updates, batch_trials, evaluate_every, validation_size: see `SequenceConfig`.
+    """
+
+    data: ImageSet | TextSet
+    n_units: int
+    rank: int
+    n_inferred: int | None
+    encoder_reads: Literal["input", "state"]
+    n_updates: int
+    batch_trials: int
+    evaluate_every: int
+    validation_size: int
+    budget: int | None = None  # trained parameters that the rank is chosen for, in place of the one given
+
+    @property
+    def tuned_on(self) -> str:
+        """Which row of `TUNED` is for it."""
+        if isinstance(self.data, ImageSet):
+            return "packed" if self.data.n_contexts > 1 else self.data.scan
+        return "told" if self.n_inferred is None else "text"
+
+    def network(self, model: str, *, keeps: bool = False) -> NetworkConfig | GatedConfig:
+        """The network of a model, at the budget of the combined one.
+
+        Raises:
+            ValueError: the model is unknown, or no size matches the budget.
+        """
+        if model not in MODELS:
+            raise ValueError(unknown_name(model, MODELS, "model"))
+        sizes = dict(n_inputs=self.data.n_inputs, n_outputs=self.data.n_outputs)
+        reference = NetworkConfig(
+            arm="combined",
+            n_units=self.n_units,
+            rank=self.rank,
+            n_contexts=self.n_inferred or self.data.n_contexts,
+            context_source="cue" if self.n_inferred is None else self.encoder_reads,
+            dt_ms=TAU_MS / 2 if keeps else TAU_MS,
+            tau_ms=TAU_MS,
+            sigma_rec=0.0,
+            **sizes,
+        )
+        if self.budget is not None:
+            ranks = [dataclasses.replace(reference, rank=rank) for rank in range(1, self.budget // self.n_units)]
+            reference = min(ranks, key=lambda network: abs(count_parameters(network) - self.budget))
+        if model not in GATED:
+            return match_budget(model, reference)
+        told = self.data.n_contexts if self.n_inferred is None else 0
+        gated = GatedConfig(arm=model, n_units=1, n_contexts=told, keep_bias=float(keeps), **sizes)
+        return match_gated(gated, count_parameters(reference))
+
+    def recipes(self, model: str, seeds: Sequence[int], setting: Setting | None = None) -> list[SequenceConfig]:
+        """The networks of a model, one per seed, by default with the setting that it was tuned to."""
+        setting = TUNED[self.tuned_on][model] if setting is None else setting
+        network = self.network(model, keeps=setting.keeps)
+        return [
+            SequenceConfig(
+                network=network,
+                data=self.data,
+                n_updates=self.n_updates,
+                batch_trials=self.batch_trials,
+                learning_rate=setting.learning_rate,
+                evaluate_every=self.evaluate_every,
+                validation_size=self.validation_size,
+                seed=seed,
+            )
+            for seed in seeds
+        ]
+
+
+def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> None:
+    """Nothing, if the models are known, and those that are needed among them.
+
+    Raises:
+        ValueError: they are not.
+    """
+    for model in models:
+        if model not in MODELS:
+            raise ValueError(unknown_name(model, MODELS, "model"))
+    if missing := set(needed) - set(models):
+        raise ValueError(f"{name}: expected {', '.join(needed)} among them, got no {', '.join(sorted(missing))}")
+
+
+def load_models(recipes: Sequence[SequenceConfig], device: str) -> tuple[Ensemble, list[TrainedNetwork]]:
+    """The trained networks of a model; what the store lacks is trained first."""
+    return load_population(recipes, Store.default(), device=choose_device(device))
+
+
+def compare(first: np.ndarray, second: np.ndarray, *, seed: int) -> Interval:
+    """Mean of the first model minus that of the second over replicates (M,), and its interval."""
+    return bootstrap_difference(first, second, paired=False, seed=seed)
+
+
+def describe_lead(scalars: Mapping[str, float | int | str], measure: str, rival: str) -> str:
+    """What combined modulation does to a rival, and by how much, as the end of a sentence.
+
+    Args:
+        scalars: the lead of combined modulation under the name of the measure, positive where it is better, and its
+            interval.
+        measure: name of the lead.
+        rival: in words.
+    """
+    lead, low, high = (float(scalars[f"{measure}{end}"]) for end in ("", "_low", "_high"))
+    if np.isnan(lead):
+        return f"was not compared with {rival}"
+    size = f"{abs(lead):.3f}"
+    if float(size) == 0:
+        return f"does as well as {rival}"
+    is_clear = low > 0 or high < 0
+    what = "loses to" if lead < 0 else "beats" if is_clear else "is ahead of"
+    doubt = "" if is_clear else " (no interval)" if np.isnan(low) else " (interval includes zero)"
+    return f"{what} {rival} by {size}{doubt}"
+
+
+def score_in_time(
+    histories: Mapping[str, tuple[Sequence[SequenceConfig], Sequence[TrainedNetwork]]], score_name: str, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Learning curves against updates and seconds, and the score of every network when the fastest model is done.
+
+    Seconds are those of the cost model, so that they do not depend on what else the machine does. Scores are on
+    validation data; between two evaluations the earlier one counts.
+
+    Args:
+        histories: model -> its recipes and trained networks.
+        score_name: column of the histories.
+        seed: of the bootstrap.
+
+    Returns:
+        Table with the columns arm, update, seconds, score, low, high; table with arm, network and score.
+    """
+    seconds = {
+        model: update_seconds(recipes[0], recipes[0].batch_trials, n_together=len(recipes))
+        for model, (recipes, _) in histories.items()
+    }
+    limit_s = min(seconds[model] * recipes[0].n_updates for model, (recipes, _) in histories.items())
+    frames = {model: [network.history for network in networks] for model, (_, networks) in histories.items()}
+    curves = follow(frames, score_name).assign(seconds=lambda rows: rows["update"] * rows["arm"].map(seconds))
+    timed = take_in_time(frames, seconds, limit_s, score_name)
+    return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
+
+
+def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: Path | None = None) -> pd.DataFrame:
+    """Score of every model at every point of the grid on validation data, a row each, mean over seeds.
+
+    NaN where the loss of a network did not stay finite.
+
+    Args:
+        plan: what is learned, and for how long.
+        models: names in `MODELS`.
+        seeds: that no figure uses.
+        checkpoints: folder in which trainings that are interrupted go on; None for no checkpoints.
+    """
+    rows = []
+    for model, setting in itertools.product(models, GRID):
+        name = f"{model}-{setting.learning_rate}-{setting.keeps}.safetensors"
+        path = None if checkpoints is None else checkpoints / name
+        networks = train(plan.recipes(model, seeds, setting), device="cpu", checkpoint=path)
+        scores = [np.nan if n.status == "failed" else n.history[plan.data.score_name].iloc[-1] for n in networks]
+        rows.append({"model": model, **setting._asdict(), plan.data.score_name: float(np.mean(scores))})
+    return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""What a network is: shape, pathways, parameters, recurrence; and the gated baselines."""

@@ -1,0 +1,200 @@
+"""What an entry of the store is, as bytes: the recipe of a network, its key, its files, and whether they are whole.
+
+Three files: weights.safetensors, history.csv and entry.json, which holds the recipe (config, sources, torch), the
+key, the outcome, checksums of the other two files, and a checksum of itself. Reading executes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+import cemrnn
+from cemrnn.config import digest
+from cemrnn.system.files import pack_tensors, unpack_tensors
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import TrainedNetwork
+from cemrnn.training.recipe import Recipe
+from cemrnn.training.sequences import SequenceConfig
+
+WEIGHTS, HISTORY, RECORD = FILES = ("weights.safetensors", "history.csv", "entry.json")
+FIELDS = {"config", "sources", "torch", "key", "status", "n_updates", "checksums"}
+STATUSES = ("reached", "exhausted", "failed")
+# What defines a training, whole: a change of code in any of these changes every key.
+DEFINING_SOURCES = ("random.py", "tasks", "network", "training")
+
+
+@functools.cache
+def source_fingerprint() -> str:
+    """SHA-256 over the code that defines a training; comments, docstrings and layout do not count."""
+    return fingerprint(DEFINING_SOURCES)
+
+
+def fingerprint(names: Iterable[str | Path]) -> str:
+    """SHA-256 over the code of files and folders, in the package or absolute; without comments and docstrings."""
+    root, total = Path(cemrnn.__file__).parent, hashlib.sha256()
+    for place in map(root.joinpath, names):
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            code, name = strip_documentation(path.read_text(encoding="utf-8")), os.path.relpath(path, root)
+            total.update(f"{Path(name).as_posix()}\0{code}\0".encode())
+    return total.hexdigest()
+
+
+def strip_documentation(source: str) -> str:
+    """The source without comments and docstrings, in one layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def recipe_kind(config: Any) -> type[Recipe]:
+    """The kind of recipe that a config in a record is one of."""
+    return SequenceConfig if isinstance(config, dict) and "data" in config else TrainingConfig
+
+
+def entry_key(config: Recipe) -> str:
+    """Key of a network: SHA-256 of its config, the training sources, and torch's major.minor version."""
+    return recipe_key(config.to_dict(), source_fingerprint(), torch.__version__)
+
+
+def recipe_key(config: Any, sources: Any, torch_version: Any) -> str:
+    """Key of a recipe, made with these sources or with others.
+
+    Raises:
+        ValueError: the config holds a number that is not finite.
+    """
+    series = ".".join(str(torch_version).split(".")[:2])
+    return digest({"config": config, "sources": sources, "torch": series})
+
+
+def pack_entry(config: Recipe, network: TrainedNetwork) -> dict[str, bytes]:
+    """File name -> content of the entry of a network.
+
+    Raises:
+        ValueError: the network is not one of this config, and could not be read back.
+    """
+    key = entry_key(config)
+    history = network.history.to_csv(index=False, lineterminator="\n", float_format="%.9g", na_rep="nan")
+    files = {WEIGHTS: pack_tensors({"flat": network.flat}, {"key": key}), HISTORY: history.encode()}
+    record = {
+        "config": config.to_dict(),
+        "sources": source_fingerprint(),
+        "torch": torch.__version__,
+        "key": key,
+        "status": network.status,
+        "n_updates": network.n_updates,
+        "checksums": {name: _checksum(content) for name, content in files.items()},
+    }
+    files[RECORD] = render_record(record)
+    unpack_entry(files, key, config)
+    return files
+
+
+def unpack_entry(files: Mapping[str, bytes], key: str, config: Recipe) -> TrainedNetwork:
+    """The network in an entry.
+
+    Args:
+        files: content of every file of the entry.
+        key: under which it was found.
+        config: the recipe that the key stands for.
+
+    Raises:
+        ValueError: the files are not what `pack_entry` made for the config.
+    """
+    record = check_entry(files, key)
+    flat = _read_weights(files[WEIGHTS], key, config.n_parameters)
+    history = _read_history(files[HISTORY], config.score_names)
+    if not max(history["update"], default=0) <= record["n_updates"] <= config.n_updates:
+        raise ValueError(f"n_updates: expected a number up to {config.n_updates}, got {record['n_updates']}")
+    return TrainedNetwork(flat, record["status"], record["n_updates"], history)
+
+
+def check_entry(files: Mapping[str, bytes], key: str) -> dict[str, Any]:
+    """The record of an entry, whatever sources it was made with, once every checksum and the key are right.
+
+    Raises:
+        ValueError: something is missing, foreign, or does not match; the message says what.
+    """
+    if set(files) != set(FILES):
+        raise ValueError(f"expected the files {', '.join(FILES)}, got {sorted(files)}")
+    record = read_record(files[RECORD])
+    if not key == record["key"] == recipe_key(record["config"], record["sources"], record["torch"]):
+        raise ValueError("its config is not the one that its name stands for")
+    for name in (WEIGHTS, HISTORY):
+        if not isinstance(record["checksums"], dict) or record["checksums"].get(name) != _checksum(files[name]):
+            raise ValueError(f"{name}: checksum differs")
+    if record["status"] not in STATUSES or type(record["n_updates"]) is not int or record["n_updates"] < 0:
+        raise ValueError(f"{RECORD}: expected a status and a number of updates")
+    return record
+
+
+def render_record(record: Mapping[str, Any]) -> bytes:
+    """Content of entry.json: the record with a checksum of itself."""
+    return json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True).encode()
+
+
+def read_record(content: bytes) -> dict[str, Any]:
+    """What `render_record` was given.
+
+    Raises:
+        ValueError: the content is not, to the byte, what `render_record` makes.
+    """
+    try:
+        record = json.loads(content)
+        if not isinstance(record, dict) or set(record) != FIELDS | {"checksum"}:
+            raise ValueError("other fields than those of an entry")
+        del record["checksum"]
+        if render_record(record) != content:
+            raise ValueError("checksum differs")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{RECORD}: {error}") from error
+    return record
+
+
+def _read_weights(content: bytes, key: str, n_parameters: int) -> Tensor:
+    try:
+        tensors, document = unpack_tensors(content)
+    except ValueError as error:
+        raise ValueError(f"{WEIGHTS}: {error}") from error
+    flat = tensors.get("flat")
+    if document != {"key": key} or len(tensors) != 1 or flat is None:
+        raise ValueError(f"{WEIGHTS}: expected one tensor named flat, of this key")
+    if flat.dtype != torch.float32 or flat.shape != (n_parameters,):
+        raise ValueError(f"{WEIGHTS}: expected ({n_parameters},) float32, got {tuple(flat.shape)} {flat.dtype}")
+    if not torch.isfinite(flat).all():
+        raise ValueError(f"{WEIGHTS}: expected finite weights")
+    return flat
+
+
+def _read_history(content: bytes, task_names: tuple[str, ...]) -> pd.DataFrame:
+    kinds = {"update": "int64", "loss": "float64"} | dict.fromkeys(task_names, "float64")
+    try:
+        header, *lines = content.decode().removesuffix("\n").split("\n")
+        if header != ",".join(kinds):
+            raise ValueError(f"expected the columns {', '.join(kinds)}")
+        rows = [(int(update), *map(float, numbers)) for update, *numbers in (line.split(",") for line in lines)]
+        if any(len(row) != len(kinds) for row in rows):
+            raise ValueError("expected as many numbers in every row as there are columns")
+        history = pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{HISTORY}: {error}") from error
+    if (np.diff(history["update"], prepend=0) <= 0).any():
+        raise ValueError(f"{HISTORY}: expected updates that increase")
+    return history
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,257 @@
+"""Many networks: what the store lacks is trained, here or on a cluster, and nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from cemrnn.network.ensemble import Ensemble
+from cemrnn.store.entry import entry_key
+from cemrnn.store.store import Store
+from cemrnn.sweep.jobs import Job, keep_missing, plan_jobs
+from cemrnn.system.leases import hold_leases
+from cemrnn.training.learner import TrainedNetwork
+from cemrnn.training.recipe import Recipe
+from cemrnn.training.train import Progress, TrainingInterrupted, train
+
+log = logging.getLogger(__name__)
+LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
+
+
+class SweepError(Exception):
+    """A sweep ended before all networks were trained; the message says why and how many are saved."""
+
+
+@dataclass(frozen=True)
+class SweepProgress:
+    """Where a sweep stands.
+
+    Attributes:
+        label: what trains now, and where if that is not here.
+        work_done, work_total: seconds on one core, of what is done and of all that was missing, as estimated.
+        n_done, n_total: networks.
+        worst_score: median over the networks in training of the score on their worst task, the last reported.
+    """
+
+    label: str
+    work_done: float
+    work_total: float
+    n_done: int
+    n_total: int
+    worst_score: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: how many networks it trained, which another sweep trains, or the error that ended it."""
+
+    job: Job
+    n_trained: int = 0
+    held_elsewhere: tuple[Recipe, ...] = ()
+    error: Exception | None = None
+
+
+# Runs jobs and yields how each ended; reports (number of the job, where it runs, its progress) meanwhile.
+Watch = Callable[[int, str, Progress], None]
+Executor = Callable[[Sequence[Job], Watch], Iterator[Outcome]]
+
+
+def train_job(
+    configs: Sequence[Recipe],
+    root: Path,
+    *,
+    device: str,
+    report: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> tuple[int, tuple[Recipe, ...]]:
+    """How many networks were trained, and the configs that another process is training; the store has the others.
+
+    Args:
+        configs: of one shape.
+        root: folder of the store.
+        device, report, stop: see `cemrnn.training.train.train`.
+
+    Raises:
+        TrainingInterrupted: Ctrl-C, or stop; the checkpoint is in the store.
+        OSError: the store cannot be written.
+    """
+    store = Store(root)
+    starts = [config.start for config in configs if config.start is not None and store.load(config.start) is None]
+    if starts and train_job(starts, root, device=device, report=report, stop=stop)[1]:
+        return 0, tuple(configs)  # another process trains what these continue from
+    with hold_leases([store.checkpoints / f"{entry_key(config)}.lease" for config in configs]) as free:
+        held_elsewhere = tuple(config for config, is_free in zip(configs, free, strict=True) if not is_free)
+        ours = [config for config, is_free in zip(configs, free, strict=True) if is_free]
+        ours = [config for config in ours if store.load(config) is None]  # done by another sweep meanwhile
+        if ours:
+            checkpoint = store.checkpoint_path(ours)
+            with hold_leases([checkpoint.with_suffix(".lease")]):
+                bases = [store.load(config.start) for config in ours] if ours[0].start is not None else None
+                networks = train(ours, starts=bases, device=device, checkpoint=checkpoint, report=report, stop=stop)
+                for config, network in zip(ours, networks, strict=True):
+                    store.save(config, network)
+                checkpoint.unlink(missing_ok=True)
+    return len(ours), held_elsewhere
+
+
+def run_here(store: Store, device: str) -> Executor:
+    """An executor that takes one job after the other in this process, with all of torch's threads."""
+
+    def run(jobs: Sequence[Job], watch: Watch) -> Iterator[Outcome]:
+        for number, job in enumerate(jobs):
+
+            def report(progress: Progress, number: int = number) -> None:
+                watch(number, "", progress)
+
+            try:
+                n_trained, held = train_job(job.configs, store.root, device=device, report=report)
+            except (TrainingInterrupted, OSError):
+                raise
+            except Exception as error:
+                yield Outcome(job, error=error)
+            else:
+                yield Outcome(job, n_trained, held)
+
+    return run
+
+
+def train_missing(
+    configs: Sequence[Recipe],
+    store: Store,
+    *,
+    device: str = "auto",
+    report: Callable[[SweepProgress], None] | None = None,
+    execute: Executor | None = None,
+) -> int:
+    """Number of networks that were trained because the store lacked them.
+
+    Args:
+        configs: any networks; repeated ones are trained once.
+        store: where finished networks go, and checkpoints of unfinished ones.
+        device: see `cemrnn.training.train.train`; for training in this process.
+        report: called at every evaluation of every ensemble.
+        execute: where the work is done, see `run_here` (the default) and `cemrnn.sweep.cluster.run_on_cluster`.
+
+    Raises:
+        TrainingInterrupted: Ctrl-C; the same call goes on where it stopped.
+        SweepError: the store cannot be written, the cluster was lost, or a job failed; the others are done then.
+    """
+    return run_jobs(keep_missing(plan_jobs(configs), store), execute or run_here(store, device), store, report)
+
+
+def run_jobs(
+    jobs: Sequence[Job], execute: Executor, store: Store, report: Callable[[SweepProgress], None] | None = None
+) -> int:
+    """Number of networks that were trained; see `train_missing`."""
+    if not jobs:
+        return 0
+    tally = _Tally(jobs, report)
+    failed: list[Outcome] = []
+    try:
+        store.check_writable()
+        while jobs:
+            waiting: list[Job] = []
+            tally.start(jobs)
+            for outcome in execute(jobs, tally.watch):
+                if outcome.error is not None:
+                    failed.append(outcome)
+                    continue
+                if outcome.held_elsewhere:
+                    waiting.append(Job(outcome.held_elsewhere))
+                tally.finish(outcome)
+            if jobs := keep_missing(waiting, store):
+                log.info("waiting for %d networks that another sweep trains", sum(len(j.configs) for j in jobs))
+                time.sleep(LEASE_POLL_S)
+    except TrainingInterrupted:
+        raise TrainingInterrupted(f"interrupted: {tally.saved(store)}; run the same command to resume") from None
+    except OSError as error:
+        path = f": {error.filename}" if error.filename else ""
+        raise SweepError(f"{error.strerror or error}{path}; {tally.saved(store)}") from error
+    except ConnectionLost as error:
+        raise SweepError(f"{error}; {tally.saved(store)}; run the same command to resume") from None
+    if failed:
+        first = failed[0]
+        raise SweepError(
+            f"{len(failed)} of {tally.n_jobs} jobs failed, the first one ({first.job.label}, seeds "
+            f"{', '.join(str(c.seed) for c in first.job.configs)}) with {type(first.error).__name__}: {first.error}; "
+            f"{tally.saved(store)}"
+        ) from first.error
+    return tally.n_trained
+
+
+class ConnectionLost(Exception):
+    """The cluster is gone; the message says how."""
+
+
+@dataclass
+class _Tally:
+    """Adds up the progress of jobs."""
+
+    jobs: Sequence[Job]
+    report: Callable[[SweepProgress], None] | None
+    running: dict[int, tuple[str, float]] = field(default_factory=dict)  # number -> where and what, share done
+    done_s: float = 0.0
+    n_done: int = 0
+    n_trained: int = 0
+    worst_score: float = math.nan
+
+    def __post_init__(self) -> None:
+        self.n_jobs, self.all = len(self.jobs), [config for job in self.jobs for config in job.configs]
+        self.n_total, self.total_s = len(self.all), sum(job.core_seconds for job in self.jobs)
+
+    def start(self, jobs: Sequence[Job]) -> None:
+        self.jobs, self.running = jobs, {}
+
+    def watch(self, number: int, where: str, progress: Progress) -> None:
+        job = self.jobs[number]
+        share = 1.0 if progress.n_active == 0 else progress.n_updates / job.configs[0].n_updates
+        self.running[number] = (f"{where}: {job.label}" if where else job.label, share)
+        self.worst_score = progress.worst_score
+        self._tell()
+
+    def finish(self, outcome: Outcome) -> None:
+        self.running.pop(self.jobs.index(outcome.job), None)
+        n_held = len(outcome.held_elsewhere)
+        self.n_done += len(outcome.job.configs) - n_held
+        self.n_trained += outcome.n_trained
+        self.done_s += outcome.job.core_seconds * (1 - n_held / len(outcome.job.configs))
+        self._tell()
+
+    def saved(self, store: Store) -> str:
+        """How many of the networks are in the store, in words."""
+        n_saved = sum(store.load(config) is not None for config in self.all)
+        return f"{n_saved}/{self.n_total} networks saved"
+
+    def _tell(self) -> None:
+        if self.report is None:
+            return
+        under_way_s = sum(share * self.jobs[number].core_seconds for number, (_, share) in self.running.items())
+        label = "; ".join(text for text, _ in self.running.values()) or "saving"
+        work_s = min(self.done_s + under_way_s, self.total_s)
+        self.report(SweepProgress(label, work_s, self.total_s, self.n_done, self.n_total, self.worst_score))
+
+
+def load_population(
+    configs: Sequence[Recipe], store: Store, *, device: str | torch.device = "cpu"
+) -> tuple[Ensemble, list[TrainedNetwork]]:
+    """An ensemble of trained networks ready to simulate, and their records; missing ones are trained first.
+
+    Args:
+        configs: configs that differ in the seed alone.
+        store: where they are, or go.
+        device: where the ensemble lives.
+    """
+    networks = [store.load(config) for config in configs]
+    if None in networks:
+        train_missing(configs, store, device=torch.device(device).type)
+        networks = [store.load(config) for config in configs]
+    population = configs[0].make_ensemble(configs[0].network, [c.seed for c in configs], device)
+    for m, network in enumerate(networks):
+        population.flat[m] = network.flat
+    return population, networks

@@ -1,0 +1,1 @@
+"""Files, leases, threads, timing and the machine: what knows nothing of networks."""

@@ -1,0 +1,160 @@
+"""How a cue runs over the steps of a trial: it may switch, be noisy or brief, and follow another trial's.
+
+A `CueStream` draws cues for trials by counter, as the trials themselves are: what happens in trial n of a network
+depends on the network's seed and on n only. The functions below it build the cues of a test at given levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cemrnn.config import Config
+from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms
+from cemrnn.tasks import Trials
+
+N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whether and from which task it carries over
+
+
+@dataclass(frozen=True, kw_only=True)
+class CueConfig(Config):
+    """What may happen to the cue of a trial; nothing does by default."""
+
+    switch_share: float = 0.0  # of trials whose cue first names another task, and then switches to the right one
+    settle_ms: float = 0.0  # from the latest possible switch to the end of the trial
+    carry_share: float = 0.0  # of trials at whose start the modulators are settled at another task's context
+    noise_sigma: float = 0.0  # of Gaussian noise on every context unit, drawn anew at each step; cue height 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("switch_share", "carry_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)}")
+        for name in ("settle_ms", "noise_sigma"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected a number >= 0, got {getattr(self, name)}")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every cue stays as its trial gives it."""
+        return self.switch_share == self.carry_share == self.noise_sigma == 0
+
+
+class Cue(NamedTuple):
+    """What a network is told in a batch of trials."""
+
+    context: Tensor  # (M, B, K) for the whole trial, or (M, B, T, K)
+    previous: Tensor | None  # (M, B, K) context at which the modulators start, 0 at rest; None: all start at rest
+
+    def to(self, device: torch.device) -> Cue:
+        """The same cue on another device."""
+        return Cue(*(None if x is None else x.to(device) for x in self))
+
+
+class CueStream:
+    """Cues of the trials of M networks; a stream that is drawn along with a `TrialStream`, trial by trial."""
+
+    def __init__(self, config: CueConfig, seeds: Sequence[int], *, name: str) -> None:
+        """A stream that begins at trial 0.
+
+        Args:
+            config: what may happen to a cue.
+            seeds: one per network.
+            name: tells this stream from others with the same seed, for example training from evaluation.
+        """
+        self.config = config
+        self._event_keys = derive_keys(seeds, name, "cue")
+        self._noise_keys = derive_keys(seeds, name, "cue noise")
+        self._n_drawn = 0
+
+    def draw(self, trials: Trials) -> Cue:
+        """The cues of the next B trials of every network.
+
+        Args:
+            trials: (M, B), on the CPU.
+        """
+        c, shape = self.config, trials.task.shape
+        if c.is_plain:
+            self._n_drawn += shape[1]
+            return Cue(trials.cue(), None)
+        keys = np.empty(shape, np.uint64)
+        fill_trial_keys(self._event_keys, self._n_drawn, keys)
+        uniforms = np.empty((keys.size, N_UNIFORMS))
+        fill_uniforms(keys.ravel(), uniforms)
+        switches, to, when, carries, from_ = torch.from_numpy(uniforms).unflatten(0, shape).unbind(-1)  # (M, B) each
+        first = torch.where((switches < c.switch_share)[..., None], _pick_other(trials, to), trials.context)
+        latest = (trials.end_steps - round(c.settle_ms / trials.dt_ms)).clamp(min=1)
+        context = switch_cue(first, trials.context, 1 + (when * latest).long(), trials.inputs.shape[2])
+        steps = torch.arange(context.shape[2])
+        context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
+        if c.noise_sigma > 0:
+            context = context + c.noise_sigma * draw_step_noise(self._noise_keys, self._n_drawn, trials)
+        self._n_drawn += shape[1]
+        carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
+        return Cue(context, carried if c.carry_share > 0 else None)
+
+    def select(self, networks: Sequence[int]) -> None:
+        """Nothing; keeps the streams of some networks, where they are."""
+        positions = list(networks)
+        self._event_keys, self._noise_keys = self._event_keys[positions], self._noise_keys[positions]
+
+    def state(self) -> dict[str, int]:
+        """Where the stream is, ready for JSON."""
+        return {"n_drawn": self._n_drawn}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        """Nothing; continues where the stream was when `state` returned the given value."""
+        self._n_drawn = state["n_drawn"]
+
+
+def switch_cue(first: Tensor, second: Tensor, switch_steps: Tensor | int, n_steps: int) -> Tensor:
+    """Cue (M, B, T, K) that names one context and, from a step on, another.
+
+    Args:
+        first, second: (M, B, K).
+        switch_steps: (M, B) or one number, first step of the second.
+        n_steps: T.
+    """
+    switch = torch.as_tensor(switch_steps, device=first.device).expand(first.shape[:2])
+    early = torch.arange(n_steps, device=first.device)[:, None] < switch[:, None]  # (M, T, B)
+    cue = torch.where(early[..., None], first[:, None], second[:, None])  # time-major, as trials are
+    return cue.transpose(1, 2)
+
+
+def shorten_cue(context: Tensor, n_on: int, n_steps: int) -> Tensor:
+    """Cue (M, B, T, K) that is there for the first n_on steps and then is zero; the context is (M, B, K)."""
+    return switch_cue(context, torch.zeros_like(context), n_on, n_steps)
+
+
+def draw_step_noise(network_keys: np.ndarray, first_trial: int, trials: Trials) -> Tensor:
+    """Standard normal numbers (M, B, T, K), one per step and context, 0 from the end of a trial on.
+
+    Args:
+        network_keys: (M,) uint64, see `derive_keys`.
+        first_trial: number of the first of the B trials, which selects the noise together with the key.
+        trials: whose lengths and number of contexts count.
+    """
+    n_networks, n_trials, n_contexts = trials.context.shape
+    noise = np.zeros((n_networks, trials.inputs.shape[2], n_trials, n_contexts), np.float32)
+    keys, ends = np.empty((n_networks, n_trials), np.uint64), trials.end_steps.cpu().numpy()
+    fill_trial_keys(network_keys, first_trial, keys)
+    add_noise(noise, keys, np.zeros_like(ends), ends, np.ones(n_contexts, np.float32))
+    return torch.from_numpy(noise).transpose(1, 2)
+
+
+def derive_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
+    """Keys (M,) uint64 of the networks' streams: the lower half of each derived seed."""
+    return np.array([derive_seed(seed, *names) % 2**64 for seed in seeds], np.uint64)
+
+
+def _pick_other(trials: Trials, uniform: Tensor) -> Tensor:
+    """Cue (M, B, K) of a task other than the trial's, all equally likely for a uniform (M, B) number in [0, 1)."""
+    n_tasks = trials.context.shape[-1]
+    shift = 1 + (uniform * (n_tasks - 1)).long()
+    other = (trials.task + shift) % n_tasks
+    return torch.nn.functional.one_hot(other, n_tasks).to(trials.context.dtype)

@@ -1,0 +1,109 @@
+"""What a training is: network, tasks, optimiser, stops and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import torch
+
+from cemrnn.config import Config
+from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
+from cemrnn.network.model import CEMRNN
+from cemrnn.tasks import TaskSet
+from cemrnn.tasks.cues import CueConfig
+from cemrnn.training.learner import Learner
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Config):
+    """One network to train: what it is, what it learns, how, and from which seed."""
+
+    network: NetworkConfig
+    tasks: TaskSet
+    n_updates: int  # at most
+    batch_trials: int  # trials per update, dealt to the tasks in turn
+    learning_rate: float
+    schedule: Literal["constant", "cosine"] = "constant"  # cosine falls to zero at n_updates
+    weight_decay: float = 0.0  # AdamW's
+    clip_norm: float = 1.0  # of the gradient of one network
+    target_score: float | None = None  # a network stops once its worst task scores this; None: never
+    score_rule: str = "last36"
+    evaluate_every: int = 50  # updates
+    evaluation_trials: int = 100  # per task
+    cue: CueConfig = CueConfig()
+    start: TrainingConfig | None = None  # network that gets more contexts, with their tasks, and stays as it is
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_updates", "batch_trials", "learning_rate", "clip_norm", "evaluate_every", "evaluation_trials"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        for name in ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms"):
+            got, expected = getattr(self.network, name), getattr(self.tasks, name)
+            if got != expected and not (name == "n_contexts" and self.network.infers_context):
+                raise ValueError(f"network.{name}: expected {expected} as in tasks, got {got}")
+        if self.start is not None:
+            _check_start(self, self.start)
+
+    @property
+    def shape(self) -> tuple:
+        """Everything but the seed: configs that share it train together as one ensemble."""
+        values = (getattr(self, field.name) for field in fields(self) if field.name != "seed")
+        return tuple(value.shape if isinstance(value, TrainingConfig) else value for value in values)
+
+    @property
+    def label(self) -> str:
+        """Arm and size, for people."""
+        return f"{self.network.arm}, N = {self.network.n_units}, K = {self.network.n_contexts}"
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained parameters."""
+        return count_parameters(self.network)
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """What the history has a column for: every task that is trained."""
+        return self.trained_tasks
+
+    @staticmethod
+    def make_learner(configs: Sequence[TrainingConfig], device: torch.device, starts) -> Learner:
+        """What trains them."""
+        return Learner(configs, device, starts)
+
+    @staticmethod
+    def make_ensemble(network: NetworkConfig, seeds: Sequence[int], device) -> CEMRNN:
+        """Networks, not yet trained."""
+        return CEMRNN(network, seeds, device=device)
+
+    @property
+    def first_task(self) -> int:
+        """Index of the first task that is trained; those before it were trained in the start."""
+        return 0 if self.start is None else self.start.tasks.n_contexts
+
+    @property
+    def trained_tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that are trained."""
+        return self.tasks.names[self.first_task :]
+
+
+def _check_start(config: TrainingConfig, start: TrainingConfig) -> None:
+    """Nothing, if the start can be given the contexts that the config has beyond it.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    n_contexts = config.network.n_contexts
+    if replace(start.network, n_contexts=n_contexts) != config.network or start.network.n_contexts >= n_contexts:
+        raise ValueError(f"start: expected the same network with fewer contexts than {n_contexts}, got {start.network}")
+    if replace(config.tasks, names=config.tasks.names[: config.first_task]) != start.tasks:
+        raise ValueError(f"start: expected its tasks to come first, got {start.tasks.names} and {config.tasks.names}")
+    if start.seed != config.seed:
+        raise ValueError(f"start: expected the seed {config.seed}, got {start.seed}")
+    if config.weight_decay:
+        raise ValueError(f"weight_decay: expected 0 for a network that stays as it is, got {config.weight_decay}")
+    if not count_context_parameters(config.network):
+        raise ValueError(f"start: nothing of the arm {config.network.arm} is trained for a new context")

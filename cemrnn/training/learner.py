@@ -1,0 +1,203 @@
+"""An ensemble in training: one update, one evaluation, who is done, and the state that a checkpoint keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cemrnn.network.engine.recurrence import Goal
+from cemrnn.network.model import CEMRNN
+from cemrnn.network.noise import NoiseStream
+from cemrnn.tasks import TrialStream
+from cemrnn.tasks.cues import CueStream
+from cemrnn.tasks.scores import score_per_task, score_trials
+from cemrnn.training.optimiser import Adam, clip_gradient
+
+ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
+
+
+@dataclass
+class TrainedNetwork:
+    """One replicate when its training ended.
+
+    Attributes:
+        flat: (P,) parameters, on the CPU.
+        status: "reached" the target, "exhausted" the updates, or "failed" on a loss that is not finite.
+        n_updates: updates it saw.
+        history: a row per evaluation: update, loss since the last one, and the score on every task.
+    """
+
+    flat: Tensor
+    status: Literal["reached", "exhausted", "failed"]
+    n_updates: int
+    history: pd.DataFrame
+
+
+class Learner:
+    """M networks that learn together; networks leave when they are done, the others go on as if alone.
+
+    Attributes:
+        active: index, among the configs, of every network still in training.
+        finished: index -> trained network.
+        n_updates: updates so far.
+    """
+
+    streams = ("trials", "evaluation", "cues", "evaluation_cues", "noise")  # attributes that are random streams
+
+    def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
+        seeds = [config.seed for config in configs]
+        self.config, self.device = configs[0], device
+        self.model = CEMRNN(self.config.network, seeds, device=device)
+        self.is_trained = None if starts is None else self._continue(starts, seeds)
+        self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
+        self.trials = TrialStream(self.config.tasks, seeds, name="training")
+        self.evaluation = TrialStream(self.config.tasks, seeds, name="evaluation")
+        self.cues = CueStream(self.config.cue, seeds, name="training")
+        self.evaluation_cues = CueStream(self.config.cue, seeds, name="evaluation")
+        self.noise = NoiseStream(seeds, name="training", device=device)
+        self._begin(len(configs))
+
+    def _begin(self, n_networks: int) -> None:
+        self.active, self.finished = list(range(n_networks)), {}
+        self.n_updates, self._losses = 0, []
+        self._history: dict[int, list[dict[str, float]]] = {m: [] for m in self.active}
+
+    def update(self) -> None:
+        """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
+        loss = self.measure_loss()
+        gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
+        loss = loss.detach()
+        gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
+        if self.is_trained is not None:
+            gradient *= self.is_trained
+        norm = clip_gradient(gradient, self.config.clip_norm)
+        failed = ~torch.isfinite(loss + norm)
+        gradient[failed] = 0
+        self.optimiser.step(self.model.flat, gradient, self._learning_rate())
+        self.n_updates += 1
+        self._losses.append(loss)
+        if failed.any():
+            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), "failed"))
+
+    def measure_loss(self) -> Tensor:
+        """Loss (M,) of every active network on the trials of the next update; differentiable."""
+        c = self.config
+        trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
+        cue, trials = self.cues.draw(trials).to(self.device), trials.to(self.device)
+        noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
+        goal = Goal(trials.targets, trials.weights, trials.output_weights)
+        return self.model.measure_error(
+            trials.inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=trials.end_steps
+        )
+
+    def evaluate(self) -> float:
+        """Median over networks of the score on their worst task; networks that are done leave."""
+        c, scores = self.config, self.score()
+        losses = sum(self._losses) / len(self._losses)  # a reduction would depend on M to the last bit
+        for position, m in enumerate(self.active):
+            row = {"update": self.n_updates, "loss": losses[position].item()}
+            self._history[m].append(row | dict(zip(c.score_names, scores[position].tolist(), strict=True)))
+        worst = scores.amin(1)
+        self._losses = []
+        done = {}
+        if self.n_updates >= c.n_updates:
+            done = dict.fromkeys(range(len(self.active)), "exhausted")
+        if c.target_score is not None:
+            done |= dict.fromkeys((worst >= c.target_score - ROUNDING).nonzero().flatten().tolist(), "reached")
+        if done:
+            self._retire(done)
+        return worst.median().item()
+
+    def score(self) -> Tensor:
+        """Score (M, trained task) of every active network on fresh trials, on the CPU."""
+        c = self.config
+        n_trials = len(c.trained_tasks) * c.evaluation_trials
+        trials = self.evaluation.draw(n_trials, self._deal(n_trials))
+        cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
+        outputs, _ = self.model.simulate(
+            trials.inputs, cue.context, previous=cue.previous, noise=self.noise, lengths=trials.end_steps
+        )
+        scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
+        return scores[:, c.first_task :]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state, for a checkpoint."""
+        current = {"flat": self.model.flat, "first": self.optimiser.first, "second": self.optimiser.second}
+        losses = {"losses": torch.stack(self._losses)} if self._losses else {}
+        return current | losses | {f"finished/{m}": network.flat for m, network in self.finished.items()}
+
+    def document(self) -> dict[str, Any]:
+        """Everything else of the state, JSON-ready."""
+        return {
+            "active": self.active,
+            "n_updates": self.n_updates,
+            "streams": {name: getattr(self, name).state() for name in self.streams},
+            "history": {str(m): rows for m, rows in self._history.items()},
+            "finished": {str(m): [network.status, network.n_updates] for m, network in self.finished.items()},
+        }
+
+    def restore(self, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+        """Nothing; the learner goes on where `tensors` and `document` were taken."""
+        self._keep([self.active.index(m) for m in document["active"]])
+        self.n_updates = self.optimiser.n_steps = document["n_updates"]
+        self.model.load(tensors["flat"].to(self.device))
+        self.optimiser.first, self.optimiser.second = (tensors[k].to(self.device) for k in ("first", "second"))
+        self._losses = list(tensors["losses"].to(self.device)) if "losses" in tensors else []
+        for name, state in document["streams"].items():
+            getattr(self, name).load_state(state)
+        self._history = {int(m): rows for m, rows in document["history"].items()}
+        for m, (status, n_updates) in document["finished"].items():
+            self._finish(int(m), tensors[f"finished/{m}"], status, n_updates)
+
+    def _deal(self, n_trials: int, n_batches: int = 0) -> Tensor:
+        """Task of every trial: all trained tasks in turn, and the next batch goes on where the last one ended."""
+        turn = torch.arange(n_trials) + n_batches * n_trials
+        return self.config.first_task + turn % len(self.config.trained_tasks)
+
+    def _continue(self, starts: Sequence[TrainedNetwork], seeds: list[int]) -> Tensor:
+        """Which parameters (P,) bool are trained: those that the starts, which the others are taken from, lack."""
+        base = CEMRNN(self.config.start.network, seeds, device=self.device)
+        base.load(torch.stack([network.flat for network in starts]).to(self.device))
+        return self.model.adopt(base)
+
+    def _learning_rate(self) -> float:
+        c = self.config
+        if c.schedule == "constant":
+            return c.learning_rate
+        return c.learning_rate * 0.5 * (1 + math.cos(math.pi * self.n_updates / c.n_updates))
+
+    def _retire(self, done: dict[int, str]) -> None:
+        for position, status in done.items():
+            flat = self.model.flat[position].detach().cpu().clone()
+            self._finish(self.active[position], flat, status, self.n_updates)
+        self._keep([position for position in range(len(self.active)) if position not in done])
+
+    def _finish(self, m: int, flat: Tensor, status: str, n_updates: int) -> None:
+        columns = ["update", "loss", *self.config.score_names]
+        self.finished[m] = TrainedNetwork(flat, status, n_updates, pd.DataFrame(self._history[m], columns=columns))
+
+    def _keep(self, positions: list[int]) -> None:
+        self.active = [self.active[position] for position in positions]
+        self.model = self.model.select(positions)
+        self._losses = [loss[positions] for loss in self._losses]
+        for part in (self.optimiser, *(getattr(self, name) for name in self.streams)):
+            part.select(positions)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is CUDA if there is one, else the CPU.
+
+    Raises:
+        ValueError: CUDA was asked for, and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: expected a CUDA device, got none on this machine; use cpu or auto")
+    return torch.device(name)

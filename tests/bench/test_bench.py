@@ -1,0 +1,264 @@
+"""The bench: peers do the same work as ours, turns are counted right, what is missing says so; no speed is asserted."""
+
+import dataclasses
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from cemrnn.bench import engine, environments, pathways, rows, topics, worker
+from cemrnn.bench.peers import (
+    LOOP,
+    PEERS,
+    PRODUCTS,
+    TORCH_RNN,
+    Case,
+    build_loop,
+    build_ours,
+    build_torch_rnn,
+    save_case,
+)
+from cemrnn.bench.rows import Bench, make_row, take_turns
+from cemrnn.commands.bench import TOPIC_NAMES, bench
+from cemrnn.network.model import CEMRNN
+from cemrnn.network.pathways import ARMS
+from cemrnn.system.environment import SetupError
+
+TINY = Case("plain", "tanh", n_units=16, n_networks=2, n_trials=8, n_steps=6)
+WORKER = """
+import sys
+from cemrnn.bench.worker import serve
+def build(fail, n):
+    if fail:
+        sys.stderr.write("first\\n\\nno such device\\n")
+        sys.exit(3)
+    calls = []
+    return lambda: calls.append(n) or (n == 0 and sys.exit("tired")), [n, len(calls)]
+serve(build)
+"""
+
+
+@pytest.fixture
+def a_bench(tmp_path):
+    return Bench(tmp_path, n_repeats=1, turn_s=0.0, say=lambda line: None)
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(WORKER)
+    return path
+
+
+@pytest.mark.parametrize("arm", ["plain", "combined"])
+def test_the_loop_does_the_same_work_as_the_engine(arm):
+    case = dataclasses.replace(TINY, arm=arm)
+    ours, loop = build_ours(case), build_loop(case)
+    for _ in range(4):  # the same losses after every update: same forward, gradient and optimiser
+        assert ours() == pytest.approx(loop(), rel=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_torch_rnn_is_our_network_without_leak(activation):
+    case = dataclasses.replace(TINY, activation=activation)
+    inputs, cue, targets = case.draw()
+    network = dataclasses.replace(case.network, dt_ms=case.network.tau_ms)
+    outputs, _ = CEMRNN(network, range(case.n_networks)).run(inputs, cue)
+    expected = (outputs - targets).square().mean((1, 2, 3)).sum().item()
+    assert build_torch_rnn(case)() == pytest.approx(expected, rel=1e-5)
+
+
+def test_products_are_those_of_the_recurrence():
+    assert PEERS[PRODUCTS].build(TINY)() is None
+    assert PEERS[PRODUCTS].arms == PEERS[TORCH_RNN].arms == ("plain",)
+
+
+def test_a_saved_case_is_what_ours_is_trained_on(tmp_path):
+    case = dataclasses.replace(TINY, arm="combined")
+    save_case(case, tmp_path / "case.npz")
+    with np.load(tmp_path / "case.npz", allow_pickle=False) as file:
+        p = {name[2:]: file[name] for name in file.files if name.startswith("p/")}
+        inputs, cue, targets = (file[name] for name in ("inputs", "cue", "targets"))
+    assert inputs.shape == (2, 6, 8, 5)
+    assert (cue.shape, targets.shape) == ((8, 8), (2, 6, 8, 3))
+    rates, error = np.zeros((2, 8, 16)), 0.0  # modulation starts at zero: the plain recurrence
+    for t in range(6):
+        drive = rates @ p["recurrent"] + inputs[:, t] @ p["input"] + p["bias"][:, None]
+        rates = 0.8 * rates + 0.2 * np.tanh(drive)
+        error += ((rates @ p["readout"] - targets[:, t]) ** 2).mean() * 2 / 6
+    assert build_ours(case)() == pytest.approx(error, rel=1e-5)
+
+
+def test_turns_alternate_at_the_best_setting():
+    order = []
+
+    def turn(name, times):
+        values = iter(times)
+        return lambda seconds: order.append(name) or next(values)
+
+    settings = {"a": [turn("a1", [9.0]), turn("a2", [3.0, 1.0, 5.0, 2.0])], "b": [turn("b", [7.0, 4.0, 4.0, 6.0])]}
+    assert take_turns(settings, 3, 0.1) == {"a": 2.0, "b": 4.0}
+    assert order == ["a1", "a2", "b", *["a2", "b"] * 3]
+
+
+def test_a_row_is_the_peers_time_over_ours():
+    row = make_row("case", "peer", 0.5, 2.0, 3.0)
+    assert row == dict(case="case", peer="peer", ours_s=0.5, peer_s=2.0, ratio=4.0, goal=3.0)
+    assert "4.00 x (goal 3), 500 ms against 2000 ms" in rows.describe_row(row)
+    assert "goal" not in rows.describe_row(make_row("case", "peer", 1.0, 1.0))
+
+
+def test_a_worker_prepares_several_works_and_times_each(script, tmp_path):
+    with worker.Worker(sys.executable, script, tmp_path / "log", {}) as peer:
+        first, answer = peer.prepare(fail=False, n=4)
+        second, _ = peer.prepare(fail=False, n=5)
+        assert answer == [4, 0]
+        assert 0 < first(0.0) < 1
+        assert 0 < second(0.01) < 1
+    assert peer._process.returncode == 0
+
+
+def test_a_worker_that_ends_is_one_line(script, tmp_path):
+    with worker.Worker(sys.executable, script, tmp_path / "log", {}) as peer:
+        with pytest.raises(worker.WorkerError, match="^no such device "):
+            peer.prepare(fail=True, n=1)
+        with pytest.raises(worker.WorkerError, match="^no such device "):
+            peer.prepare(fail=False, n=1)
+    with worker.Worker(sys.executable, script, tmp_path / "log", {}) as peer:
+        turn, _ = peer.prepare(fail=False, n=0)
+        with pytest.raises(worker.WorkerError, match="^tired "):
+            turn(0.0)
+
+
+def test_a_variable_can_be_removed_for_a_worker(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    script = tmp_path / "policy.py"
+    script.write_text(
+        "import os\nbefore = os.environ.get('OMP_WAIT_POLICY')\n"
+        "from cemrnn.bench.worker import serve\nserve(lambda: (None, before))\n"
+    )
+    for variables, expected in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": None}, None)):
+        with worker.Worker(sys.executable, script, tmp_path / "log", variables) as peer:
+            assert peer.prepare()[1] == expected
+
+
+def test_the_engine_has_a_row_per_peer_that_can_do_the_case(a_bench, monkeypatch):
+    def no_environment(*arguments):
+        raise worker.WorkerError("no network")
+
+    monkeypatch.setattr(engine, "peer_python", no_environment)
+    assert [row["peer"] for row in engine.compare_case(TINY, a_bench)] == [LOOP, TORCH_RNN, PRODUCTS]
+    combined = dataclasses.replace(TINY, arm="combined")
+    assert [row["peer"] for row in engine.compare_case(combined, a_bench)] == [LOOP]
+    assert a_bench.left_out == [f"{engine.JAX}: left out, no network"]
+
+
+def test_a_peer_with_another_loss_is_left_out(a_bench):
+    assert engine.agrees("peer", 1.00005, 1.0, a_bench)
+    assert a_bench.left_out == []
+    assert not engine.agrees("peer", 1.001, 1.0, a_bench)
+    assert a_bench.left_out == ["peer: left out, its first loss is 1.001 where ours is 1"]
+
+
+def test_goals_are_those_of_the_cases():
+    goals = {(c.n_units, c.arm, c.activation): engine.find_goal(c, PRODUCTS) for c in engine.CASES}
+    assert goals[64, "plain", "relu"] == 0.6
+    assert goals[128, "plain", "relu"] == 0.7
+    assert goals[64, "plain", "tanh"] is None
+    assert {engine.find_goal(c, LOOP) for c in engine.CASES} == {25.0, 10.0, 6.0}
+    assert {c.n_networks for c in engine.CASES if c.n_units <= 32} == {64}
+
+
+def test_own_turns_restore_the_number_of_threads():
+    seen, before = [], torch.get_num_threads()
+    for turn in engine.own_turns(lambda: seen.append(torch.get_num_threads())):
+        turn(0.0)
+    assert sorted(set(seen)) == engine.thread_counts()
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["jax", "neurogym"])
+def test_requirements_of_peers_are_exact(name):
+    lines = Path(environments.__file__).with_name(f"{name}.txt").read_text().split()
+    packages = [line.split("==")[0] for line in lines]
+    assert all(len(line.split("==")) == 2 for line in lines)
+    assert name in packages
+    assert "torch" not in packages
+
+
+def test_an_environment_that_cannot_be_made_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(environments.environment, "LOG", tmp_path / "pip.log")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    nowhere = ["--index-url", "http://127.0.0.1:9/simple", "--retries", "1"]  # port 9 of this machine answers nobody
+    with pytest.raises(worker.WorkerError, match="^its environment cannot be made: no network"):
+        environments.peer_python("jax", tmp_path, nowhere)
+    assert not (tmp_path / "jax").exists()
+
+    def no_space(*arguments):
+        raise SetupError("no space")
+
+    monkeypatch.setattr(environments.environment, "make_venv", no_space)
+    with pytest.raises(worker.WorkerError, match="cannot be made: no space"):
+        environments.peer_python("jax", tmp_path, [])
+
+
+def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(environments.environment, "LOG", tmp_path / "pip.log")
+    monkeypatch.setattr(environments.environment, "make_venv", lambda venv, _: venv.mkdir())
+    done = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(environments.subprocess, "run", lambda command, **_: made.append(command) or done)
+    for _ in range(2):
+        assert environments.peer_python("jax", tmp_path, ["--quiet"]) == tmp_path / "jax" / "bin" / "python"
+    assert len(made) == 1
+    assert "--quiet" in made[0]
+    (tmp_path / "jax" / ".installed").write_text("other requirements")
+    environments.peer_python("jax", tmp_path, [])
+    assert len(made) == 2
+
+
+def test_every_arm_is_compared_with_the_plain_network_twice(a_bench, monkeypatch):
+    monkeypatch.setattr(pathways, "CASE", dataclasses.replace(pathways.CASE, n_networks=1, n_trials=2, n_steps=2))
+    monkeypatch.setattr(pathways, "INFERRED", dict(n_units=8, n_networks=1, n_contexts=2, rank=2))
+    compared = pathways.compare_pathways(a_bench)
+    arms = [arm for arm in ARMS if arm != "plain"]
+    inferred = [arm for arm in pathways.INFERRED_ARMS for _ in pathways.INFERRED_SOURCES]
+    assert [row["case"].split(",")[0] for row in compared] == 2 * arms + inferred
+    assert [row["goal"] for row in compared] == [0.8] * len(arms) + [None] * len(arms) + [1 / 1.5] * len(inferred)
+    assert compared[0]["case"] == "bias, equal N, N = 64"
+    assert compared[2 * len(arms) - 1]["case"] == "combined, equal parameters, N = 64, R = 4"
+    assert compared[-1]["case"] == "combined, inferred from the state, N = 8"
+
+
+def test_topics_and_command_agree():
+    assert tuple(topics.TOPICS) == TOPIC_NAMES
+
+
+def test_the_command_writes_what_a_topic_measured(tmp_path, monkeypatch):
+    def measure(a_bench):
+        a_bench.leave_out("somebody", "no network")
+        return [a_bench.report(make_row("case", "peer", 1.0, 2.0))]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(topics.TOPICS, "engine", measure)
+    result = CliRunner().invoke(bench, ["--topic", "engine", "--repeats", "3"])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "build/bench/engine.json").read_text())[0]["ratio"] == 2.0
+    about = json.loads((tmp_path / "build/bench/engine.about.json").read_text())
+    assert about["left_out"] == ["somebody: left out, no network"]
+    assert about["repeats"] == 3
+    assert "cores" in about["machine"]
+    assert list(itertools.islice(result.output.splitlines(), 2)) == ["[engine]", "somebody: left out, no network"]
+
+
+def test_the_command_knows_its_topics():
+    result = CliRunner().invoke(bench, ["--topic", "engin"])
+    assert result.exit_code == 2
+    assert "'engin' is not one of 'engine', 'trials', 'pathways', 'fixed_points', 'scaling', 'cost'" in result.output

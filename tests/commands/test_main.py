@@ -1,0 +1,124 @@
+"""The command: user mistakes are one line, and each command does what it says."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from cemrnn.commands.main import main
+from tests.fixtures.copies import copy_tiny_project
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """The tiny project as the current folder."""
+    folder = copy_tiny_project(tmp_path / "tiny")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def small_project(tmp_path, monkeypatch):
+    """The notebooks of figures 1 and 2, which share their networks, at a profile of four small ones."""
+    root, notebooks = Path(__file__).parents[2], tmp_path / "small" / "notebooks"
+    (notebooks / "params").mkdir(parents=True)
+    for stem in ("fig1_tasks", "fig2_ambiguity"):
+        shutil.copy(root / "notebooks" / f"{stem}.ipynb", notebooks)
+    sizes = dict(arms=["plain", "combined"], tasks=["reaction_pro", "reaction_anti"], n_replicates=2, n_units=16)
+    sizes |= dict(n_updates=5, batch_trials=8, rank=2, device="cpu")
+    (notebooks / "params" / "tiny.yml").write_text(yaml.safe_dump({"networks": sizes}))
+    monkeypatch.chdir(notebooks.parent)
+    monkeypatch.setenv("CEMRNN_STORE", str(tmp_path / "store"))
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def write_scalars(project, change, width):
+    scalars = {"change": change, "change_low": change - width, "change_high": change + width, "change_n": 5}
+    path = project / "build" / "quick" / "results" / "fig1_tiny.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(scalars))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "fig1_tinny"], "unknown notebook 'fig1_tinny'; did you mean 'fig1_tiny'?"),
+        (["run", "fig1_tiny", "-p", "rat=1"], "unknown parameter 'rat'; did you mean 'rate'?"),
+        (["run", "fig1_tiny", "-p", "n_points=few"], "n_points: expected int, got 'few'"),
+        (["run", "fig1_tiny", "--profile", "fast"], "unknown profile 'fast'; expected one of: quick, smoke"),
+        (["params", "fig2_tiny"], "unknown notebook 'fig2_tiny'; did you mean 'fig1_tiny'?"),
+        (["book"], "fig1_tiny has not run at profile quick"),
+    ],
+)
+def test_a_mistake_is_one_line_without_a_traceback(project, arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+    assert not (project / "build" / "custom").exists()
+
+
+def test_help_names_every_command_and_what_it_does():
+    for command in ("run", "sweep", "params", "claims", "verify", "book"):
+        assert f"\n  {command} " in call("--help").output
+        assert len(call(command, "--help").output.splitlines()) > 5
+
+
+def test_params_lists_type_value_and_meaning(project):
+    lines = call("params", "fig1_tiny", "--profile", "smoke").output.splitlines()
+    assert lines[:2] == ["rate=0.1", "    float: decay rate, 1/s"]
+    assert "levels=0.5,1.0" in lines
+    assert len(lines) == 12
+
+
+def test_a_run_with_other_parameters_goes_to_custom(project):
+    result = call("run", "fig1_tiny", "--profile", "smoke", "-p", "n_points=4", "-p", "levels=2")
+    assert result.exit_code == 0, result.output
+    assert "build/custom/notebooks/fig1_tiny.ipynb" in result.output
+    origin = json.loads((project / "build" / "custom" / "provenance" / "fig1_tiny.json").read_text())
+    assert origin["profile"] == "custom"
+    assert origin["config"]["n_points"] == 4
+    assert origin["config"]["seed"] == 8
+    assert not (project / "build" / "smoke").exists()
+
+
+def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):
+    first, second = (call("sweep", "--profile", "tiny") for _ in range(2))
+    assert first.exit_code == second.exit_code == 0, first.output
+    assert "training: 4 of 4 networks missing" in first.stdout  # two arms of two networks; both figures use the same
+    assert "training: 4 networks trained" in first.stdout
+    assert "4 networks, " in first.stderr
+    assert "training: all 4 networks are in the store, nothing to do" in second.stdout
+    assert "training: 0 networks trained" in second.stdout
+    assert second.stderr == ""
+
+
+def test_a_failing_run_is_an_exit_code(project):
+    result = call("run", "fig1_tiny", "-p", "fails=true")
+    assert result.exit_code == 1
+    assert "RuntimeError: asked to fail" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "width", "verdict"), [(-0.9, 0.1, "supported"), (0.9, 0.1, "contradicted"), (-0.2, 0.5, "inconclusive")]
+)
+def test_claims_prints_verdict_and_effect(project, change, width, verdict):
+    write_scalars(project, change, width)
+    line = call("claims").output.rstrip("\n")
+    assert line.startswith(f"{verdict} ")
+    assert line.endswith(f"The value falls. ({change:.3f} [{change - width:.3f}, {change + width:.3f}])")
+    (row,) = json.loads(call("claims", "--json").output)
+    assert row["verdict"] == verdict
+    assert row["effect"] == change
+
+
+def test_claims_without_results_are_without_evidence(project):
+    assert call("claims").output == "no evidence   The value falls.\n"

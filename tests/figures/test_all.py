@@ -1,0 +1,343 @@
+"""Experiments and their figures, on small networks that are really trained, and on answers made by hand."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from cemrnn.commands.common import experiment_config
+from cemrnn.figures import list_figures, load_experiment, load_plot
+from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
+from cemrnn.figures.fig1_tasks.experiment import TasksConfig
+from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
+from cemrnn.figures.remember import pack_result, unpack_result
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, _deal_cues, draw_conflicts
+from cemrnn.figures.shared.battery import draw_test_trials, load_populations, summarise
+from cemrnn.figures.shared.rotations import SEPARATE
+from cemrnn.figures.style import LOOKS
+from cemrnn.network.pathways import ARMS
+from cemrnn.reproduce.claims import load_claims
+from cemrnn.reproduce.project import Project
+from cemrnn.store.store import Store
+from cemrnn.sweep import run as sweep
+from cemrnn.sweep.run import train_missing
+from cemrnn.tasks import TrialStream, conflict_pairs
+from cemrnn.tasks.encoding import decode_inputs
+from cemrnn.tasks.scores import answer_outputs, score_trials
+
+NETWORKS = dict(
+    arms=["plain", "excitability", "synaptic", "combined"],
+    tasks=["reaction_pro", "reaction_anti"],
+    preset="fast",
+    encoding="cosine",
+    n_units=24,
+    rank=4,
+    activation="relu",
+    n_replicates=2,
+    seed=1,
+    n_updates=200,
+    batch_trials=32,
+    learning_rate=0.01,
+    target_score=0.95,
+    passing_score=0.7,
+    test_trials=40,
+    device="cpu",
+)
+TASKS = TasksConfig.from_params(NETWORKS | dict(example_arm="combined", chance_trials=500))
+AMBIGUITY = AmbiguityConfig.from_params(
+    NETWORKS
+    | dict(lambdas=[0, 0.25, 0.5, 0.75, 1], sigmas=[0, 0.4, 1.6], kappas=[0, 0.5, 1], pair_trials=60, chance_trials=500)
+)
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
+CLAIMS = load_claims(ROOT / "book" / "claims.yml")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A folder for the networks of this file; results are not kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CEMRNN_STORE", str(tmp_path_factory.mktemp("store")))
+        patch.delenv("CEMRNN_RESULTS", raising=False)
+        yield Store.default()
+
+
+@pytest.fixture(scope="module")
+def results(store):
+    """Networks that have learned, so that what figures 1 and 2 say can be checked."""
+    return {"fig1_tasks": fig1_tasks.run(TASKS), "fig2_ambiguity": fig2_ambiguity.run(AMBIGUITY)}
+
+
+def shrink(stem):
+    """The config of an experiment at the profile smoke, with hardly any training."""
+    config = experiment_config(Project(ROOT), stem, "smoke")
+    fields = {field.name for field in dataclasses.fields(config)}
+    return dataclasses.replace(config, device="cpu", **{name: 8 for name in fields if name.endswith("n_updates")})
+
+
+@pytest.fixture(scope="module", params=list_figures())
+def result(request, store):
+    """The result of every registered experiment; it may use no networks but those that it lists."""
+    experiment, config = load_experiment(request.param), shrink(request.param)
+    train_missing(experiment.conditions(config), store, device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "train_missing", lambda configs, *_, **__: pytest.fail(f"not in conditions: {configs[0]}"))
+        return experiment.run(config)
+
+
+@pytest.fixture(scope="module")
+def figure(result):
+    """The figure of every registered experiment."""
+    return load_plot(result.stem).plot(result)
+
+
+def test_every_arm_has_a_look_of_its_own():
+    assert set(LOOKS) == {*ARMS, SEPARATE, "gru", "lstm"}
+    assert len({look.colour for look in LOOKS.values()}) == len({look.marker for look in LOOKS.values()}) == len(LOOKS)
+
+
+def test_the_notebook_finds_every_number_that_it_glues(result):
+    text = (ROOT / "notebooks" / f"{result.stem}.ipynb").read_text(encoding="utf-8")
+    glued = set(re.findall(r"\{glue:text\}`(\w+)", text))
+    assert len(glued) > 3
+    assert sorted(glued - set(result.scalars)) == []
+
+
+def test_both_figures_use_the_same_networks():
+    assert fig1_tasks.conditions(TASKS) == fig2_ambiguity.conditions(AMBIGUITY)
+    assert len(fig1_tasks.conditions(TASKS)) == 4 * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(arms=["exitability"]), "unknown arm 'exitability'; did you mean 'excitability'"),
+        (dict(lambdas=[0.0, 1.0]), "lambdas: expected increasing levels that include"),
+        (dict(tasks=["reaction_pro", "match_location_go"]), "tasks: expected tasks that can conflict"),
+        (dict(n_unit=3), "unknown parameter of AmbiguityConfig 'n_unit'; did you mean 'n_units'"),
+    ],
+)
+def test_configs_refuse_what_cannot_be_run(change, message):
+    with pytest.raises(ValueError, match=message):
+        AmbiguityConfig.from_params(AMBIGUITY.to_dict() | change)
+
+
+def test_scores_are_those_of_the_trained_networks(results):
+    tables = results["fig1_tasks"].tables
+    scores = tables["scores"].set_index(["arm", "task"])["score"]
+    population = next(p for p in load_populations(TASKS) if p.arm == "combined")
+    trials = draw_test_trials(TASKS)
+    outputs, _ = population.model.simulate(trials.inputs, trials.cue(), noise=None)
+    noiseless = score_trials(outputs, trials, "last36").mean().item()  # other noise, so only about the same
+    assert scores["combined"].mean() == pytest.approx(noiseless, abs=0.1)
+    assert scores["plain"].mean() < 0.6 < scores["excitability"].mean()  # without context pro and anti look alike
+    networks = tables["networks"]
+    assert (networks["n_updates"] <= 200).all()
+    assert networks["n_parameters"].max() / networks["n_parameters"].min() < 1.04
+    worst = networks.groupby("arm")["worst_score"].mean()
+    assert results["fig1_tasks"].scalars["worst_combined"] == pytest.approx(worst["combined"])
+
+
+def test_learning_curves_end_where_training_did(results):
+    learning = results["fig1_tasks"].tables["learning"]
+    networks = results["fig1_tasks"].tables["networks"]
+    for arm, part in learning.groupby("arm"):
+        assert part["update"].is_monotonic_increasing
+        assert part["update"].max() == networks[networks["arm"] == arm]["n_updates"].max()
+
+
+def test_example_trials_show_one_trial_of_each_task(results):
+    examples = results["fig1_tasks"].tables["examples"]
+    for _, part in examples.groupby("task"):
+        assert (np.diff(part["time_ms"]) == 40).all()
+        error = (part[["output_1", "output_2"]].iloc[-1].to_numpy() - part[["target_1", "target_2"]].iloc[-1]).abs()
+        assert error.max() < 0.7  # the network answers; an opposite answer is 2 off
+
+
+def test_answers_made_by_hand_are_counted():
+    conflicts = draw_conflicts(AMBIGUITY, CPU)
+    assert conflicts.pairs.tolist() == [[0, 1], [1, 0]] == [list(p) for p in conflict_pairs(AMBIGUITY.task_set)]
+    own = answer_outputs(conflicts.trials, conflicts.trials.response)
+    other = answer_outputs(conflicts.trials, conflicts.other_response)
+    first, second = conflicts.answers(own)
+    assert first.shape == (2, 2)
+    assert (first == 1).all() and (second == 0).all()
+    first, second = conflicts.answers(other)
+    assert (first == 0).all() and (second == 1).all()
+    half = torch.arange(own.shape[1]) < own.shape[1] // 2
+    first, second = conflicts.answers(torch.where(half[:, None, None], own, other))
+    np.testing.assert_allclose([first, second], 0.5)
+    assert (conflicts.own.argmax(-1) == conflicts.trials.task).all()
+    assert (conflicts.other.argmax(-1) == 1 - conflicts.trials.task).all()
+
+
+def test_shuffled_cues_are_dealt_evenly():
+    dealt = _deal_cues(n_trials=24, n_pairs=4)
+    assert sorted(dealt) == list(range(24))  # every cue is used once
+    counts = np.zeros((4, 4))
+    np.add.at(counts, (np.arange(24) % 4, dealt % 4), 1)
+    assert counts.min() >= 1 and counts.max() <= 2  # six trials of a pair get cues of all four pairs
+
+
+def make_curves(passed=(True, True)):
+    """Two networks, one pair: accuracy falls from 1 by steps; half of what is lost goes to the other task."""
+    levels = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    own = np.array([[[1.0, 0.9, 0.6, 0.3, 0.2]], [[1.0, 1.0, 0.6, 0.2, 0.2]]])
+    return ArmCurves(
+        arm="bias",
+        passed=np.array(passed),
+        levels={name: levels for name in ("mixture", "noise", "strength")},
+        own={"mixture": own, "noise": own, "strength": own[..., ::-1]},
+        other={name: (1 - own) / 2 for name in ("mixture", "noise", "strength")},
+        chance=np.array([0.2]),
+    )
+
+
+def test_measures_have_their_closed_forms():
+    networks = make_curves().networks()
+    # normalised accuracy is (a - .2) / .8: 1, .875, .5, .125, 0 and 1, 1, .5, 0, 0
+    np.testing.assert_allclose(networks["auc"], [(1 + 2 * 0.875 + 0.5) / 4, (1 + 2 * 1 + 0.5) / 4])
+    # it falls to .75 a third of the way from .875 to .5, and half-way from 1 to .5
+    np.testing.assert_allclose(networks["sigma75"], [0.25 + 0.25 / 3, 0.375])
+    np.testing.assert_allclose(networks["kappa75"], [0.75 - 0.25 / 3, 0.625])
+    np.testing.assert_allclose(networks["blends"], [1 - 0.6 - 0.2] * 2)
+
+
+def test_networks_that_did_not_pass_are_left_out():
+    networks = make_curves(passed=(True, False)).networks()
+    assert networks["auc"].notna().tolist() == [True, False]
+    assert make_curves(passed=(True, False)).curves().groupby("network")["own"].count().tolist() == [15, 0]
+
+
+def test_a_swapped_cue_swaps_the_task_and_no_cue_does_neither(results):
+    choices = results["fig2_ambiguity"].tables["choices"].set_index(["arm", "level", "answer"])["share"]
+    curves = results["fig2_ambiguity"].tables["curves"].set_index(["arm", "manipulation", "level"])["normalised"]
+    for arm in ("excitability", "synaptic", "combined"):
+        assert choices[arm, 0.0, "own"] > 0.7 > 0.2 > choices[arm, 0.0, "other"]
+        assert choices[arm, 1.0, "other"] > 0.7 > 0.2 > choices[arm, 1.0, "own"]
+        assert sum(choices[arm, 0.5, answer] for answer in ("own", "other", "neither")) == pytest.approx(1)
+        for start in (("mixture", 0.0), ("noise", 0.0), ("strength", 1.0)):
+            assert curves[(arm, *start)] == pytest.approx(1)  # the same trials with the right cue
+        assert curves[arm, "noise", 1.6] < 0.8
+    assert np.isnan(curves["plain", "mixture", 0.0])  # it did not learn and is not compared
+
+
+def test_controls_fail_as_they_must(results):
+    scalars = results["fig2_ambiguity"].scalars
+    assert abs(scalars["accuracy_shuffled_normalised"]) < 0.1
+    assert scalars["accuracy_untrained"] < scalars["chance"] + 0.1
+    controls = results["fig2_ambiguity"].tables["controls"].set_index(["arm", "control"])["accuracy"]
+    for arm in ("excitability", "synaptic", "combined"):
+        assert controls[arm, "clean"] > controls[arm, "shuffled"] + 0.2
+        assert controls[arm, "clean"] > controls[arm, "untrained"] + 0.4
+
+
+def test_results_repeat_exactly(results):
+    again = fig2_ambiguity.run(AMBIGUITY)
+    for name, table in results["fig2_ambiguity"].tables.items():
+        pd.testing.assert_frame_equal(table, again.tables[name])
+    for name, value in results["fig2_ambiguity"].scalars.items():
+        assert again.scalars[name] == value or (np.isnan(value) and np.isnan(again.scalars[name]))
+
+
+def test_intervals_are_over_networks():
+    table = pd.DataFrame({"arm": ["bias"] * 6, "score": [0.1, 0.2, 0.3, 0.4, 0.5, np.nan]})
+    row = summarise(table, ["arm"], "score", seed=0).iloc[0]
+    assert row["score"] == pytest.approx(0.3)
+    assert row["n"] == 5
+    assert 0.1 < row["low"] < 0.3 < row["high"] < 0.5
+
+
+def test_a_result_is_complete_and_can_be_kept(result):
+    assert result.config.device == "cpu" and result.stem in list_figures()
+    assert result.n_replicates == result.config.n_replicates
+    assert all(len(table) for table in result.tables.values())
+    kept = unpack_result(pack_result(result), result.config)
+    assert kept.scalars.keys() == result.scalars.keys()
+    for name, table in result.tables.items():
+        pd.testing.assert_frame_equal(kept.tables[name], table, check_exact=True, check_dtype=False)
+
+
+def test_every_claim_has_its_measure_from_all_and_from_two_sets_of_seeds(result):
+    measures = [claim.measure for claim in CLAIMS if claim.figure == result.stem]
+    ends = [f"{half}{end}" for half in ("", "_first", "_second") for end in ("", "_low", "_high", "_n")]
+    missing = {f"{name}{end}" for name in measures for end in ends} - result.scalars.keys()
+    assert not missing
+
+
+def test_what_a_measure_says_lies_in_its_interval(result):
+    scalars, n_rounds = result.scalars, getattr(result.config, "n_repeats", 0)  # of a measurement of time
+    measured = [name.removesuffix("_low") for name in scalars if name.endswith("_low")]
+    for name in measured:
+        assert np.isnan(scalars[f"{name}_low"]) or scalars[f"{name}_low"] <= scalars[f"{name}_high"], name
+        assert scalars[f"{name}_n"] <= max(result.n_replicates, n_rounds), name
+
+
+def labels_beside(axes):
+    """Labels (x, y) that an axis of small multiples takes from its column and its row, or from the whole."""
+    part, place = axes.get_figure(root=False), axes.get_subplotspec()
+    is_multiple = place and not axes.get_title(loc="left")  # a panel with a letter has labels of its own
+    others = [other for other in part.get_axes() if is_multiple and other.get_subplotspec()]
+    column = [other.get_xlabel() for other in others if other.get_subplotspec().colspan == place.colspan]
+    row = [other.get_ylabel() for other in others if other.get_subplotspec().rowspan == place.rowspan]
+    return any([axes.get_xlabel(), part.get_supxlabel(), *column]), any([axes.get_ylabel(), part.get_supylabel(), *row])
+
+
+def test_every_axis_with_numbers_says_what_they_are(figure):
+    for axes in (a for a in figure.get_axes() if a.get_visible()):
+        for axis, is_labelled in zip((axes.xaxis, axes.yaxis), labels_beside(axes), strict=True):
+            numbered = any(re.fullmatch(r"[-−\d.]+|\$.+\$", label.get_text()) for label in axis.get_ticklabels())
+            assert is_labelled or not numbered, axes.get_title(loc="left")
+
+
+def letters_of(figure):
+    """Bold letters of the panels, in the titles of axes and in texts of parts of the figure."""
+    titles = {axes.get_title(loc="left") for axes in figure.get_axes()}
+    texts = {text.get_text() for part in figure.subfigs for text in part.texts}
+    return {text for text in titles | texts if re.fullmatch("[a-z]", text)}
+
+
+def test_panels_have_letters_without_a_gap(figure):
+    letters = letters_of(figure)
+    assert len(letters) >= 3
+    assert letters == set("abcdefghijklmnop"[: len(letters)])
+
+
+def test_every_arm_has_its_colour_in_the_legend(result, figure):
+    legends = [*figure.legends, *(legend for part in figure.subfigs for legend in part.legends)]
+    colours = {
+        text.get_text(): to_hex(line.get_color())
+        for legend in legends
+        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=False)
+    }
+    shown = colours.keys() & LOOKS.keys()
+    assert set(getattr(result.config, "arms", ())) <= shown
+    assert {arm: colours[arm] for arm in shown} == {arm: to_hex(LOOKS[arm].colour) for arm in shown}
+
+
+def test_plotted_points_are_the_table(results):
+    figure = load_plot("fig2_ambiguity").plot(results["fig2_ambiguity"])
+    curves = results["fig2_ambiguity"].tables["curves"]
+    panel = next(a for a in figure.get_axes() if a.get_title(loc="left") == "c")
+    drawn = {line.get_label(): line.get_ydata() for line in panel.get_lines() if line.get_label() in NETWORKS["arms"]}
+    assert set(drawn) == {"excitability", "synaptic", "combined"}
+    for arm, values in drawn.items():
+        expected = curves[(curves["arm"] == arm) & (curves["manipulation"] == "noise")]["normalised"]
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_a_ring_is_shown_as_the_direction_it_encodes():
+    shown = {}
+    for encoding in ("cosine", "ring"):
+        tasks = dataclasses.replace(TASKS, encoding=encoding).task_set
+        trials = TrialStream(tasks, [0]).draw(20)
+        last = trials.end_steps[0] - 1
+        shown[encoding] = decode_inputs(trials.inputs[0].numpy(), tasks)[np.arange(20), last]
+    assert shown["ring"].shape == (20, 5)
+    np.testing.assert_allclose(shown["ring"], shown["cosine"], atol=0.35)  # the same stimuli, other noise
+    assert np.abs(shown["ring"][:, 1:]).max() > 0.7

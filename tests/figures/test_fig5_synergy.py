@@ -1,0 +1,170 @@
+"""Figure 5 on outcomes, lesions and conflicts that were made up, with verdicts that are known."""
+
+import dataclasses
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemrnn.commands.common import experiment_config
+from cemrnn.figures.fig5_synergy import experiment as fig5_synergy
+from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
+from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
+from cemrnn.figures.fig5_synergy.plot import plot
+from cemrnn.measures.ideal_observer import ideal_sigma
+from cemrnn.measures.robustness import Threshold
+from cemrnn.reproduce.project import Project
+from tests.verdicts import judge_result
+
+CONFIG = dataclasses.replace(
+    experiment_config(Project(Path(__file__).parents[2]), "fig5_synergy", "smoke"), device="cpu", n_replicates=8
+)
+JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of replicates; both halves keep their mean
+# Means of mixture, noise and packing for both, excitability, synapses and neither.
+SYNERGY = ((0.95, 0.95, 0.95), (0.2, 0.6, 0.2), (0.2, 0.2, 0.5), (0.0, 0.0, 0.1))
+WORSE = ((0.2, 0.3, 0.2), (0.5, 0.6, 0.5), (0.4, 0.4, 0.4), (0.0, 0.0, 0.0))
+ALIKE = ((0.45, 0.45, 0.45), (0.35, 0.36, 0.35), (0.35, 0.35, 0.36), (0.1, 0.1, 0.1))
+
+
+def make_outcomes(means, spread):
+    rows = []
+    for arm, of_arm in zip(DESIGN, means, strict=True):
+        values = dict(zip(OUTCOMES, [*of_arm, np.mean(of_arm)], strict=True))
+        rows += [
+            dict(arm=arm, outcome=outcome, network=m, value=mean + spread * JITTER[m])
+            for outcome, mean in values.items()
+            for m in range(8)
+        ]
+    return pd.DataFrame(rows)
+
+
+def make_lesions(accuracy, spread):
+    return pd.DataFrame(
+        dict(lesion=lesion, network=m, accuracy=mean + spread * JITTER[m] * (-1 if lesion == LESIONS[-1] else 1))
+        for lesion, mean in zip(LESIONS, accuracy, strict=True)
+        for m in range(8)
+    )
+
+
+def make_conflict(excitability, synapses, spread):
+    table = pd.DataFrame({"network": np.arange(8), "excitability": excitability + spread * JITTER})
+    table["synapses"] = synapses - spread * JITTER
+    return table.assign(neither=1 - table["excitability"] - table["synapses"])
+
+
+def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0.8, 0.1), spread=0.02):
+    """The experiment on made-up outcomes; nothing is trained."""
+    monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
+    made = {
+        "load_populations": lambda config: [SimpleNamespace(arm=arm) for arm in DESIGN],
+        "_outcome_table": lambda populations, config, chance: make_outcomes(means, spread),
+        "score_lesions": lambda population, config, chance: make_lesions(lesions, spread),
+        "score_conflict": lambda population, config: make_conflict(*conflict, spread),
+    }
+    for name, function in made.items():
+        monkeypatch.setattr(fig5_synergy, name, function)
+    return fig5_synergy.run(CONFIG)
+
+
+def test_configs_need_the_whole_design():
+    with pytest.raises(ValueError, match="arms: expected the two by two design combined, .* got plain, combined"):
+        dataclasses.replace(CONFIG, arms=("plain", "combined"))
+    with pytest.raises(ValueError, match="task_counts: expected to begin with 1"):
+        dataclasses.replace(CONFIG, packing_counts=(2, 4)).rotations  # noqa: B018
+
+
+def test_the_rotations_are_trained_with_their_own_settings():
+    rotations = CONFIG.rotations
+    assert (rotations.n_updates, rotations.target_score) == (CONFIG.packing_updates, CONFIG.packing_target)
+    assert (rotations.units, rotations.task_counts) == (CONFIG.packing_units, CONFIG.packing_counts)
+    assert rotations.seeds == CONFIG.seeds
+    conditions = fig5_synergy.conditions(CONFIG)
+    assert len(conditions) == 8 * (4 + 4 * len(CONFIG.packing_units) * len(CONFIG.packing_counts))
+
+
+def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at_zero(monkeypatch):
+    chance = np.array([0.2, 0.2])
+    ideal = ideal_sigma(0.75, 2, 0.2)
+    networks = pd.DataFrame({"auc": [0.5, np.nan], "sigma75": [ideal / 2, np.nan]})
+    octaves = Threshold(level=np.array([0.5, 1.5]), censored=np.zeros(2, int))  # of log2(4) = 2
+    monkeypatch.setattr(fig5_synergy, "measure_arm", lambda *_: SimpleNamespace(networks=lambda: networks))
+    monkeypatch.setattr(fig5_synergy, "score_rotations", lambda config: None)
+    monkeypatch.setattr(fig5_synergy, "octaves_by_size", lambda cells, arm, config: [octaves, octaves])
+    table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), CONFIG, chance)
+    value = table.set_index(["arm", "outcome", "network"])["value"].sort_index()
+    assert len(value) == 4 * 4 * 2
+    expected = {"mixture": (0.5, np.nan), "noise": (0.5, np.nan), "packing": (0.25, 0.75), "joint": (1.25 / 3, np.nan)}
+    for outcome, values in expected.items():
+        np.testing.assert_allclose(value["combined", outcome], values)
+    np.testing.assert_allclose(value["plain", "mixture"], [0.5, 0])
+    np.testing.assert_allclose(value["plain", "joint"], [1.25 / 3, 0.25])
+
+
+def test_measures_are_those_of_the_means(monkeypatch):
+    result = run(monkeypatch)
+    synergy = result.tables["synergy"].set_index(["outcome", "measure"])
+    assert len(synergy) == 4 * 3 + 3 == result.scalars["n_measures"]
+    value = synergy["value"]
+    for k, outcome in enumerate(OUTCOMES[:3]):
+        both, e, s, neither = (means[k] for means in SYNERGY)
+        assert value[outcome, "beyond_best"] == pytest.approx(both - max(e, s))
+        assert value[outcome, "beyond_sum"] == pytest.approx(both - e - s + neither)
+        assert value[outcome, "beyond_bliss"] == pytest.approx(both - 1 + (1 - e) * (1 - s))
+    both, e, s, neither = (np.mean(means) for means in SYNERGY)
+    assert result.scalars["joint_beyond_sum"] == pytest.approx(both - e - s + neither)
+    assert result.scalars["lesion_excess"] == pytest.approx(0.8 - 0.1 - 0.1)
+    assert result.scalars["conflict_preference"] == pytest.approx(0.7)
+    # differences of .4 in noise and -.3 in packing, in standard deviations of a replicate
+    assert result.scalars["complementarity"] == pytest.approx(0.3 / (0.02 * JITTER.std(ddof=1)))
+
+
+def test_the_correction_counts_every_measure(monkeypatch):
+    table = run(monkeypatch).tables["synergy"]
+    assert (table["holm"] >= table["p"]).all() and (table["holm"] <= 1).all()
+    assert table["holm"].min() == pytest.approx(min(1, 15 * table["p"].min()))
+    alike = run(monkeypatch, means=ALIKE, lesions=(1, 0.5, 0.5, 0), conflict=(0.45, 0.45), spread=0.2)
+    assert alike.scalars["n_beyond_holm"] == 0 < run(monkeypatch).scalars["n_beyond_holm"]
+
+
+NO_SYNERGY = dict(means=WORSE, lesions=(1.0, 0.3, 0.3, 0.2), conflict=(0.45, 0.44))
+UNCLEAR = dict(means=ALIKE, lesions=(1.0, 0.5, 0.5, 0.0), conflict=(0.47, 0.43), spread=0.25)
+NOTHING = dict(means=np.full((4, 3), np.nan), lesions=[np.nan] * 4, conflict=(np.nan, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [({}, "supported"), (NO_SYNERGY, "contradicted"), (UNCLEAR, "inconclusive"), (NOTHING, "no evidence")],
+)
+def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
+    rows = judge_result(run(monkeypatch, **made), tmp_path)
+    expected = {"synergy-joint", "synergy-bliss", "synergy-additive", "synergy-lesion", "synergy-conflict"}
+    assert set(rows.index) == expected | {"complementarity"}
+    assert rows["verdict"].to_dict() == dict.fromkeys(rows.index, verdict)
+    if verdict in ("supported", "no evidence"):
+        assert rows["seeds_agree"].all()
+
+
+def test_the_figure_shows_the_tables(monkeypatch):
+    result = run(monkeypatch)
+    panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes()}
+    assert set(panels) == set("abcde")
+    lesions = result.tables["lesions"].set_index("lesion")["accuracy"]
+    assert [bar.get_width() for bar in panels["d"].patches] == [lesions[lesion] for lesion in LESIONS]
+    assert [label.get_text() for label in panels["d"].get_yticklabels()] == list(LESIONS)
+    conflict = result.tables["conflict"].set_index("decides")["share"]
+    shares = [bar.get_width() for bar in panels["e"].patches]
+    assert shares == [conflict[name] for name in ("excitability", "synapses", "neither")]
+    outcomes = result.tables["outcomes"].set_index(["arm", "outcome"])["value"]
+    for line, arm in zip(panels["a"].get_lines(), DESIGN, strict=False):
+        np.testing.assert_array_equal(line.get_ydata(), [outcomes[arm, outcome] for outcome in OUTCOMES])
+
+
+def test_a_figure_without_comparable_networks_is_drawn_without_a_warning(monkeypatch):
+    result = run(monkeypatch, **NOTHING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes()}
+    assert panels["a"].get_ylim() == pytest.approx((-0.03, 1.03))

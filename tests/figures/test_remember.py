@@ -1,0 +1,107 @@
+"""Results that are looked up: the same to the last bit, and never another config's, another code's or a damaged one."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemrnn.config import Config
+from cemrnn.figures import load_experiment
+from cemrnn.figures import remember as remembered
+from cemrnn.figures.remember import pack_result, remember, remember_here, result_key, unpack_result
+from cemrnn.figures.result import Result
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CountConfig(Config):
+    n: int
+
+
+@pytest.fixture
+def count(tmp_path, monkeypatch):
+    """An experiment that counts how often it runs."""
+    monkeypatch.setenv("CEMRNN_RESULTS", str(tmp_path))
+    runs = []
+
+    @remember
+    def run(config: CountConfig) -> Result:
+        runs.append(config.n)
+        return make_result(config)
+
+    run.runs = runs
+    return run
+
+
+def make_result(config):
+    table = pd.DataFrame({"x": np.arange(config.n) / 3, "k": np.arange(config.n), "ok": [True] * config.n})
+    table.loc[0, "x"] = np.nan
+    scalars = {"third": 1 / 3, "nothing": float("nan"), "count": np.int64(4), "word": "none"}
+    return Result(stem="fig0", config=config, tables={"t": table}, scalars=scalars, n_replicates=3, seconds=1.5)
+
+
+def test_a_result_comes_back_to_the_last_bit(count):
+    config = CountConfig(n=5)
+    first, second = count(config), count(config)
+    assert count.runs == [5]
+    pd.testing.assert_frame_equal(first.tables["t"], second.tables["t"], check_exact=True)
+    assert second.scalars["third"] == 1 / 3 and np.isnan(second.scalars["nothing"])
+    assert (second.scalars["count"], second.scalars["word"]) == (4, "none")
+    assert (second.config, second.n_replicates, second.seconds, second.stem) == (config, 3, 1.5, "fig0")
+
+
+def test_another_config_or_other_code_is_computed(count, monkeypatch):
+    count(CountConfig(n=5))
+    count(CountConfig(n=6))
+    monkeypatch.setattr(remembered, "_code_digest", lambda experiment: "changed")
+    count(CountConfig(n=5))
+    assert count.runs == [5, 6, 5]
+
+
+def test_a_measurement_is_made_again_on_another_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMRNN_RESULTS", str(tmp_path))
+    runs = []
+
+    @remember_here
+    def run(config: CountConfig) -> Result:
+        runs.append(config.n)
+        return make_result(config)
+
+    run(CountConfig(n=5)), run(CountConfig(n=5))
+    assert runs == [5]
+    monkeypatch.setattr(remembered.platform, "node", lambda: "elsewhere")
+    run(CountConfig(n=5))
+    monkeypatch.setattr(remembered, "describe_gpu", lambda: "another")
+    run(CountConfig(n=5))
+    assert runs == [5, 5, 5]
+
+
+def test_without_a_folder_nothing_is_kept(count, monkeypatch, tmp_path):
+    monkeypatch.delenv("CEMRNN_RESULTS")
+    count(CountConfig(n=5))
+    count(CountConfig(n=5))
+    assert count.runs == [5, 5] and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-20], lambda b: b.replace(b"0.333", b"0.334"), lambda b: b"[]"])
+def test_a_damaged_result_is_computed_again(count, tmp_path, damage, caplog):
+    count(CountConfig(n=5))
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError):
+        unpack_result(path.read_bytes(), CountConfig(n=5))
+    count(CountConfig(n=5))
+    assert count.runs == [5, 5] and "is not used" in caplog.text
+    assert path.read_bytes() == pack_result(make_result(CountConfig(n=5)))
+
+
+def test_the_plot_and_other_figures_do_not_count_but_what_computes_does(monkeypatch):
+    read = []
+    monkeypatch.setattr(remembered, "fingerprint", lambda places: read.extend(places) or "")
+    experiment = load_experiment("fig4_dynamics")
+    remembered._code_digest.__wrapped__(experiment.__name__)
+    own = {path.name for path in read if isinstance(path, Path)}
+    assert {"experiment.py", "search.py"} <= own and "plot.py" not in own
+    assert {"network", "measures", "figures/shared"} <= set(read) and "commands" not in read
+    assert result_key(experiment.__name__, CountConfig(n=1)) != result_key(__name__, CountConfig(n=1))

@@ -1,0 +1,113 @@
+"""The book: built from a real run of a tiny notebook with the real configuration and extension."""
+
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cemrnn.reproduce.book import BookError, assemble, build_book
+from cemrnn.reproduce.notebooks import run_notebook
+from cemrnn.reproduce.pages import find_problems
+from cemrnn.reproduce.project import Project
+from tests.fixtures.copies import copy_tiny_project, replace_source
+
+STEM = "fig1_tiny"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The tiny project after its notebook ran."""
+    project = Project(copy_tiny_project(tmp_path_factory.mktemp("executed") / "tiny"))
+    run_notebook(project, STEM, project.values(STEM, "quick"), "quick", project.build / "quick")
+    return project
+
+
+@pytest.fixture(scope="module")
+def html(executed):
+    """Folder of the built book."""
+    return build_book(executed, "quick").parent
+
+
+@pytest.fixture
+def project(executed, tmp_path):
+    """A copy of the executed project that a test may spoil."""
+    shutil.copytree(executed.root, tmp_path / "tiny")
+    return Project(tmp_path / "tiny")
+
+
+def read_text(html, page):
+    """Text of a page without tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", (html / page).read_text(encoding="utf-8")).split())
+
+
+def test_pages_need_no_network_and_every_image_has_a_text(html):
+    assert find_problems(html) == []
+    assert (html / "_static" / "mathjax" / "tex-svg.js").stat().st_size > 1e6
+    page = (html / "index.html").read_text(encoding="utf-8")
+    assert re.search(r'<script[^>]*src="_static/mathjax/tex-svg.js', page)
+    assert "thebe" not in "".join(re.findall(r"<script[^>]*src=[^>]*>", page))
+
+
+def test_every_local_script_style_image_and_download_exists(html):
+    targets = set()
+    for page in html.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        targets |= set(re.findall(r'(?:src|href)="((?:_static|_images|_downloads)[^"?#]*)', text))
+    assert len(targets) > 10
+    assert [target for target in targets if not (html / target).exists()] == []
+
+
+def test_numbers_captions_links_and_origin_reach_the_page(html):
+    text = read_text(html, f"{STEM}.html")
+    # Trapezoids of exp(-2t) with step 0.1 form a geometric series.
+    ratio = math.exp(-0.2)
+    area = 0.05 * (1 + ratio) * (1 - ratio**10) / (1 - ratio)
+    assert f"is {area:.3f} ." in text
+    assert "Value against time for two starting levels." in text
+    assert re.search(r"profile quick · seed 7 · 3 networks per condition · config \w{8} · commit", text)
+    page = (html / f"{STEM}.html").read_text(encoding="utf-8")
+    assert 'alt="Two curves that fall from 0.5 and 1 towards zero."' in page
+    for kind in ("svg", "pdf", "png", "csv"):
+        assert re.search(rf'href="_downloads/\w+/{STEM}\.{kind}"', page)
+
+
+def test_ledger_provenance_and_profile_are_generated(html):
+    text = read_text(html, "index.html")
+    assert "The value falls." in text
+    assert "supported" in text
+    assert "Profile quick: 3 networks per condition. Too few to conclude anything." in text
+    assert re.search(rf"{STEM} quick 7 3 ", text)
+
+
+def test_a_missing_number_stops_the_build(project):
+    notebook = project.build / "quick" / "notebooks" / f"{STEM}.ipynb"
+    replace_source(notebook, "{glue:text}`area:.3f`", "{glue:text}`aera:.3f`")
+    before = (project.build / "quick" / "html" / "index.html").stat().st_mtime_ns
+    with pytest.raises(BookError, match="aera"):
+        build_book(project, "quick")
+    assert (project.build / "quick" / "html" / "index.html").stat().st_mtime_ns == before
+
+
+def test_an_image_without_alt_text_stops_the_build(project):
+    notebook = project.build / "quick" / "notebooks" / f"{STEM}.ipynb"
+    text = notebook.read_text(encoding="utf-8")
+    assert '"alt": "Two curves' in text
+    notebook.write_text(text.replace('"alt": "Two curves', '"class": "Two curves'), encoding="utf-8")
+    with pytest.raises(BookError, match="alt text"):
+        build_book(project, "quick")
+
+
+def test_a_notebook_that_has_not_run_is_named(project):
+    (project.build / "quick" / "notebooks" / f"{STEM}.ipynb").unlink()
+    with pytest.raises(BookError, match=f"cemrnn run {STEM} --profile quick"):
+        assemble(project, "quick")
+
+
+def test_the_contents_list_every_page_and_notebook():
+    root = Path(__file__).parents[2]
+    listed = set(re.findall(r"(?:file|root): (\w+)", (root / "book" / "_toc.yml").read_text()))
+    pages = {path.stem for path in (root / "book").glob("*.md")}
+    notebooks = {path.stem for path in (root / "notebooks").glob("*.ipynb")}
+    assert listed == pages | notebooks

@@ -1,0 +1,226 @@
+"""Claims: strict files, verdicts with a known answer, and a ledger that is computed from results alone."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cemrnn.reproduce.claims import COLUMNS, VERDICTS, Claim, judge, ledger, load_claims, to_json, to_markdown
+
+BOOK_CLAIMS = Path(__file__).parents[2] / "book" / "claims.yml"
+FIELDS = {
+    "id": "a-claim",
+    "statement": "One arm beats another.",
+    "source": "abstract",
+    "figure": "fig0_made_up",
+    "measure": "auc_difference",
+    "direction": "positive",
+    "smallest_effect": 0.03,
+    "unit": "normalised accuracy",
+    "note": "None.",
+}
+
+
+def claim(**changes):
+    return Claim(**{**FIELDS, **changes})
+
+
+def write_claims(path, *entries):
+    path.write_text(yaml.safe_dump([{**FIELDS, **entry} for entry in entries]))
+    return path
+
+
+def write_result(root, scalars, profile="quick"):
+    for folder, content in (("results", scalars), ("provenance", {"profile": profile})):
+        (root / folder).mkdir(exist_ok=True)
+        (root / folder / f"{FIELDS['figure']}.json").write_text(json.dumps(content))
+    return root / "results"
+
+
+def evidence(effect, low, high, n=5, measure="auc_difference"):
+    return {measure: effect, f"{measure}_low": low, f"{measure}_high": high, f"{measure}_n": n}
+
+
+# verdicts; smallest effect 0.03
+
+CASES = {
+    (0.08, 0.05, 0.11): ("supported", "contradicted", "supported", "contradicted"),
+    (-0.08, -0.11, -0.05): ("contradicted", "supported", "supported", "contradicted"),
+    (0.00, -0.02, 0.02): ("contradicted", "contradicted", "contradicted", "supported"),
+    (0.015, 0.01, 0.02): ("contradicted", "contradicted", "contradicted", "supported"),
+    (0.02, 0.01, 0.04): ("inconclusive", "inconclusive", "inconclusive", "inconclusive"),
+    (0.08, -0.01, 0.17): ("inconclusive", "inconclusive", "inconclusive", "inconclusive"),
+    (0.00, -0.20, 0.20): ("inconclusive", "inconclusive", "inconclusive", "inconclusive"),
+    (0.03, 0.01, 0.05): ("supported", "contradicted", "supported", "contradicted"),
+}
+
+
+@pytest.mark.parametrize("result, verdicts", CASES.items())
+def test_known_answers_get_their_verdict(result, verdicts):
+    for direction, verdict in zip(("positive", "negative", "nonzero", "zero"), verdicts, strict=True):
+        assert judge(claim(direction=direction), *result, n=5) == verdict, direction
+
+
+@pytest.mark.parametrize(
+    "result",
+    [(0.08, 0.05, 0.11, 1), (0.08, 0.05, 0.11, None), (0.08, math.nan, math.nan, 5), (None, None, None, 5)],
+)
+def test_without_evidence_no_verdict(result):
+    for direction in ("positive", "negative", "nonzero", "zero"):
+        assert judge(claim(direction=direction), *result) == "no evidence"
+
+
+interval = st.tuples(*[st.floats(-0.2, 0.2)] * 3).map(sorted)
+
+
+@given(interval)
+def test_mirrored_evidence_mirrors_the_verdict(values):
+    low, effect, high = values
+    positive = judge(claim(direction="positive"), effect, low, high, 9)
+    assert positive == judge(claim(direction="negative"), -effect, -high, -low, 9)
+    assert positive in VERDICTS
+
+
+@given(interval)
+def test_zero_and_nonzero_are_opposites(values):
+    low, effect, high = values
+    opposite = {"supported": "contradicted", "contradicted": "supported", "inconclusive": "inconclusive"}
+    nonzero = judge(claim(direction="nonzero"), effect, low, high, 9)
+    assert judge(claim(direction="zero"), effect, low, high, 9) == opposite[nonzero]
+
+
+@given(interval, st.floats(0.001, 0.1), st.floats(1.1, 5))
+def test_a_stricter_size_never_turns_a_claim_into_support(values, size, factor):
+    low, effect, high = values
+    strict = judge(claim(smallest_effect=size * factor), effect, low, high, 9)
+    lenient = judge(claim(smallest_effect=size), effect, low, high, 9)
+    assert strict != "supported" or lenient == "supported"
+
+
+def test_bounds_in_the_wrong_order_are_refused():
+    with pytest.raises(ValueError, match="low: expected at most high = 0.1, got 0.2"):
+        judge(claim(), 0.15, 0.2, 0.1, 5)
+
+
+# the file
+
+
+def test_claims_of_the_book_load_and_cover_the_ambiguity_figure():
+    claims = load_claims(BOOK_CLAIMS)
+    assert {c.measure: c.direction for c in claims if c.figure == "fig2_ambiguity"} == {
+        "auc_excitability_minus_synaptic": "nonzero",
+        "sigma75_excitability_minus_synaptic": "nonzero",
+        "kappa75_excitability_minus_synaptic": "nonzero",
+        "blends_excitability_minus_synaptic": "nonzero",
+        "auc_combined_minus_best_single": "positive",
+        "sigma75_combined_minus_best_single": "positive",
+        "accuracy_shuffled_normalised": "zero",
+    }
+    for c in claims:
+        assert c.statement.endswith(".") and c.note.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"smalest_effect": 0.1}, "claim 1 .a-claim.*did you mean 'smallest_effect'"),
+        ({"statement": None}, "statement: expected str, got None"),
+        ({"direction": "positiv"}, "did you mean 'positive'"),
+        ({"source": "paper"}, "source"),
+        ({"smallest_effect": 0}, "smallest_effect: expected a positive size, got 0"),
+        ({"smallest_effect": "big"}, "smallest_effect: expected float"),
+        ({"id": "A claim"}, "id: expected lower-case words"),
+        ({"measure": "auc difference"}, "measure: expected lower-case words"),
+    ],
+)
+def test_malformed_claims_are_refused_by_name(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        load_claims(write_claims(tmp_path / "claims.yml", change))
+
+
+def test_missing_field_and_double_id_are_refused(tmp_path):
+    path = tmp_path / "claims.yml"
+    path.write_text(yaml.safe_dump([{k: v for k, v in FIELDS.items() if k != "unit"}]))
+    with pytest.raises(ValueError, match="unit: expected str, got None"):
+        load_claims(path)
+    with pytest.raises(ValueError, match="id 'a-claim' occurs twice"):
+        load_claims(write_claims(path, {}, {}))
+    path.write_text("claims: none")
+    with pytest.raises(ValueError, match="expected a list of claims, got dict"):
+        load_claims(path)
+
+
+# the ledger
+
+
+def test_ledger_columns_and_computed_verdicts(tmp_path):
+    other = {"id": "another", "measure": "sigma75_difference"}
+    claims = write_claims(tmp_path / "claims.yml", {}, other, {"id": "untested", "figure": "fig99_absent"})
+    results = write_result(tmp_path, evidence(0.08, 0.05, 0.11) | evidence(0, -0.2, 0.2, 7, "sigma75_difference"))
+    table = ledger(results, claims)
+    assert tuple(table.columns) == COLUMNS
+    assert list(table.verdict) == ["supported", "inconclusive", "no evidence"]
+    assert list(table.n) == [5, 7, 0] and list(table.profile) == ["quick", "quick", ""]
+    assert list(table.effect[:2]) == [0.08, 0] and math.isnan(table.effect[2])
+    # the same claims against other results: nothing in the file decides
+    write_result(tmp_path, evidence(-0.08, -0.11, -0.05))
+    assert list(ledger(results, claims).verdict) == ["contradicted", "no evidence", "no evidence"]
+
+
+def test_null_and_nan_are_no_evidence_half_a_result_is_an_error(tmp_path):
+    claims = write_claims(tmp_path / "claims.yml", {})
+    for nothing in (None, math.nan):
+        results = write_result(tmp_path, evidence(nothing, nothing, nothing))
+        assert list(ledger(results, claims).verdict) == ["no evidence"]
+    write_result(tmp_path, {"auc_difference": 0.1, "auc_difference_low": 0.05})
+    with pytest.raises(ValueError, match="fig0_made_up: .* got no auc_difference_high, auc_difference_n"):
+        ledger(results, claims)
+
+
+def test_markdown_is_one_table_row_per_claim_with_a_link(tmp_path):
+    claims = write_claims(tmp_path / "claims.yml", {"statement": "a | b."}, {"id": "untested", "figure": "fig9_no"})
+    table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11)), claims)
+    text = to_markdown(table, page="pages/{figure}.ipynb")
+    header, rule, first, second = text.splitlines()
+    assert "<" not in text.replace("< 0", "")
+    claim = table.iloc[0]
+    link = "[0](pages/fig0_made_up.ipynb)"
+    assert first.startswith(f"| a \\| b. `{claim.id}` | **supported** | 0.080 [0.050, 0.110] | {link} | ")
+    assert first.endswith(f"| `{claim.measure}` {claim.criterion} | 5 (quick) | both no evidence | abstract |")
+    assert "[9](pages/fig9_no.ipynb)" in second and "nan" not in second
+    assert "**no evidence**" in second
+    cells = [line.replace("\\|", "").count("|") for line in (header, rule, first, second)]
+    assert len(set(cells)) == 1
+
+
+def test_the_verdicts_of_two_sets_of_seeds_stand_side_by_side(tmp_path):
+    claims = write_claims(tmp_path / "claims.yml", {}, {"id": "stable", "measure": "stable"})
+    halves = evidence(0.10, 0.08, 0.12, 3, "auc_difference_first") | evidence(0, -0.1, 0.1, 2, "auc_difference_second")
+    same = {}
+    for name in ("stable", "stable_first", "stable_second"):
+        same |= evidence(0.08, 0.05, 0.11, 4, name)
+    table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11) | halves | same), claims)
+    assert list(table.verdict) == ["supported", "supported"]
+    assert list(table.verdict_first) == ["supported", "supported"]
+    assert list(table.verdict_second) == ["inconclusive", "supported"]
+    assert list(table.seeds_agree) == [False, True]
+    marked, agreed = to_markdown(table).splitlines()[2:]
+    assert "| ≠ supported / inconclusive |" in marked and "| both supported |" in agreed
+
+
+def test_json_round_trip(tmp_path):
+    claims = write_claims(tmp_path / "claims.yml", {}, {"id": "untested", "figure": "fig9_no"})
+    table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11)), claims)
+    first, second = json.loads(to_json(table))
+    assert tuple(first) == COLUMNS
+    assert (first["effect"], first["n"], first["verdict"]) == (0.08, 5, "supported")
+    assert second["effect"] is None and second["verdict"] == "no evidence"
+
+
+def test_criterion_is_worded_from_the_claim():
+    assert claim().criterion == "> 0, at least 0.03 (normalised accuracy)"
+    assert claim(direction="zero", smallest_effect=0.1).criterion == "within ±0.1 of 0 (normalised accuracy)"

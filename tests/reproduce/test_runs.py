@@ -1,0 +1,101 @@
+"""Runs of notebooks: a target exists only if every cell succeeded."""
+
+import json
+import os
+import sys
+
+import nbformat
+import pytest
+
+from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+from cemrnn.reproduce.project import Project
+from tests.fixtures.copies import SOURCES, copy_tiny_project, replace_source, run_make
+
+STEM = "fig1_tiny"
+TARGET = f"build/quick/notebooks/{STEM}.ipynb"
+
+
+def run(project, profile="quick", overrides=()):
+    values = project.values(STEM, profile, overrides)
+    return run_notebook(project, STEM, values, profile, project.build / profile)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(copy_tiny_project(tmp_path / "tiny"))
+
+
+def test_a_run_leaves_notebook_figure_data_and_origin(project):
+    path = run(project, "smoke", ["label=curve", "levels=1,2,3"])
+    assert path == project.root / f"build/smoke/notebooks/{STEM}.ipynb"
+    made = {str(file.relative_to(project.build)) for file in project.build.rglob("*") if file.is_file()}
+    images = {f"smoke/figures/{STEM}.{kind}" for kind in ("svg", "pdf", "png", "csv")}
+    tables = {f"smoke/{folder}/{STEM}.json" for folder in ("results", "provenance")}
+    assert made == images | tables | {f"smoke/notebooks/{STEM}.ipynb"}
+    origin = json.loads((project.build / f"smoke/provenance/{STEM}.json").read_text())
+    assert origin["profile"] == "smoke"
+    assert origin["config"]["levels"] == [1.0, 2.0, 3.0]
+    assert origin["config"]["label"] == "curve"
+    assert origin["config"]["rate"] == 0.1
+
+
+def test_a_failed_run_is_kept_apart_and_the_last_good_one_stays(project):
+    target = project.root / TARGET
+    target.parent.mkdir(parents=True)
+    target.write_text("the last good run")
+    with pytest.raises(NotebookError, match="RuntimeError: asked to fail") as caught:
+        run(project, overrides=["fails=true"])
+    assert target.read_text() == "the last good run"
+    assert not (project.build / "quick" / "figures").exists()
+    assert caught.value.path == project.build / "failed" / STEM
+    assert (caught.value.path / "notebooks" / f"{STEM}.ipynb").exists()
+    assert "CEMRNN_OUT" not in os.environ
+
+
+def test_a_killed_kernel_is_a_failure_and_uses_this_python(project):
+    # papermill saves the notebook of a killed kernel as if every cell had completed.
+    kill = "pathlib.Path('python.txt').write_text(sys.executable); os.kill(os.getpid(), 9)"
+    replace_source(project.notebook(STEM), "result = run(config)", f"import os, pathlib, sys\n{kill}")
+    with pytest.raises(NotebookError, match="DeadKernelError"):
+        run(project)
+    assert not (project.root / TARGET).exists()
+    assert (project.root / "python.txt").read_text() == sys.executable
+    kept = nbformat.read(project.build / "failed" / STEM / "notebooks" / f"{STEM}.ipynb", as_version=4)
+    assert not any(out.output_type == "error" for cell in kept.cells for out in cell.get("outputs", []))
+
+
+def test_a_failed_notebook_never_satisfies_make(project):
+    make = [TARGET, "-o", "build/quick/trained"]
+    profile = project.root / "notebooks" / "params" / "quick.yml"
+    good = profile.read_text()
+    profile.write_text(good.replace("fails: false", "fails: true"))
+    for _ in range(2):
+        failed = run_make(project.root, *make)
+        assert failed.returncode != 0
+        assert "asked to fail" in failed.stderr
+        assert not (project.root / TARGET).exists()
+    profile.write_text(good)
+    assert run_make(project.root, *make).returncode == 0
+    assert (project.root / TARGET).exists()
+    assert run_make(project.root, "-q", *make).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "source, stale",
+    [
+        ("network/pathways.py", 1),
+        ("figures/shared/battery.py", 1),
+        ("figures/fig1_tiny/experiment.py", 1),
+        ("figures/fig1_tiny/plot.py", 1),
+        ("figures/fig2_other/plot.py", 0),
+        ("commands/store.py", 0),
+    ],
+)
+def test_a_notebook_is_stale_by_its_own_sources_alone(project, source, stale):
+    target = project.root / TARGET
+    target.parent.mkdir(parents=True)
+    target.touch()
+    question = ["-q", TARGET, "-o", "build/quick/trained"]
+    assert run_make(project.root, *question).returncode == 0
+    os.utime(project.root / SOURCES / source, (2**32, 2**32))
+    assert run_make(project.root, *question).returncode == stale

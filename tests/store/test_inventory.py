@@ -1,0 +1,168 @@
+"""cemrnn store: what is listed, shown, verified and removed, and what must stay."""
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cemrnn.commands import store as commands
+from cemrnn.commands.store import store as command
+from cemrnn.store.entry import WEIGHTS, entry_key
+from cemrnn.store.inventory import collect, find_entry, find_garbage, list_entries
+from cemrnn.store.store import Store
+from cemrnn.system.leases import hold_leases
+from tests.entries import CONFIG, make_network
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = [dataclasses.replace(CONFIG, seed=seed) for seed in range(4)]
+KEYS = [entry_key(config) for config in CONFIGS]
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """Four entries, in the store that the command finds."""
+    monkeypatch.setenv("CEMRNN_STORE", str(tmp_path / "store"))
+    monkeypatch.chdir(ROOT)
+    place = Store.default()
+    for config in CONFIGS:
+        place.save(config, make_network(config, status="failed" if config.seed == 3 else "reached"))
+    return place
+
+
+def call(*arguments, input=None):
+    return CliRunner().invoke(command, arguments, input=input)
+
+
+def spoil(store, number=0):
+    path = store.folder(KEYS[number]) / WEIGHTS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def grow_old(*paths, days=40):
+    for path in paths:
+        os.utime(path, (time.time() - days * 86400,) * 2)
+
+
+def test_every_entry_is_listed_with_what_it_is(store):
+    listed = list(list_entries(store))
+    assert [entry.key for entry in listed] == sorted(KEYS)
+    entry = next(entry for entry in listed if entry.key == KEYS[3])
+    network = CONFIGS[3].network
+    assert (entry.arm, entry.n_units, entry.n_contexts, entry.seed) == (network.arm, network.n_units, 2, 3)
+    assert (entry.status, entry.n_updates) == ("failed", CONFIG.n_updates)
+    assert entry.n_bytes == sum(path.stat().st_size for path in store.folder(KEYS[3]).iterdir())
+
+
+def test_ls_filters_and_adds_up(store):
+    assert "4 entries" in call("ls").output
+    assert "3 entries" in call("ls", "--status", "reached").output
+    assert "0 entries" in call("ls", "--arm", "plain").output
+    rows = [json.loads(line) for line in call("ls", "--json").output.splitlines()]
+    assert sorted(row["key"] for row in rows) == sorted(KEYS)
+
+
+def test_a_record_that_cannot_be_read_is_listed_as_damaged(store):
+    (store.folder(KEYS[0]) / "entry.json").write_bytes(b"{")
+    assert [entry.key for entry in list_entries(store) if entry.status == "damaged"] == [KEYS[0]]
+    assert "1 entry" in call("ls", "--status", "damaged").output
+
+
+def test_an_entry_is_found_by_the_beginning_of_its_key(store):
+    assert find_entry(store, KEYS[2][:12]).name == KEYS[2]
+    with pytest.raises(ValueError, match="which fits none"):
+        find_entry(store, "0" * 40)
+    with pytest.raises(ValueError, match="expected up to 64 hexadecimal digits"):
+        find_entry(store, "../../etc")
+    shutil.copytree(store.folder(KEYS[2]), store.folder(KEYS[2][:-4] + "0000"))
+    with pytest.raises(ValueError, match=f"which fits {KEYS[2][:8]}"):
+        find_entry(store, KEYS[2][:2])
+
+
+def test_show_tells_the_recipe_and_who_needs_it(store, monkeypatch):
+    monkeypatch.setattr(commands, "needed_keys", lambda project: {KEYS[1]: ["quick/fig1_tasks"]})
+    shown = call("show", KEYS[1][:10]).output
+    assert "needed by quick/fig1_tasks" in shown
+    assert f"reached after {CONFIG.n_updates} updates, 2 evaluations" in shown
+    assert json.loads(shown.split("config    ")[1]) == json.loads(json.dumps(CONFIGS[1].to_dict()))
+    assert "needed by no current config" in call("show", KEYS[2][:10]).output
+    spoil(store, 1)
+    result = call("show", KEYS[1][:10])
+    assert result.exit_code == 1
+    assert "the entry is damaged" in result.output
+
+
+def test_verify_finds_damage_and_moves_it_unless_told_not_to(store):
+    assert call("verify").exit_code == 0
+    spoil(store)
+    dry = call("verify", "--dry-run")
+    assert dry.exit_code == 1
+    assert "4 entries read, 1 damaged" in dry.output
+    assert store.folder(KEYS[0]).exists()
+    assert "moved to quarantine" in call("verify").output
+    assert not store.folder(KEYS[0]).exists()
+    assert len(list(store.quarantine.iterdir())) == 1
+    assert "3 entries read, 0 damaged" in call("verify").output
+
+
+def test_verify_computes_the_key_again(store):
+    store.folder(KEYS[0]).rename(store.folder(KEYS[0][:-1] + ("0" if KEYS[0][-1] != "0" else "1")))
+    assert call("verify", "--dry-run").exit_code == 1
+
+
+def test_garbage_is_what_is_old_and_needed_by_nobody(store):
+    grow_old(*map(store.folder, KEYS[:3]))  # the last one is young
+    garbage = find_garbage(store, {KEYS[0]}, days=1, checkpoint_days=30)
+    assert sorted(piece.paths[0].name for piece in garbage) == sorted(KEYS[1:3])
+    assert {piece.kind for piece in garbage} == {"entry"}
+    assert len(list(collect(store, garbage))) == 2
+    assert sorted(entry.key for entry in list_entries(store)) == sorted([KEYS[0], KEYS[3]])
+    assert list(store.temporary.iterdir()) == []
+
+
+def test_a_checkpoint_that_a_training_holds_stays(store):
+    store.checkpoints.mkdir(exist_ok=True)
+    held, idle = (store.checkpoints / f"{name}.safetensors" for name in ("a" * 8, "b" * 8))
+    for path in (held, idle):
+        path.write_bytes(b"state")
+    with hold_leases([held.with_suffix(".lease")]):
+        grow_old(held, idle, held.with_suffix(".lease"))
+        garbage = find_garbage(store, KEYS, days=1, checkpoint_days=30)
+        assert [piece.paths for piece in garbage] == [(idle,)]
+        assert len(list(collect(store, garbage))) == 1
+    assert held.exists()
+
+
+def test_a_checkpoint_taken_up_after_the_search_stays(store):
+    path = store.checkpoints / "c.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"state")
+    grow_old(path)
+    garbage = find_garbage(store, KEYS, days=1, checkpoint_days=30)
+    with hold_leases([path]):
+        assert list(collect(store, garbage)) == []
+
+
+def test_gc_asks_before_it_removes(store, monkeypatch):
+    monkeypatch.setattr(commands, "needed_keys", lambda project: {KEYS[0]: ["quick/fig1_tasks"]})
+    grow_old(*map(store.folder, KEYS))
+    refused = call("gc")
+    assert refused.exit_code == 1
+    assert "nothing was removed" in refused.output
+    assert len(list(list_entries(store))) == 4
+    assert "removed 3 of 3" in call("gc", "--yes").output
+    assert [entry.key for entry in list_entries(store)] == [KEYS[0]]
+    assert call("gc", "--yes").output == "nothing to remove\n"
+
+
+def test_what_the_notebooks_need_is_kept(store):
+    needed = commands.needed_keys(commands.Project())
+    places = {place for group in needed.values() for place in group}
+    assert {"smoke/fig1_tasks", "quick/fig2_ambiguity", "full/fig1_tasks"} <= places
+    assert not set(KEYS) & set(needed)

@@ -1,0 +1,150 @@
+"""Environment: dependency files agree, failures of the setup are one clear line, README names real files."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from cemrnn.system import environment
+from tests.fixtures.copies import copy_tiny_project
+
+ROOT = Path(__file__).parents[2]
+CONDA_NAMES = {"pytorch": "torch"}
+
+
+def declared():
+    """Requirements of pyproject.toml by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = [Requirement(text) for text in project["dependencies"]]
+    return {canonicalize_name(r.name): r for r in requirements} | {
+        "python": Requirement(f"python{project['requires-python']}")
+    }
+
+
+def conda():
+    """Requirements of environment.yml by PyPI name, and those that pip installs."""
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (pip,) = [entry["pip"] for entry in entries if isinstance(entry, dict)]
+    packages = [Requirement(entry) for entry in entries if isinstance(entry, str)]
+    return {CONDA_NAMES.get(r.name, canonicalize_name(r.name)): r for r in packages}, pip
+
+
+def test_conda_and_pyproject_agree():
+    packages, pip = conda()
+    by_pip = {canonicalize_name(Requirement(text).name): Requirement(text) for text in pip if text != "-e ."}
+    assert "-e ." in pip
+    assert set(packages) | set(by_pip) == set(declared()) | {"pip", "setuptools"}
+    for name, requirement in declared().items():
+        if name != "jupyter-book":
+            assert (packages | by_pip)[name].specifier == requirement.specifier, name
+    # conda-forge numbers its builds without .post1.
+    assert str(packages["jupyter-book"].specifier) == "<2"
+
+
+def test_conda_channels_are_free_of_other_channels():
+    channels = yaml.safe_load((ROOT / "environment.yml").read_text())["channels"]
+    assert channels == ["conda-forge", "nodefaults"]
+
+
+def test_the_lock_is_exact_and_satisfies_pyproject():
+    lines = (ROOT / "requirements.lock").read_text().split()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9a-z.]+", line) for line in lines)
+    locked = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
+    for name, requirement in declared().items():
+        if name != "python":
+            assert requirement.specifier.contains(locked[name]), name
+
+
+@pytest.mark.parametrize("name", ["README.md", "codecheck.yml"])
+def test_named_paths_exist_or_are_generated(name):
+    text = (ROOT / name).read_text()
+    paths = set(re.findall(r"(?<![\w/.:-])((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|yml|toml|lock|cff))(?![\w:])", text))
+    ours = {path for path in paths if not re.match(r"build/|\.venv/|\d+/\d+$", path)}
+    assert name == "codecheck.yml" or len(ours) > 5
+    assert [path for path in sorted(ours) if not (ROOT / path).exists()] == []
+    stems = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    figures = set(re.findall(r"(?:figures|results)/(\w+)\.", text))
+    assert figures <= stems
+
+
+def test_readme_is_short_and_its_commands_exist():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 100
+    targets = set(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split())
+    used = set(re.findall(r"\bmake ([a-z]+)", text))
+    assert {"reproduce", "test"} <= used <= targets
+
+
+def test_citation_and_codecheck_are_valid():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert citation["version"] == version
+    codecheck = yaml.safe_load((ROOT / "codecheck.yml").read_text())
+    assert {"version", "paper", "manifest"} <= set(codecheck)
+    assert all({"file", "comment"} == set(entry) for entry in codecheck["manifest"])
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space"),
+        ("WARNING: Retrying: NewConnectionError('...: Failed to establish a new connection')", "no network"),
+        ("Temporary failure in name resolution\nERROR: No matching distribution found", "no network"),
+        ("Collecting torch\nERROR: Hashes do not match\n\n", "pip failed: ERROR: Hashes do not match"),
+        ("", "pip failed: no message"),
+    ],
+)
+def test_a_failure_is_explained_in_one_line(log, expected):
+    message = environment.explain_failure(log)
+    assert message.startswith(expected)
+    assert "\n" not in message
+
+
+def test_a_full_disk_is_noticed_before_the_install(tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 3.9 * environment.GIB})
+    monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(environment.SetupError, match="no space: 3.9 GiB free"):
+        environment.check_space(tmp_path)
+    usage.free = 4.1 * environment.GIB
+    environment.check_space(tmp_path)
+
+
+def test_no_network_is_one_line_and_a_failure(tmp_path):
+    (tmp_path / "requirements.lock").write_text("a-package-that-is-nowhere==1.0\n")
+    # Port 9 of this machine answers nobody.
+    unreachable = ["--index-url", "http://127.0.0.1:9/simple", "--retries", "1"]
+    command = [sys.executable, environment.__file__, "venv", *unreachable]
+    settings = {"PATH": "/usr/bin:/bin", "PIP_CONFIG_FILE": "/dev/null"}
+    made = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True)
+    assert made.returncode == 1
+    assert made.stderr == "environment: no network: pip could not reach its package index\n"
+
+
+def test_an_old_python_is_one_line_and_a_failure(tmp_path):
+    project = copy_tiny_project(tmp_path / "tiny")
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    (project / "requirements.lock").touch()
+    (project / "pyproject.toml").touch()
+    command = ["make", "-s", "-C", str(project), "environment", f"PYTHON={old}", f"VENV={tmp_path}/venv"]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode != 0
+    first, *others = made.stderr.splitlines()
+    assert first.startswith(f"Python 3.11 or newer is needed, but {old} is: Python 3.9.2.")
+    assert all(line.startswith("make") for line in others)
+    assert not (tmp_path / "venv").exists()
+
+
+def test_an_unknown_profile_is_one_line_and_a_failure(tmp_path):
+    project = copy_tiny_project(tmp_path / "tiny")
+    made = subprocess.run(["make", "-C", str(project), "book", "PROFILE=quikc"], capture_output=True, text=True)
+    assert made.returncode != 0
+    assert "unknown PROFILE=quikc; expected one of: quick smoke" in made.stderr
