@@ -102,7 +102,6 @@ IMAGE_METADATA = {
 
 
 # The book's style also says how fonts are written; it is found without importing the figures and PyTorch.
-SHEET = Path(__file__).parents[1] / "figures" / "cemrnn.mplstyle"
 
 
 # The tight box makes room for the footer below the axes, whatever the layout engine.
