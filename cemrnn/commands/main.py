@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import sys
 import time
 
@@ -15,8 +16,6 @@ from cemrnn.commands.data import data
 from cemrnn.commands.store import store
 from cemrnn.commands.sweep import sweep
 from cemrnn.reproduce.project import Project
-
-CUSTOM = "custom"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -39,13 +38,16 @@ def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
     commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
     """
     from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+    from cemrnn.reproduce.settings import CUSTOM, make_config, parse_overrides
 
     project, started = Project(), time.monotonic()
     with user_mistakes():
-        values = project.values(stem, profile, overrides)
-    name = CUSTOM if overrides else profile
+        project.notebook(stem)
+        changes = parse_overrides(stem, overrides)
+        make_config(project, stem, profile, changes)
+    out = project.build / (CUSTOM if overrides else profile)
     try:
-        path = run_notebook(project, stem, values, name, project.build / name)
+        path = run_notebook(project, stem, profile, out, changes)
     except NotebookError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
@@ -55,14 +57,16 @@ def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
 @click.argument("stem")
 @PROFILE
 def params(stem: str, profile: str) -> None:
-    """List the parameters of the notebook STEM."""
-    project = Project()
+    """List the parameters of the notebook STEM, with their values at the profile."""
+    from cemrnn.config import describe_fields
+    from cemrnn.reproduce.settings import make_config
+
     with user_mistakes():
-        declared, values = project.parameters(stem), project.values(stem, profile)
-    for parameter in declared.values():
-        value = values[parameter.name]
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        click.echo(f"{parameter.name}={text}\n    {parameter.annotation}: {parameter.help}")
+        config = make_config(Project(), stem, profile)
+    for name, field in describe_fields(type(config)).items():
+        value = operator.attrgetter(name)(config)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        click.echo(f"{name}={text}\n    {field.annotation}: {field.meaning}")
 
 
 @main.command()

@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from cemrnn.reproduce.parameters import read_parameters
 
 from cemrnn.figures import config_class, list_figures, load_experiment, load_plot
-from cemrnn.reproduce.parameters import read_parameters
 from cemrnn.reproduce.project import Project
 
 ROOT = Path(__file__).parents[2]

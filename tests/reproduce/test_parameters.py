@@ -3,10 +3,10 @@
 import nbformat
 import papermill
 import pytest
+from cemrnn.reproduce.parameters import Parameter, apply_overrides, read_parameters
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cemrnn.reproduce.parameters import Parameter, apply_overrides, read_parameters
 from tests.fixtures.copies import TINY
 
 NOTEBOOK = TINY / "notebooks" / "fig1_tiny.ipynb"
