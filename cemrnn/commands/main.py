@@ -74,10 +74,11 @@ def params(stem: str, profile: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
 def claims(profile: str, as_json: bool) -> None:
     """Print every claim with its verdict at the profile, and whether two sets of seeds agree on it."""
-    from cemrnn.reproduce.claims import describe_seeds, ledger, to_json
+    from cemrnn.reproduce.claims import describe_seeds, ledger, load_claims, to_json
 
     project = Project()
-    table = ledger(project.build / profile / "results", project.root / "book" / "claims.yml")
+    with user_mistakes():
+        table = ledger(project.build / profile / "results", load_claims(project.stems()))
     if as_json:
         click.echo(to_json(table), nl=False)
         return
@@ -94,13 +95,14 @@ def verify(profile: str) -> None:
 
     Exits with 1 if a verdict has changed, or a number is further from the expected one than its tolerance.
     """
+    from cemrnn.reproduce.claims import load_claims
     from cemrnn.reproduce.expected import find_differences, load_expected
 
     project = Project()
     with user_mistakes():
         expected = load_expected(project.root / "book" / "expected.yml", profile)
-    claims_path = project.root / "book" / "claims.yml"
-    differences = find_differences(expected, project.build / profile / "results", claims_path)
+        claims = load_claims(project.stems())
+    differences = find_differences(expected, project.build / profile / "results", claims)
     for line in differences:
         click.echo(line)
     n_compared = f"{len(expected.verdicts)} verdicts and {len(expected.values)} numbers"

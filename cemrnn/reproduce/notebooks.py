@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from cemrnn.reproduce.settings import read_values
 FAILED_FOLDER = "failed"
 # The kernel warns at every start that its local connection is not encrypted, and logs an error at some ends because it
 # was asked to stop. What a cell raises comes back in the notebook.
+logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of settings that the cell does not show
 KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=CRITICAL"]
 
 
