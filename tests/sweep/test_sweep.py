@@ -11,9 +11,9 @@ from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
 from cemrnn.sweep.cost import core_seconds
 from cemrnn.sweep.jobs import LARGEST_JOB, SMALLEST_JOB, Job, announce, keep_missing, plan_jobs, tabulate, take_shard
+from cemrnn.sweep.progress import SweepProgress
 from cemrnn.sweep.run import (
     SweepError,
-    SweepProgress,
     load_population,
     run_here,
     run_jobs,
