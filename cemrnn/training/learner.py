@@ -48,7 +48,8 @@ class Learner:
         n_updates: updates so far.
     """
 
-    streams = ("trials", "evaluation", "cues", "evaluation_cues", "noise")  # attributes that are random streams
+    # Attributes that are random streams; looking draws from its own, so that it changes nothing.
+    streams = ("trials", "cues", "noise", "evaluation", "evaluation_cues", "evaluation_noise")
 
     def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
         seeds = [config.seed for config in configs]
@@ -61,6 +62,7 @@ class Learner:
         self.cues = CueStream(self.config.cue, seeds, name="training")
         self.evaluation_cues = CueStream(self.config.cue, seeds, name="evaluation")
         self.noise = NoiseStream(seeds, name="training", device=device)
+        self.evaluation_noise = NoiseStream(seeds, name="evaluation", device=device)
         self._begin(len(configs))
 
     def _begin(self, n_networks: int) -> None:
@@ -121,7 +123,7 @@ class Learner:
         trials = self.evaluation.draw(n_trials, self._deal(n_trials))
         cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
         outputs, _ = self.model.simulate(
-            trials.inputs, cue.context, previous=cue.previous, noise=self.noise, lengths=trials.end_steps
+            trials.inputs, cue.context, previous=cue.previous, noise=self.evaluation_noise, lengths=trials.end_steps
         )
         scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
         return scores[:, c.first_task :]
