@@ -4,8 +4,8 @@ import io
 
 import pytest
 
+from cemrnn.sweep import progress as shown
 from cemrnn.sweep.run import SweepProgress
-from cemrnn.sweep.run import progress as shown
 
 REPORT = SweepProgress("gain, N = 64, K = 8", work_done=25.0, work_total=100.0, n_done=3, n_total=12, worst_score=0.7)
 
