@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from cemrnn.config import Config, unknown_name
 from cemrnn.network.engine.activation import ACTIVATIONS
 from cemrnn.network.pathways import ARMS, PATHWAYS
+from cemrnn.tasks import TaskSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,12 @@ class NetworkConfig(Config):
                     raise ValueError(f"{name}: expected 0 with context_source state, got {getattr(self, name)}")
             if "gate" in ARMS[self.arm]:
                 raise ValueError(f"context_source: expected cue or input with the arm {self.arm}, got state")
+
+    @classmethod
+    def for_tasks(cls, tasks: TaskSet, **more: Any) -> NetworkConfig:
+        """The network that learns these tasks: contexts, inputs, outputs and times are theirs, `more` is the rest."""
+        names = ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms")
+        return cls(**{name: getattr(tasks, name) for name in names} | more)
 
     @property
     def alpha(self) -> float:

@@ -70,19 +70,8 @@ class BatteryConfig(PopulationConfig):
 
     def network(self, arm: str) -> NetworkConfig:
         """The network of an arm, at the budget of the combined one."""
-        tasks = self.task_set
-        reference = NetworkConfig(
-            arm="combined",
-            n_units=self.n_units,
-            rank=self.rank,
-            n_contexts=tasks.n_contexts,
-            n_inputs=tasks.n_inputs,
-            n_outputs=tasks.n_outputs,
-            dt_ms=tasks.dt_ms,
-            tau_ms=tasks.tau_ms,
-            activation=self.activation,
-        )
-        return match_budget(arm, reference)
+        sizes = dict(n_units=self.n_units, rank=self.rank, activation=self.activation)
+        return match_budget(arm, NetworkConfig.for_tasks(self.task_set, arm="combined", **sizes))
 
     def training(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate."""
