@@ -16,7 +16,7 @@ from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.network.pathways import ARMS
+from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
@@ -163,20 +163,13 @@ def score_fresh(
 def simulate(
     model: CEMRNN,
     trials: Trials,
-    context: Tensor,
+    context: Tensor | Told,
     config: BatteryConfig,
     name: str,
-    synaptic_context: Tensor | None = None,
 ) -> Tensor:
-    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call.
-
-    Synapses are told `synaptic_context` if there is one, else what excitability is told.
-    """
+    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
     noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
-    outputs, _ = model.simulate(
-        trials.inputs, context, synaptic_context=synaptic_context, noise=noise, lengths=trials.end_steps
-    )
-    return outputs
+    return model.simulate(trials.inputs, context, noise=noise, lengths=trials.end_steps)[0]
 
 
 def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:

@@ -64,7 +64,7 @@ class RotationConfig(PopulationConfig):
         reference = NetworkConfig.for_tasks(tasks, arm="combined", **sizes)
         if match == "parameters":
             return match_budget(arm, reference, tolerance=BUDGET_TOLERANCE)
-        return dataclasses.replace(reference, arm=arm, rank=reference.rank if "synaptic" in ARMS[arm] else 0)
+        return dataclasses.replace(reference, arm=arm, rank=ARMS[arm].rank_of(reference.rank))
 
     def rotations(self, n_tasks: int) -> TaskSet:
         """The rotations by 2 pi k / K."""
