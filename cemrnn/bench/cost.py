@@ -69,7 +69,7 @@ def _training(
     network = NetworkConfig(
         arm=arm,
         n_units=n_units,
-        rank=rank if "synaptic" in ARMS[arm] else 0,
+        rank=ARMS[arm].rank_of(rank),
         activation=activation,
         n_contexts=tasks.n_contexts,
         n_inputs=tasks.n_inputs,

@@ -49,7 +49,7 @@ def compare_inferred(bench: Bench) -> list[Row]:
             arm=arm,
             n_units=n_units,
             n_contexts=INFERRED["n_contexts"],
-            rank=INFERRED["rank"] if "synaptic" in ARMS[arm] else 0,
+            rank=ARMS[arm].rank_of(INFERRED["rank"]),
             n_inputs=data.n_inputs,
             n_outputs=data.n_outputs,
             sigma_rec=0.0,

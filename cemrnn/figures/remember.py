@@ -22,6 +22,7 @@ import torch
 
 from cemrnn.config import Config, digest
 from cemrnn.figures.result import Result
+from cemrnn.network.pathways import ARMS, foreign_code
 from cemrnn.store.entry import fingerprint
 from cemrnn.system.files import write_bytes
 from cemrnn.system.machine import describe_gpu, describe_machine
@@ -64,13 +65,14 @@ def remember_here(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
 
 def result_key(experiment: str, config: Config, where: str = "") -> str:
     """Name of a result: a hash of experiment, config, code, torch's version, and the machine if it matters."""
+    foreign = {arm: code for arm in ARMS if (code := foreign_code(arm))}
     parts = {
         "experiment": experiment,
         "config": config.to_dict(),
         "code": _code_digest(experiment),
         "torch": torch.__version__,
     }
-    return digest(parts | ({"where": where} if where else {}))
+    return digest(parts | ({"where": where} if where else {}) | ({"foreign": foreign} if foreign else {}))
 
 
 def pack_result(result: Result) -> bytes:

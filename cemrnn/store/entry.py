@@ -6,7 +6,6 @@ key, the outcome, checksums of the other two files, and a checksum of itself. Re
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import json
@@ -22,7 +21,9 @@ from torch import Tensor
 
 import cemrnn
 from cemrnn.config import digest
+from cemrnn.network.pathways import foreign_code
 from cemrnn.system.files import pack_tensors, unpack_tensors
+from cemrnn.system.source import strip_documentation
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
@@ -51,13 +52,10 @@ def fingerprint(names: Iterable[str | Path]) -> str:
     return total.hexdigest()
 
 
-def strip_documentation(source: str) -> str:
-    """The source without comments and docstrings, in one layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+def sources_of(config: Recipe) -> str:
+    """What stands for the code that defines a training: the fingerprint, with foreign pathways of its arm, if any."""
+    foreign = foreign_code(config.network.arm)
+    return digest([source_fingerprint(), foreign]) if foreign else source_fingerprint()
 
 
 def recipe_kind(config: Any) -> type[Recipe]:
@@ -67,7 +65,7 @@ def recipe_kind(config: Any) -> type[Recipe]:
 
 def entry_key(config: Recipe) -> str:
     """Key of a network: SHA-256 of its config, the training sources, and torch's major.minor version."""
-    return recipe_key(config.to_dict(), source_fingerprint(), torch.__version__)
+    return recipe_key(config.to_dict(), sources_of(config), torch.__version__)
 
 
 def recipe_key(config: Any, sources: Any, torch_version: Any) -> str:
@@ -91,7 +89,7 @@ def pack_entry(config: Recipe, network: TrainedNetwork) -> dict[str, bytes]:
     files = {WEIGHTS: pack_tensors({"flat": network.flat}, {"key": key}), HISTORY: history.encode()}
     record = {
         "config": config.to_dict(),
-        "sources": source_fingerprint(),
+        "sources": sources_of(config),
         "torch": torch.__version__,
         "key": key,
         "status": network.status,

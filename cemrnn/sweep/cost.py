@@ -13,7 +13,7 @@ that work times coefficients fitted to measurements (`cemrnn bench --topic cost`
     network     1                        what a network pays, however small it is
     call        1 / M                    what an ensemble pays once, however many networks it has
 
-N_mod: numbers that the pathways of the arm set, N for a bias or a gain, R for synapses, 1 for a scale.
+N_mod: numbers that the pathways of the arm set, see `cemrnn.network.pathways.Pathway.work`.
 B trials of T steps at most, S steps in them without padding. All but `call` are per network.
 """
 
@@ -22,8 +22,8 @@ from __future__ import annotations
 import json
 import math
 
-from cemrnn.network.config import NetworkConfig, count_parameters
-from cemrnn.network.pathways import ARMS, PATHWAYS
+from cemrnn.network.config import NetworkConfig, count_parameters, count_work_of_step
+from cemrnn.network.pathways import ARMS
 from cemrnn.sweep.sequence_cost import sequence_seconds
 from cemrnn.tasks import TaskSet
 from cemrnn.training.config import TrainingConfig
@@ -111,14 +111,15 @@ def count_work(
     for name, value in (("n_trials", n_trials), ("n_together", n_together)):
         if value <= 0:
             raise ValueError(f"{name}: expected a positive number, got {value}")
-    c, n_channels = network, network.n_inputs + network.n_outputs
-    unit_steps = n_trials * mean_steps(tasks) * c.n_units
+    n_channels, step = network.n_inputs + network.n_outputs, count_work_of_step(network)
+    trial_steps = n_trials * mean_steps(tasks)
+    moving = step.numbers + network.n_contexts * bool(ARMS[network.arm].pathways)
     return {
-        "products": unit_steps * (c.n_units + n_channels + 2 * c.rank),
-        "units": unit_steps * (1 + len({"gain", "gate"} & set(ARMS[c.arm]))),
-        "softplus": unit_steps * (c.activation == "softplus"),
+        "products": trial_steps * step.products,
+        "units": trial_steps * step.passes,
+        "softplus": trial_steps * network.n_units * (network.activation == "softplus"),
         "steps": n_trials * tasks.max_steps * n_channels,
-        "modulation": context_moves * n_trials * tasks.max_steps * _modulated_numbers(c),
+        "modulation": context_moves * n_trials * tasks.max_steps * moving,
         "answers": n_trials * tasks.n_contexts,
         "parameters": count_parameters(network),
         "network": 1.0,
@@ -138,17 +139,9 @@ def mean_steps(tasks: TaskSet) -> float:
     return sum(durations_ms) / len(durations_ms) * tasks.settings.stretch / tasks.dt_ms
 
 
-def _modulated_numbers(network: NetworkConfig) -> int:
-    """N_mod + K; 0 for an arm that no context reaches."""
-    widths = {"synaptic": network.rank, "scale": 1}
-    pathways = ARMS[network.arm]
-    return sum(widths.get(name, network.n_units) for name in pathways) + network.n_contexts * bool(pathways)
-
-
 def _has_time_constant(network: NetworkConfig) -> bool:
     """Whether a modulator that the arm reads follows the context slowly."""
-    tau_ms = {"excitability": network.tau_excitability_ms, "synaptic": network.tau_synaptic_ms}
-    return any(tau_ms[PATHWAYS[name].modulator] > 0 for name in ARMS[network.arm])
+    return any(getattr(network, f"tau_{pathway.modulator}_ms") > 0 for pathway in ARMS[network.arm].pathways)
 
 
 def _price(work: dict[str, float], kind: str) -> float:

@@ -9,6 +9,7 @@ import math
 
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.gated import GatedConfig
+from cemrnn.network.pathways import ARMS
 from cemrnn.tasks.sequences.images import ImageSet
 from cemrnn.training.sequences import SequenceConfig
 
@@ -49,9 +50,7 @@ def count_update_work(config: SequenceConfig, n_trials: int, n_together: int) ->
     c = config.network
     n_blocks = {"engine": 1, "gru": 3, "lstm": 4}[_kind(c)]
     n_steps, n_channels = n_trials * config.data.n_steps, c.n_inputs + c.n_outputs
-    n_modulated = c.n_contexts * ("bias" in c.arm) if n_blocks == 1 else 0
-    if n_blocks == 1 and c.infers_context:
-        n_modulated = c.n_contexts * {"bias": 1, "gain": 1, "excitability": 2, "combined": 2}.get(c.arm, 0)
+    n_modulated = c.n_contexts * len(ARMS[c.arm].stepped("input")) if n_blocks == 1 and c.infers_context else 0
     n_rows = n_blocks * (c.n_units + c.n_inputs) + c.n_outputs + 2 * getattr(c, "rank", 0) + n_modulated
     return {
         "products": n_steps * c.n_units * n_rows,

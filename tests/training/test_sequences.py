@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from cemrnn.figures.shared.sequence_models import GRID, MODELS, TUNED, Plan, score_in_time, tune
+from cemrnn.figures.shared.sequence_models import GATED, GRID, TUNED, Plan, score_in_time, tune
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.gated import GatedConfig, GatedEnsemble
 from cemrnn.network.model import CEMRNN
+from cemrnn.network.pathways import ARMS
 from cemrnn.store.entry import entry_key, recipe_kind
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import core_seconds, entry_bytes
@@ -25,6 +26,8 @@ from tests.networks import small_config
 
 ROWS = ImageSet(source="digits", scan="rows")
 PACKED = ImageSet(source="digits", scan="rows", n_contexts=2, transform="permute")
+# A drawn gate cannot follow a context that is inferred.
+MODELS = [*(arm for arm in ARMS if arm != "gating"), *GATED]
 PROSE = TextSet(registers=("prose",), n_steps=12, n_symbols=20, warm_up=2)
 SETTINGS = dict(n_updates=6, batch_trials=8, learning_rate=0.01, evaluate_every=3, validation_size=200)
 
@@ -53,7 +56,7 @@ def randomise(model):
 
 
 @pytest.mark.parametrize("source", ["input", "state"])
-@pytest.mark.parametrize("arm", [arm for arm in MODELS if arm not in ("plain", "gru", "lstm")])
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm not in ("plain", "gating")])
 def test_the_encoder_reduces_to_the_plain_network_at_zero(arm, source):
     inputs = draw_inputs()
     plain = randomise(CEMRNN(make_network("plain"), [3, 8], dtype=torch.float64))

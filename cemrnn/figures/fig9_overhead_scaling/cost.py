@@ -84,8 +84,7 @@ class OverheadConfig(PackedBatteryConfig):
 
     def timed_network(self, arm: str, n_units: int, rank: int, n_contexts: int) -> NetworkConfig:
         """A network like those of figure 1 in another size, without noise."""
-        rank = rank if "synaptic" in ARMS[arm] else 0
-        sizes = dict(arm=arm, n_units=n_units, rank=rank, n_contexts=n_contexts, sigma_rec=0.0)
+        sizes = dict(arm=arm, n_units=n_units, rank=ARMS[arm].rank_of(rank), n_contexts=n_contexts, sigma_rec=0.0)
         return dataclasses.replace(self.network("combined"), **sizes)
 
 

@@ -16,7 +16,7 @@ from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.network.pathways import ARMS
+from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
@@ -70,19 +70,8 @@ class BatteryConfig(PopulationConfig):
 
     def network(self, arm: str) -> NetworkConfig:
         """The network of an arm, at the budget of the combined one."""
-        tasks = self.task_set
-        reference = NetworkConfig(
-            arm="combined",
-            n_units=self.n_units,
-            rank=self.rank,
-            n_contexts=tasks.n_contexts,
-            n_inputs=tasks.n_inputs,
-            n_outputs=tasks.n_outputs,
-            dt_ms=tasks.dt_ms,
-            tau_ms=tasks.tau_ms,
-            activation=self.activation,
-        )
-        return match_budget(arm, reference)
+        sizes = dict(n_units=self.n_units, rank=self.rank, activation=self.activation)
+        return match_budget(arm, NetworkConfig.for_tasks(self.task_set, arm="combined", **sizes))
 
     def training(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate."""
@@ -174,20 +163,13 @@ def score_fresh(
 def simulate(
     model: CEMRNN,
     trials: Trials,
-    context: Tensor,
+    context: Tensor | Told,
     config: BatteryConfig,
     name: str,
-    synaptic_context: Tensor | None = None,
 ) -> Tensor:
-    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call.
-
-    Synapses are told `synaptic_context` if there is one, else what excitability is told.
-    """
+    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
     noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
-    outputs, _ = model.simulate(
-        trials.inputs, context, synaptic_context=synaptic_context, noise=noise, lengths=trials.end_steps
-    )
-    return outputs
+    return model.simulate(trials.inputs, context, noise=noise, lengths=trials.end_steps)[0]
 
 
 def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:

@@ -29,8 +29,7 @@ from cemrnn.training.sequences import SequenceConfig
 from cemrnn.training.train import train
 
 GATED = ("gru", "lstm")
-# Gating cannot infer a context: a gate that is drawn at random and fixed has to be told which one to open.
-MODELS = (*(arm for arm in ARMS if arm != "gating"), *GATED)
+REFERENCE = "combined"  # whose number of parameters the others match
 TAU_MS = 100.0
 RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation, in titles; the stronger one first
 
@@ -146,11 +145,10 @@ class Plan:
         Raises:
             ValueError: the model is unknown, or no size matches the budget.
         """
-        if model not in MODELS:
-            raise ValueError(unknown_name(model, MODELS, "model"))
+        check_models("model", [model], ())
         sizes = dict(n_inputs=self.data.n_inputs, n_outputs=self.data.n_outputs)
         reference = NetworkConfig(
-            arm="combined",
+            arm=REFERENCE,
             n_units=self.n_units,
             rank=self.rank,
             n_contexts=self.n_inferred or self.data.n_contexts,
@@ -170,8 +168,9 @@ class Plan:
         return match_gated(gated, count_parameters(reference))
 
     def recipes(self, model: str, seeds: Sequence[int], setting: Setting | None = None) -> list[SequenceConfig]:
-        """The networks of a model, one per seed, by default with the setting that it was tuned to."""
-        setting = TUNED[self.tuned_on][model] if setting is None else setting
+        """The networks of a model, one per seed, with the setting that it, or else the reference, was tuned to."""
+        tuned = TUNED[self.tuned_on]
+        setting = tuned.get(model, tuned[REFERENCE]) if setting is None else setting
         network = self.network(model, keeps=setting.keeps)
         return [
             SequenceConfig(
@@ -195,8 +194,8 @@ def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> Non
         ValueError: they are not.
     """
     for model in models:
-        if model not in MODELS:
-            raise ValueError(unknown_name(model, MODELS, "model"))
+        if model not in ARMS and model not in GATED:
+            raise ValueError(unknown_name(model, [*ARMS, *GATED], "model"))
     if missing := set(needed) - set(models):
         raise ValueError(f"{name}: expected {', '.join(needed)} among them, got no {', '.join(sorted(missing))}")
 
@@ -266,7 +265,7 @@ def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: P
 
     Args:
         plan: what is learned, and for how long.
-        models: names in `MODELS`.
+        models: names in `ARMS` or `GATED`.
         seeds: that no figure uses.
         checkpoints: folder in which trainings that are interrupted go on; None for no checkpoints.
     """
