@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cemrnn.config import Config
-from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms
+from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms, stream
 from cemrnn.tasks import Trials
 
 N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whether and from which task it carries over
@@ -145,6 +145,23 @@ def draw_step_noise(network_keys: np.ndarray, first_trial: int, trials: Trials) 
     fill_trial_keys(network_keys, first_trial, keys)
     add_noise(noise, keys, np.zeros_like(ends), ends, np.ones(n_contexts, np.float32))
     return torch.from_numpy(noise).transpose(1, 2)
+
+
+def draw_frozen_noise(seeds: Sequence[int], n_trials: int, n_contexts: int, *names: str) -> Tensor:
+    """Standard normal numbers (M, B, K), one draw per trial and context that stays throughout the trial.
+
+    Args:
+        seeds: one per network.
+        n_trials, n_contexts: B and K.
+        names: of the random stream.
+    """
+    draws = [stream(seed, *names).standard_normal((n_trials, n_contexts)) for seed in seeds]
+    return torch.as_tensor(np.stack(draws), dtype=torch.float32)
+
+
+def mix_cues(own: Tensor, other: Tensor, share: float) -> Tensor:
+    """The cue (1 - share) own + share other, in between two contexts of the same shape."""
+    return (1 - share) * own + share * other
 
 
 def derive_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
