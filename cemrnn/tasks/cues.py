@@ -48,7 +48,7 @@ class CueConfig(Config):
 class Cue(NamedTuple):
     """What a network is told in a batch of trials."""
 
-    context: Tensor  # (M, B, K) for the whole trial, or (M, B, T, K)
+    context: Tensor | None  # (M, B, K) for the whole trial, or (M, B, T, K); None: it is inferred
     previous: Tensor | None  # (M, B, K) context at which the modulators start, 0 at rest; None: all start at rest
 
     def to(self, device: torch.device) -> Cue:
@@ -116,13 +116,15 @@ def switch_cue(first: Tensor, second: Tensor, switch_steps: Tensor | int, n_step
     """Cue (M, B, T, K) that names one context and, from a step on, another.
 
     Args:
-        first, second: (M, B, K).
+        first: (M, B, K).
+        second: (M, B, K) or (M, B, T, K).
         switch_steps: (M, B) or one number, first step of the second.
         n_steps: T.
     """
     switch = torch.as_tensor(switch_steps, device=first.device).expand(first.shape[:2])
     early = torch.arange(n_steps, device=first.device)[:, None] < switch[:, None]  # (M, T, B)
-    cue = torch.where(early[..., None], first[:, None], second[:, None])  # time-major, as trials are
+    second = second[:, None] if second.ndim == 3 else second.transpose(1, 2)
+    cue = torch.where(early[..., None], first[:, None], second)  # time-major, as trials are
     return cue.transpose(1, 2)
 
 

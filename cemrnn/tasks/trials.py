@@ -67,8 +67,14 @@ class Trials:
         return self._map(lambda values, _: values.to(device))
 
     def take(self, index: Tensor | slice) -> Trials:
-        """Some of the trials, the same ones of every network."""
-        return self._map(lambda values, name: values if name == "output_weights" else values[:, index])
+        """Some of the trials, the same ones of every network, padded to the longest of them."""
+        n_steps = int(self.end_steps[:, index].max())
+
+        def pick(values: Tensor, name: str) -> Tensor:
+            chosen = values if name == "output_weights" else values[:, index]
+            return chosen[:, :, :n_steps] if name in ("inputs", "targets", "weights") else chosen
+
+        return self._map(pick)
 
     def repeat(self, n_networks: int) -> Trials:
         """The trials of one network, given to each of several; nothing is copied."""

@@ -268,7 +268,7 @@ def test_a_damaged_checkpoint_is_removed_and_training_starts_again(tmp_path, cap
 KILLED = """
     import sys
     from pathlib import Path
-    from cemrnn import training
+    from cemrnn.training import train as training
     from tests.networks import small_config
 
     training.CHECKPOINT_EVERY_S = 0.0
