@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -63,6 +64,22 @@ class Trials:
 
     def to(self, device: str) -> Trials:
         """The same trials on another device, in the same memory layout."""
+        return self._map(lambda values, _: values.to(device))
+
+    def take(self, index: Tensor | slice) -> Trials:
+        """Some of the trials, the same ones of every network, padded to the longest of them."""
+        n_steps = int(self.end_steps[:, index].max())
+
+        def pick(values: Tensor, name: str) -> Tensor:
+            chosen = values if name == "output_weights" else values[:, index]
+            return chosen[:, :, :n_steps] if name in ("inputs", "targets", "weights") else chosen
+
+        return self._map(pick)
+
+    def repeat(self, n_networks: int) -> Trials:
+        """The trials of one network, given to each of several; nothing is copied."""
+        return self._map(lambda v, name: v if name == "output_weights" else v.expand(n_networks, *v.shape[1:]))
+
+    def _map(self, change: Callable[[Tensor, str], Tensor]) -> Trials:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        moved = {name: v.to(device) if isinstance(v, Tensor) else v for name, v in values.items()}
-        return Trials(**moved)
+        return Trials(**{name: change(v, name) if isinstance(v, Tensor) else v for name, v in values.items()})

@@ -14,8 +14,8 @@ from torch import Tensor
 from cemrnn.network.engine.recurrence import Goal
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.tasks import TrialStream
-from cemrnn.tasks.cues import CueStream
+from cemrnn.tasks import Trials, TrialStream
+from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.optimiser import Adam, clip_gradient
 
@@ -91,7 +91,7 @@ class Learner:
         """Loss (M,) of every active network on the trials of the next update; differentiable."""
         c = self.config
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
-        cue, trials = self.cues.draw(trials).to(self.device), trials.to(self.device)
+        cue, trials = self._tell(self.cues, trials), trials.to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
         goal = Goal(trials.targets, trials.weights, trials.output_weights)
         return self.model.measure_error(
@@ -121,12 +121,16 @@ class Learner:
         c = self.config
         n_trials = len(c.trained_tasks) * c.evaluation_trials
         trials = self.evaluation.draw(n_trials, self._deal(n_trials))
-        cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
+        cue, trials = self._tell(self.evaluation_cues, trials), trials.to(self.device)
         outputs, _ = self.model.simulate(
             trials.inputs, cue.context, previous=cue.previous, noise=self.evaluation_noise, lengths=trials.end_steps
         )
         scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
         return scores[:, c.first_task :]
+
+    def stop(self) -> None:
+        """End the training of all networks, as they are, as if their updates were exhausted."""
+        self._retire(dict.fromkeys(range(len(self.active)), "exhausted"))
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, for a checkpoint."""
@@ -156,6 +160,11 @@ class Learner:
         self._history = {int(m): rows for m, rows in document["history"].items()}
         for m, (status, n_updates) in document["finished"].items():
             self._finish(int(m), tensors[f"finished/{m}"], status, n_updates)
+
+    def _tell(self, cues: CueStream, trials: Trials) -> Cue:
+        """What the networks are told in some trials: nothing if they infer their context."""
+        cue = cues.draw(trials)
+        return Cue(None, None) if self.config.network.infers_context else cue.to(self.device)
 
     def _deal(self, n_trials: int, n_batches: int = 0) -> Tensor:
         """Task of every trial: all trained tasks in turn, and the next batch goes on where the last one ended."""
