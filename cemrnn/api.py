@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from cemrnn.config import Config, unknown_name
 from cemrnn.dynamics.fixed_points import CARRIED, FixedPoints, carry, find_fixed_points
 from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import config_class, list_figures, load_experiment
-from cemrnn.network.config import NetworkConfig
+from cemrnn.network.config import NetworkConfig, list_matrices
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.network.pathways import ARMS
@@ -44,12 +44,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
-# The letters of the model: see `cemrnn.network.model`.
-LETTERS = {
-    "W": "recurrent", "B": "input", "b": "bias", "C": "readout", "d": "readout_bias", "E": "bias_modulation",
-    "G": "gain_modulation", "S": "strength_modulation", "U": "synaptic_out", "V": "synaptic_in",
-    "k": "scale_modulation", "C_u": "encoder_input", "c_0": "encoder_bias", "C_r": "encoder_state",
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +141,8 @@ class Network(Networks):
     def weights(self) -> Weights:
         """Name or letter of the model -> array, trained and fixed; row = where a connection comes from."""
         tensors = self.model.parameters | self.model.fixed
-        return Weights({name: x[0].detach().cpu().numpy() for name, x in tensors.items()})
+        letters = {matrix.letter: name for name, matrix in list_matrices(self.config).items()}
+        return Weights({name: x[0].detach().cpu().numpy() for name, x in tensors.items()}, letters)
 
     def fixed_points(
         self,
@@ -181,7 +176,7 @@ class Network(Networks):
         trials = tasks.draw(n_starts, task, seed=seed)
         visited = self.run(trials).rates.values[0][trials.in_epoch(epoch)]  # (state, N)
         picked = stream(seed, "fixed points").integers(len(visited), size=(len(held), n_starts))
-        device, told = self.model.flat.device, ARMS[self.config.arm] and not self.config.infers_context
+        device, told = self.model.flat.device, ARMS[self.config.arm].pathways and not self.config.infers_context
         context = torch.from_numpy(trials.cue(task)[:1]).expand(len(held), -1) if told else None
         which = torch.zeros(len(held), dtype=torch.int64)
         flow = Flow.of(self.model, which, torch.as_tensor(held, device=device), context)
@@ -209,12 +204,15 @@ class Network(Networks):
 class Weights(dict):
     """Arrays by name, and by the letters of the model."""
 
+    def __init__(self, arrays: Mapping[str, np.ndarray], letters: Mapping[str, str]) -> None:
+        super().__init__(arrays)
+        self._letters = letters
+
     def __missing__(self, letter: str) -> np.ndarray:
         """The array that a letter stands for."""
-        if LETTERS.get(letter) in self:
-            return self[LETTERS[letter]]
-        letters = [key for key, name in LETTERS.items() if name in self]
-        raise KeyError(unknown_name(letter, [*self, *letters], "weights"))
+        if letter in self._letters:
+            return self[self._letters[letter]]
+        raise KeyError(unknown_name(letter, [*self, *self._letters], "weights"))
 
 
 def score(out: xarray.Dataset, trials: TrialBatch, rule: str = "last36") -> xarray.DataArray:
@@ -299,11 +297,11 @@ def recipes(
         return kind(**({name: values[name] for name in kinds[kind] & values.keys()} | given))
 
     source = tasks if isinstance(tasks, Config) else pick(TaskSet, names=tuple(tasks))
-    sizes = {name: getattr(source, name) for name in ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms")}
-    if settings.get("context_source", "cue") != "cue":
-        sizes["n_contexts"] = settings.get("n_contexts", sizes["n_contexts"])
-    rank = values["rank"] if "synaptic" in ARMS[arm] else 0
-    network = pick(NetworkConfig, arm=arm, n_units=n_units, **(sizes | {"rank": rank}))
+    shape = {name: values[name] for name in kinds[NetworkConfig] & values.keys()}
+    shape |= {"arm": arm, "n_units": n_units, "rank": ARMS[arm].rank_of(values["rank"])}
+    if settings.get("context_source", "cue") == "cue":
+        shape.pop("n_contexts", None)
+    network = NetworkConfig.for_tasks(source, **shape)
     first = pick(TrainingConfig, network=network, tasks=source)
     return [dataclasses.replace(first, seed=first.seed + m) for m in range(n_networks)]
 

@@ -102,7 +102,9 @@ def test_the_flow_is_a_step_of_the_model(source):
 
 
 def test_it_says_itself_what_it_cannot_follow():
-    with pytest.raises(ValueError, match="context_source: .* pathway input_gain, got state: .* cannot follow the state"):
+    with pytest.raises(
+        ValueError, match="context_source: .* pathway input_gain, got state: .* cannot follow the state"
+    ):
         make(context_source="state")
 
 
@@ -214,7 +216,9 @@ def shrink(stem, **changes):
     config = experiment_config(PROJECT, stem, "smoke")
     fields = {field.name for field in dataclasses.fields(config)}
     less = {name: 8 for name in fields if name.endswith("n_updates")}
-    less |= {name: 2 for name in ("rows_updates", "pixels_updates", "packing_updates", "battery_updates") if name in fields}
+    less |= {
+        name: 2 for name in ("rows_updates", "pixels_updates", "packing_updates", "battery_updates") if name in fields
+    }
     less |= {"passing_score": 0.0} if "passing_score" in fields else {}
     for name in {"arms", "battery_arms", "models", "packing_models"} & fields:
         less[name] = (*getattr(config, name), "input_gain")
