@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -37,35 +37,43 @@ def _place(thing: Any) -> str:
 
 
 def _collect(thing: type | FunctionType, place: str, parts: dict[str, str]) -> None:
-    name = thing.__qualname__
+    name = _name(thing)
     if name in parts:
         return
     if isinstance(thing, FunctionType):
         parts[name] = _read(thing)
-        for key, value in _named(thing):
-            _collect_value(f"{name}/{key}", value, place, parts)
+        parts |= {f"{name}/{key}": _describe(key, value, place, parts) for key, value in _named(thing)}
         return
-    parts[name] = ", ".join(base.__qualname__ for base in thing.__mro__)
+    parts[name] = ", ".join(map(_name, thing.__mro__[1:]))
     for base in thing.__mro__[1:]:
         if _place(base) == place:
             _collect(base, place, parts)
     for key, value in vars(thing).items():
         value = getattr(value, "__func__", getattr(value, "fget", value))  # of a static method, of a property
         if isinstance(value, FunctionType) or not key.startswith("__"):
-            _collect_value(f"{name}.{key}", value, place, parts)
+            parts[f"{name}/{key}"] = _describe(key, value, place, parts)
 
 
-def _collect_value(name: str, value: Any, place: str, parts: dict[str, str]) -> None:
+def _describe(name: str, value: Any, place: str, parts: dict[str, str]) -> str:
+    """The value as text; functions and classes by their names, and their code goes into the parts."""
     if isinstance(value, FunctionType | type):
         if _place(value) == place:
             _collect(value, place, parts)
-        return
+        return _name(value)
+    if isinstance(value, Mapping):
+        return str({str(key): _describe(name, item, place, parts) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return str([_describe(name, item, place, parts) for item in value])
     if isinstance(value, ModuleType) or callable(value):
-        return
+        return _name(value)
     text = repr(value.tolist() if hasattr(value, "tolist") else value)
     if " at 0x" in text:
         raise ValueError(f"{name}: expected a constant, whose code can be part of a key, got {text}")
-    parts[name] = text
+    return text
+
+
+def _name(thing: Any) -> str:
+    return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', getattr(thing, '__name__', ''))}"
 
 
 def _read(function: FunctionType) -> str:
