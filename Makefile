@@ -22,13 +22,14 @@ CEMRNN := $(VENV)/bin/cemrnn
 OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
+SIZES := $(sort $(PARAMS) notebooks/params/quick.yml)
 # A figure's own folder makes its notebook stale; what all figures compute and draw with makes all of them stale; what
 # keeps, runs and publishes (store, sweep, reproduce, commands, bench) makes none stale.
 ROOMS := config.py random.py system tasks network measures training dynamics figures/shared figures/style.py \
-  figures/cemrnn.mplstyle figures/result.py figures/remember.py reproduce/record.py
+  figures/cemrnn.mplstyle figures/result.py figures/remember.py reproduce/record.py reproduce/finding.py
 SOURCES := $(shell find $(ROOMS:%=$(PACKAGE)/%) \( -name '*.py' -o -name '*.mplstyle' \) 2>/dev/null)
 CONDITIONS := $(shell find $(PACKAGE)/figures -name '*.py' -not -name 'plot.py' 2>/dev/null)
-PAGES := $(shell find book -type f -not -name '*.pyc')
+PAGES := $(shell find book -type f -not -name '*.pyc') $(wildcard $(PACKAGE)/figures/*/claims.yml)
 MEASURED := $(wildcard build/bench/*.json)
 STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
 NOTEBOOKS := $(STEMS:%=notebooks/%.ipynb)
@@ -38,7 +39,7 @@ ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
 endif
 
-.PHONY: help reproduce environment train notebooks book test verify figure bench serve lint clean
+.PHONY: help reproduce environment train notebooks book test verify figure lab bench serve lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -79,6 +80,9 @@ figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_
 	@$(if $(FIG),,echo "name a figure: make figure FIG=<one of: $(STEMS)>" >&2; exit 2;) \
 	$(CEMRNN) run $(FIG) --profile $(PROFILE) $(addprefix -p ,$(P))
 
+lab: $(STAMP) ## JupyterLab on the notebooks
+	@$(VENV)/bin/jupyter lab notebooks
+
 bench: $(STAMP) ## speed against named peers on this machine, for the page of the book that shows it
 	@$(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
 
@@ -99,12 +103,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
 	@touch $@
 
-$(OUT)/trained: $(PARAMS) $(NOTEBOOKS) $(SOURCES) $(CONDITIONS) | $(STAMP)
+$(OUT)/trained: $(SIZES) $(NOTEBOOKS) $(SOURCES) $(CONDITIONS) | $(STAMP)
 	@$(CEMRNN) sweep --profile $(PROFILE)
 	@mkdir -p $(@D) && touch $@
 
 .SECONDEXPANSION:
-$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*.py) $(PARAMS) $(SOURCES) $(OUT)/trained
+$(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*.py $(PACKAGE)/figures/$$*/finding.md) $(SIZES) $(SOURCES) $(OUT)/trained
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
 	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@$(CEMRNN) run $* --profile $(PROFILE)
@@ -113,5 +117,5 @@ $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*
 MEASURING := $(OUT)/notebooks/fig9_overhead_scaling.ipynb
 $(MEASURING): | $(filter-out $(MEASURING),$(EXECUTED))
 
-$(BOOK): $(EXECUTED) $(PAGES) $(PARAMS) $(MEASURED)
+$(BOOK): $(EXECUTED) $(PAGES) $(SIZES) $(MEASURED)
 	@$(CEMRNN) book --profile $(PROFILE) > /dev/null

@@ -1,16 +1,21 @@
-"""Frozen configurations: strict construction from parameters, canonical form, digest."""
+"""Frozen configurations: strict construction from parameters, what each field means, canonical form, digest."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import difflib
 import functools
 import hashlib
+import inspect
+import io
 import json
 import re
+import textwrap
+import tokenize
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 C = TypeVar("C", bound="Config")
 
@@ -20,7 +25,7 @@ class Config:
     """Base of every configuration: values are checked against the annotated types, names are strict."""
 
     def __post_init__(self) -> None:
-        hints = _field_types(type(self))
+        hints = field_types(type(self))
         for field in dataclasses.fields(self):
             value = coerce(getattr(self, field.name), hints[field.name], field.name)
             object.__setattr__(self, field.name, value)
@@ -30,12 +35,16 @@ class Config:
         """Configuration built from a mapping of parameter names to values.
 
         Raises:
-            ValueError: a name is unknown (the nearest valid one is suggested) or a value has the wrong type.
+            ValueError: a name is unknown (the nearest valid one is suggested), or a value is missing or mistyped.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         for name in params:
             if name not in names:
                 raise ValueError(unknown_name(name, names, f"parameter of {cls.__name__}"))
+        nothing = dataclasses.MISSING
+        required = [f.name for f in dataclasses.fields(cls) if f.default is nothing and f.default_factory is nothing]
+        if missing := [name for name in required if name not in params]:
+            raise ValueError(f"{cls.__name__}: expected a value for {', '.join(missing)}, got none")
         return cls(**params)
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,8 +56,47 @@ class Config:
         return digest(self.to_dict())
 
 
+class Description(NamedTuple):
+    """What is known of a field: its type, as the class says it, and unit, meaning and source, from the comment."""
+
+    hint: Any
+    annotation: str
+    meaning: str
+
+
+def describe_fields(config_class: type[Config], prefix: str = "") -> dict[str, Description]:
+    """Every field of a configuration by its name; those of a configuration inside it as outer.inner."""
+    written: dict[str, tuple[str, str]] = {}
+    for base in reversed(config_class.__mro__):
+        if issubclass(base, Config):
+            written |= _read_fields(base)
+    described = {}
+    for field in dataclasses.fields(config_class):
+        hint = field_types(config_class)[field.name]
+        if is_config(hint):
+            described |= describe_fields(hint, f"{prefix}{field.name}.")
+        else:
+            described[prefix + field.name] = Description(hint, *written[field.name])
+    return described
+
+
+def is_config(hint: Any) -> bool:
+    """Whether a type is a class of configurations."""
+    return isinstance(hint, type) and issubclass(hint, Config)
+
+
+def _read_fields(config_class: type) -> dict[str, tuple[str, str]]:
+    """Field -> annotation and trailing comment, of the fields in the body of one class."""
+    source = textwrap.dedent(inspect.getsource(config_class))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    lines = (line for line in ast.parse(source).body[0].body if isinstance(line, ast.AnnAssign))
+    return {line.target.id: (ast.unparse(line.annotation), comments.get(line.end_lineno, "")) for line in lines}
+
+
 @functools.cache
-def _field_types(config_class: type) -> dict[str, Any]:
+def field_types(config_class: type) -> dict[str, Any]:
+    """Every field of a class of configurations with its type, in order."""
     return typing.get_type_hints(config_class)
 
 
@@ -89,7 +137,7 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
         if value not in args:
             raise ValueError(unknown_name(str(value), map(str, args), f"value of {name}:"))
         return value
-    if isinstance(hint, type) and issubclass(hint, Config) and isinstance(value, dict):
+    if is_config(hint) and isinstance(value, dict):
         return hint.from_params(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from cemrnn.reproduce.claims import ledger
+from cemrnn.figures import list_figures
+from cemrnn.reproduce.claims import ledger, load_claims
 
-CLAIMS = Path(__file__).parents[1] / "book" / "claims.yml"
+CLAIMS = load_claims(list_figures())
 
 
 def judge_result(result, folder: Path) -> pd.DataFrame:

@@ -17,9 +17,9 @@ PROFILE = click.option(
 
 def experiment_config(project: Project, stem: str, profile: str) -> Config:
     """Settings of the experiment STEM at a profile."""
-    from cemrnn.figures import config_class
+    from cemrnn.reproduce.settings import make_config
 
-    return config_class(stem).from_params(project.values(stem, profile))
+    return make_config(project, stem, profile)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import sys
 import time
 
@@ -15,8 +16,6 @@ from cemrnn.commands.data import data
 from cemrnn.commands.store import store
 from cemrnn.commands.sweep import sweep
 from cemrnn.reproduce.project import Project
-
-CUSTOM = "custom"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -39,13 +38,16 @@ def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
     commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
     """
     from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+    from cemrnn.reproduce.settings import CUSTOM, make_config, parse_overrides
 
     project, started = Project(), time.monotonic()
     with user_mistakes():
-        values = project.values(stem, profile, overrides)
-    name = CUSTOM if overrides else profile
+        project.notebook(stem)
+        changes = parse_overrides(stem, overrides)
+        make_config(project, stem, profile, changes)
+    out = project.build / (CUSTOM if overrides else profile)
     try:
-        path = run_notebook(project, stem, values, name, project.build / name)
+        path = run_notebook(project, stem, profile, out, changes)
     except NotebookError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
@@ -55,14 +57,16 @@ def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
 @click.argument("stem")
 @PROFILE
 def params(stem: str, profile: str) -> None:
-    """List the parameters of the notebook STEM."""
-    project = Project()
+    """List the parameters of the notebook STEM, with their values at the profile."""
+    from cemrnn.config import describe_fields
+    from cemrnn.reproduce.settings import make_config
+
     with user_mistakes():
-        declared, values = project.parameters(stem), project.values(stem, profile)
-    for parameter in declared.values():
-        value = values[parameter.name]
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        click.echo(f"{parameter.name}={text}\n    {parameter.annotation}: {parameter.help}")
+        config = make_config(Project(), stem, profile)
+    for name, field in describe_fields(type(config)).items():
+        value = operator.attrgetter(name)(config)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        click.echo(f"{name}={text}\n    {field.annotation}: {field.meaning}")
 
 
 @main.command()
@@ -70,10 +74,11 @@ def params(stem: str, profile: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
 def claims(profile: str, as_json: bool) -> None:
     """Print every claim with its verdict at the profile, and whether two sets of seeds agree on it."""
-    from cemrnn.reproduce.claims import describe_seeds, ledger, to_json
+    from cemrnn.reproduce.claims import describe_seeds, ledger, load_claims, to_json
 
     project = Project()
-    table = ledger(project.build / profile / "results", project.root / "book" / "claims.yml")
+    with user_mistakes():
+        table = ledger(project.build / profile / "results", load_claims(project.stems()))
     if as_json:
         click.echo(to_json(table), nl=False)
         return
@@ -90,13 +95,14 @@ def verify(profile: str) -> None:
 
     Exits with 1 if a verdict has changed, or a number is further from the expected one than its tolerance.
     """
+    from cemrnn.reproduce.claims import load_claims
     from cemrnn.reproduce.expected import find_differences, load_expected
 
     project = Project()
     with user_mistakes():
         expected = load_expected(project.root / "book" / "expected.yml", profile)
-    claims_path = project.root / "book" / "claims.yml"
-    differences = find_differences(expected, project.build / profile / "results", claims_path)
+        claims = load_claims(project.stems())
+    differences = find_differences(expected, project.build / profile / "results", claims)
     for line in differences:
         click.echo(line)
     n_compared = f"{len(expected.verdicts)} verdicts and {len(expected.values)} numbers"

@@ -1,27 +1,44 @@
 """One folder per figure: what it computes from (`config`), what it computes (`experiment`), what it draws (`plot`).
 
 A folder `<stem>/` with `experiment.py` and `plot.py` is a figure; nothing else lists it. `experiment` has
-`conditions(config)`, the networks that the figure needs, and `run(config)`, its Result; `plot` has `plot(result)`.
+`conditions(config)`, the networks that the figure needs, and `run(config)`, its tables and scalars; `plot` has
+`plot(result)`. Beside them lie `claims.yml`, what the figure is to decide, and `finding.md`, the text of its page.
+Folders of figures outside the package are named by the environment variable CEMRNN_FIGURES, as in PATH.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import typing
 from pathlib import Path
 from types import ModuleType
 
-from cemrnn.config import Config, natural_order
+from cemrnn.config import Config, natural_order, unknown_name
+
+__path__ += filter(None, os.environ.get("CEMRNN_FIGURES", "").split(os.pathsep))
 
 
 def list_figures() -> list[str]:
     """Stems of all figures, fig2 before fig10."""
-    found = (path.parent.name for path in Path(__file__).parent.glob("*/experiment.py"))
+    found = {path.parent.name for folder in __path__ for path in Path(folder).glob("*/experiment.py")}
     return sorted(found, key=natural_order)
 
 
+def find_figure(stem: str) -> Path:
+    """The folder of a figure.
+
+    Raises:
+        ValueError: there is none; the nearest name is suggested.
+    """
+    if stem not in list_figures():
+        raise ValueError(unknown_name(stem, list_figures(), "figure"))
+    return next(path for folder in __path__ if (path := Path(folder) / stem).is_dir())
+
+
 def load_experiment(stem: str) -> ModuleType:
-    """The module that computes a figure."""
+    """The module that computes a figure; errors as `find_figure`."""
+    find_figure(stem)
     return importlib.import_module(f"{__name__}.{stem}.experiment")
 
 

@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,32 +36,48 @@ ROOMS = (
 )  # fmt: skip
 
 
-def remember(run: Callable[[Any], Result], where: Callable[[], str] = str) -> Callable[[Any], Result]:
-    """The experiment, which looks up what it has computed before.
+Tables = dict[str, pd.DataFrame]  # by name
+Scalars = dict[str, float | int | str]  # by name
+
+
+def experiment(run: Callable[[Any], tuple[Tables, Scalars]], where: Callable[[], str] = str) -> Callable[[Any], Result]:
+    """The experiment of a figure, config -> Result, which looks up what it has computed before.
 
     Args:
-        run: config -> Result.
+        run: config -> tables and scalars, in the module `<stem>.experiment`.
         where: tells the machine, if the result depends on it.
     """
+
+    def compute(config: Config) -> Result:
+        started = time.monotonic()
+        tables, scalars = run(config)
+        return Result(
+            stem=run.__module__.split(".")[-2],
+            config=config,
+            tables=tables,
+            scalars=scalars,
+            n_replicates=config.n_replicates,
+            seconds=time.monotonic() - started,
+        )
 
     @functools.wraps(run)
     def look_up(config: Config) -> Result:
         folder = os.environ.get("CEMRNN_RESULTS")
         if not folder:
-            return run(config)
+            return compute(config)
         path = Path(folder) / f"{result_key(run.__module__, config, where())}.json"
         result = _read(path, config)
         if result is None:
-            result = run(config)
+            result = compute(config)
             write_bytes(path, pack_result(result))
         return result
 
     return look_up
 
 
-def remember_here(run: Callable[[Any], Result]) -> Callable[[Any], Result]:
-    """As `remember`, for an experiment that measures the machine: on another one it is computed again."""
-    return remember(run, lambda: f"{describe_machine()}, {describe_gpu()}, {platform.node()}")
+def experiment_here(run: Callable[[Any], tuple[Tables, Scalars]]) -> Callable[[Any], Result]:
+    """As `experiment`, for one that measures the machine: on another one it is computed again."""
+    return experiment(run, lambda: f"{describe_machine()}, {describe_gpu()}, {platform.node()}")
 
 
 def result_key(experiment: str, config: Config, where: str = "") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from cemrnn.reproduce.claims import ledger, to_markdown
+from cemrnn.reproduce.claims import ledger, load_claims, to_markdown
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
@@ -71,16 +71,20 @@ def assemble(project: Project, profile: str) -> Path:
         executed = out / "notebooks" / f"{stem}.ipynb"
         if not executed.exists():
             raise BookError(f"{stem} has not run at profile {profile}: cemrnn run {stem} --profile {profile}")
-        shutil.copy(executed, source)
+        # In Lab pages lie in another folder than notebooks, in the book beside them.
+        (source / executed.name).write_text(
+            executed.read_text(encoding="utf-8").replace("](../book/", "]("), encoding="utf-8"
+        )
     shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
     _write_tables(project, profile, source / GENERATED)
     _write_announcement(out, profile, source / "_config.yml")
+    write_contents(project.stems(), source / "_toc.yml")
     return source
 
 
 def _write_tables(project: Project, profile: str, folder: Path) -> None:
     out = project.build / profile
-    claims = ledger(out / "results", project.root / "book" / "claims.yml")
+    claims = ledger(out / "results", load_claims(project.stems()))
     tables = {
         "ledger": to_markdown(claims),
         "presets": describe_presets(),
@@ -101,6 +105,15 @@ def _write_announcement(out: Path, profile: str, config: Path) -> None:
     warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
     values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition.{warning}"
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def write_contents(stems: list[str], contents: Path) -> None:
+    """Set the pages of the part "Figures" in the table of contents."""
+    values = yaml.safe_load(contents.read_text(encoding="utf-8"))
+    for part in values["parts"]:
+        if part["caption"] == "Figures":
+            part["chapters"] = [{"file": stem} for stem in stems]
+    contents.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def _warnings(log: Path) -> str:

@@ -1,8 +1,9 @@
 """The ledger of claims: what was claimed before a run, and what the results say.
 
-A claim is an entry of `book/claims.yml`. Its evidence is one scalar with a 95 % interval over replicate
-networks, written by a figure's experiment. The verdict is computed from the two and never typed. It is computed again
-from each of two disjoint sets of seeds, so that a verdict that hangs on the seeds shows.
+A claim is an entry of `claims.yml` in the folder of the figure that tests it, written before the runs. Its evidence is
+one scalar with a 95 % interval over replicate networks, from the figure's experiment. The verdict is computed from the
+two and never typed. It is computed again from each of two disjoint sets of seeds, so that a verdict that hangs on the
+seeds shows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import dataclasses
 import json
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,7 @@ import pandas as pd
 import yaml
 
 from cemrnn.config import Config
+from cemrnn.figures import find_figure
 from cemrnn.measures.evidence import SEED_SETS
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "no evidence")
@@ -40,7 +43,7 @@ class Claim(Config):
     """One claim and what counts as evidence for it.
 
     Attributes:
-        id: lower-case words joined by hyphens, unique in the file.
+        id: lower-case words joined by hyphens, unique over all figures.
         statement: the claim as a sentence.
         source: where it comes from: the paper's abstract, its published summary, or a control of ours.
         figure: stem of the figure that tests it.
@@ -77,25 +80,33 @@ class Claim(Config):
         return CRITERIA[self.direction].format(size=f"{self.smallest_effect:g}", unit=self.unit)
 
 
-def load_claims(path: Path | str) -> list[Claim]:
-    """Claims of a file, in its order.
+def load_claims(stems: Iterable[str]) -> list[Claim]:
+    """Claims of figures, in their order.
 
     Raises:
-        ValueError: an entry has an unknown, missing or mistyped field, or an id occurs twice.
+        ValueError: a figure is unknown, an entry has an unknown, missing or mistyped field, or an id occurs twice.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    paths = {stem: find_figure(stem) / "claims.yml" for stem in stems}
+    claims = [claim for stem, path in paths.items() if path.exists() for claim in read_claims(path, stem)]
+    ids = [claim.id for claim in claims]
+    if twice := {name for name in ids if ids.count(name) > 1}:
+        raise ValueError(f"claims: id '{min(twice)}' occurs twice")
+    return claims
+
+
+def read_claims(path: Path, figure: str) -> list[Claim]:
+    """Claims of the file of one figure; errors as `load_claims`."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"{path}: expected a list of claims, got {type(entries).__name__}")
     claims = []
     for i, entry in enumerate(entries):
         try:
-            missing = [field.name for field in dataclasses.fields(Claim) if field.name not in entry]
-            claim = Claim.from_params({**entry, **dict.fromkeys(missing)})
+            if "figure" in entry:
+                raise ValueError(f"figure: expected no such entry, because the folder says it, got {entry['figure']!r}")
+            claims.append(Claim.from_params(entry | {"figure": figure}))
         except ValueError as error:
             raise ValueError(f"{path}: claim {i + 1} ({entry.get('id', 'without id')}): {error}") from error
-        if claim.id in [earlier.id for earlier in claims]:
-            raise ValueError(f"{path}: id '{claim.id}' occurs twice")
-        claims.append(claim)
     return claims
 
 
@@ -132,19 +143,19 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
     return "contradicted" if opposing.get(claim.direction, rises or falls) else "inconclusive"
 
 
-def ledger(results_dir: Path | str, claims_path: Path | str) -> pd.DataFrame:
+def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
     """Table of all claims with evidence and verdict, one row each, columns `COLUMNS`.
 
     Args:
         results_dir: folder of `<figure>.json` files; the profile is read from `../provenance/<figure>.json`.
-        claims_path: file of claims.
+        claims: see `load_claims`.
 
     Raises:
-        ValueError: the claims are malformed, or a result has a measure without its interval.
+        ValueError: a result has a measure without its interval.
     """
     results_dir = Path(results_dir)
     rows = []
-    for claim in load_claims(claims_path):
+    for claim in claims:
         scalars = read_json(results_dir / f"{claim.figure}.json")
         profile = read_json(results_dir.parent / "provenance" / f"{claim.figure}.json").get("profile")
         evidence = _read_evidence(claim, claim.measure, scalars)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.reproduce.claims import VERDICTS, ledger, read_json
+from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, read_json
 
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
 
@@ -54,15 +55,15 @@ def load_expected(path: Path | str, profile: str) -> Expected:
     return Expected(verdicts, [ExpectedValue.from_params(entry) for entry in values])
 
 
-def find_differences(expected: Expected, results_dir: Path, claims_path: Path) -> list[str]:
+def find_differences(expected: Expected, results_dir: Path, claims: Iterable[Claim]) -> list[str]:
     """One line for every verdict and every value that is not as expected; claims and verdicts must be the same set.
 
     Args:
         expected: see `load_expected`.
         results_dir: folder of `<figure>.json` files.
-        claims_path: file of claims.
+        claims: of all figures.
     """
-    found = ledger(results_dir, claims_path).set_index("id")["verdict"].to_dict()
+    found = ledger(results_dir, claims).set_index("id")["verdict"].to_dict()
     lines = [
         f"{claim}: expected {expected.verdicts.get(claim, 'no such claim')}, got {found.get(claim, 'no such claim')}"
         for claim in dict.fromkeys([*expected.verdicts, *found])

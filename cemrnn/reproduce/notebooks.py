@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import read_values
 
 FAILED_FOLDER = "failed"
 # The kernel warns at every start that its local connection is not encrypted, and logs an error at some ends because it
 # was asked to stop. What a cell raises comes back in the notebook.
+logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of settings that the cell does not show
 KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=CRITICAL"]
 
 
@@ -27,7 +32,7 @@ class NotebookError(RuntimeError):
         self.path = path
 
 
-def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: str, out: Path) -> Path:
+def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: dict[str, Any] | None = None) -> Path:
     """Path of the executed notebook, `<out>/notebooks/<stem>.ipynb`.
 
     The run happens in `build/.tmp`. Its files move to `out` when the last cell is done, the notebook last;
@@ -37,9 +42,9 @@ def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: s
     Args:
         project: the clone.
         stem: name of the notebook.
-        values: every parameter, as `Project.values` gives them.
-        profile: name that figures and provenance carry.
+        profile: whose values the notebook takes.
         out: folder of the profile, e.g. build/quick.
+        changes: other values, by name.
 
     Raises:
         NotebookError: a cell raised, or the kernel died.
@@ -48,8 +53,8 @@ def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: s
     shutil.rmtree(staging, ignore_errors=True)
     notebook = staging / "notebooks" / f"{stem}.ipynb"
     notebook.parent.mkdir(parents=True)
-    defaults = {name: parameter.default for name, parameter in project.parameters(stem).items()}
-    changed = {name: value for name, value in values.items() if value != defaults[name]}
+    shown, values = read_shown(project.notebook(stem)), read_values(project, stem, profile)
+    differing = {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
     try:
         with _environment(
             CEMRNN_OUT=str(staging),
@@ -60,7 +65,7 @@ def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: s
             papermill.execute_notebook(
                 project.notebook(stem),
                 notebook,
-                parameters=changed,
+                parameters=differing | (changes or {}),
                 kernel_name="python3",
                 cwd=project.root,
                 progress_bar=False,
@@ -73,6 +78,26 @@ def run_notebook(project: Project, stem: str, values: dict[str, Any], profile: s
             raise
         raise NotebookError(f"notebook {stem} failed: {_reason(error)}\nkept in {failed}", failed) from error
     return _publish(staging, out, notebook)
+
+
+def read_shown(notebook: Path) -> dict[str, Any]:
+    """The values that the notebook's cell tagged `parameters` shows, by name.
+
+    Raises:
+        ValueError: there is not one such cell, or a line of it is not `name: type = literal`.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(f"{notebook.name}: expected one cell tagged 'parameters', got {len(tagged)}")
+    shown = {}
+    for line in ast.parse(tagged[0]).body:
+        try:
+            shown[line.target.id] = ast.literal_eval(line.value)
+        except (AttributeError, ValueError):
+            expected = "expected `name: type = literal` in the parameters cell"
+            raise ValueError(f"{notebook.name}: {expected}, got `{ast.unparse(line)}`") from None
+    return shown
 
 
 def _reason(error: Exception) -> str:

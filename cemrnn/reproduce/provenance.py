@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 from importlib import metadata
@@ -13,13 +12,9 @@ from typing import Any
 import pandas
 
 from cemrnn.figures.result import Result
+from cemrnn.reproduce.settings import name_profile
 
 PACKAGES = ("cemrnn", "torch", "numpy", "scipy", "matplotlib")
-
-
-def current_profile() -> str:
-    """Name of the profile that the runner set, "custom" outside a run."""
-    return os.environ.get("CEMRNN_PROFILE", "custom")
 
 
 def describe(result: Result) -> dict[str, Any]:
@@ -28,7 +23,7 @@ def describe(result: Result) -> dict[str, Any]:
     versions = {name: metadata.version(name) for name in PACKAGES}
     return {
         "stem": result.stem,
-        "profile": current_profile(),
+        "profile": name_profile(result.stem, result.config),
         "seeds": {name: value for name, value in config.items() if "seed" in name},
         "n_replicates": int(result.n_replicates),
         **read_commit(Path(__file__).parent),

@@ -11,11 +11,13 @@ from typing import Any
 from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
-from myst_nb import glue
 
 from cemrnn.figures.result import Result
 from cemrnn.figures.style import IMAGE_METADATA, render
+from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
+from cemrnn.reproduce.settings import CUSTOM
+from cemrnn.system.clone import find_clone
 
 FOOTER = "provenance"
 
@@ -38,9 +40,9 @@ def show(figure: Figure, result: Result) -> Figure:
 
 
 def record(result: Result, figure: Figure) -> None:
-    """Nothing; writes figure, data, scalars and origin, glues the scalars, displays links and origin.
+    """Write figure, data, scalars and origin; display links and origin.
 
-    The files go to the folder in the environment variable CEMRNN_OUT, `build/custom` by default:
+    The files go to the folder in the environment variable CEMRNN_OUT, build/custom of the clone by default:
     `figures/<stem>.{svg,pdf,png}`, `figures/<stem>[.<table>].csv`, `results/<stem>.json` and
     `provenance/<stem>.json`.
 
@@ -48,16 +50,22 @@ def record(result: Result, figure: Figure) -> None:
         result: tables and scalars of the experiment.
         figure: what was plotted from it.
     """
-    out = Path(os.environ.get("CEMRNN_OUT", "build/custom"))
+    out = Path(os.environ.get("CEMRNN_OUT") or find_clone() / "build" / CUSTOM)
     _add_footer(figure, result)
-    links = [*_write_images(figure, result.stem, out), *_write_tables(result, out)]
+    links = _write_images(figure, result.stem, out) | _write_tables(result, out)
     scalars = {name: _plain(value) for name, value in result.scalars.items()}
     origin = describe(result)
     _write_json(out / "results" / f"{result.stem}.json", scalars)
     _write_json(out / "provenance" / f"{result.stem}.json", origin)
-    for name, value in scalars.items():
-        glue(name, math.nan if value is None else value, display=False)
-    display(Markdown(f"Download: {' · '.join(links)}\n\n*{describe_line(origin)}*"))
+    # A notebook that is run for the book lies beside the folder of figures; one in Lab where it was opened.
+    folder = "" if "CEMRNN_OUT" in os.environ else f"{os.path.relpath(out)}/"
+    texts = [f"[{text}]({folder}figures/{file})" for text, file in links.items()]
+    display(Markdown(f"Download: {' · '.join(texts)}\n\n*{describe_line(origin)}*"))
+
+
+def tell(result: Result) -> None:
+    """Display the finding: the figure's `finding.md` with the numbers of the result."""
+    display(Markdown(write_finding(result)))
 
 
 def _add_footer(figure: Figure, result: Result) -> None:
@@ -67,23 +75,23 @@ def _add_footer(figure: Figure, result: Result) -> None:
     figure.text(0.0, -0.01, line, va="top", ha="left", fontsize=6, color="0.35", gid=FOOTER)
 
 
-def _write_images(figure: Figure, stem: str, out: Path) -> list[str]:
+def _write_images(figure: Figure, stem: str, out: Path) -> dict[str, str]:
     for kind in IMAGE_METADATA:
         _write(out / "figures" / f"{stem}.{kind}", render(figure, kind, stem))
-    return [f"{{download}}`{kind} <figures/{stem}.{kind}>`" for kind in IMAGE_METADATA]
+    return {kind: f"{stem}.{kind}" for kind in IMAGE_METADATA}
 
 
-def _write_tables(result: Result, out: Path) -> list[str]:
-    links = []
+def _write_tables(result: Result, out: Path) -> dict[str, str]:
+    links = {}
     for name, table in result.tables.items():
         file = f"{result.stem}.csv" if len(result.tables) == 1 else f"{result.stem}.{name}.csv"
         _write(out / "figures" / file, table.to_csv(index=False, lineterminator="\n").encode())
-        links.append(f"{{download}}`csv ({name}) <figures/{file}>`")
+        links[f"csv ({name})"] = file
     return links
 
 
 def _plain(value: Any) -> float | int | str | None:
-    """The scalar as JSON can hold it; NumPy's repr would otherwise reach the prose."""
+    """The scalar as JSON can hold it; NaN and NumPy's numbers are none of its."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cemrnn.config import digest
 from cemrnn.store.entry import entry_key, pack_entry, unpack_entry
+from cemrnn.system.clone import find_store
 from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_through
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
@@ -43,8 +44,8 @@ class Store:
 
     @classmethod
     def default(cls) -> Store:
-        """The store that CEMRNN_STORE names, else build/store."""
-        return cls(os.environ.get("CEMRNN_STORE", "build/store"))
+        """The store that CEMRNN_STORE names, else build/store of the clone."""
+        return cls(find_store())
 
     @property
     def checkpoints(self) -> Path:

@@ -9,13 +9,14 @@ import yaml
 from click.testing import CliRunner
 
 from cemrnn.commands.main import main
-from tests.fixtures.copies import copy_tiny_project
+from tests.fixtures.copies import add_figures, copy_tiny_project
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """The tiny project as the current folder."""
     folder = copy_tiny_project(tmp_path / "tiny")
+    add_figures(monkeypatch)
     monkeypatch.chdir(folder)
     return folder
 
@@ -29,6 +30,7 @@ def small_project(tmp_path, monkeypatch):
         shutil.copy(root / "notebooks" / f"{stem}.ipynb", notebooks)
     sizes = dict(arms=["plain", "combined"], tasks=["reaction_pro", "reaction_anti"], n_replicates=2, n_units=16)
     sizes |= dict(n_updates=5, batch_trials=8, rank=2, device="cpu")
+    shutil.copy(root / "notebooks" / "params" / "quick.yml", notebooks / "params")
     (notebooks / "params" / "tiny.yml").write_text(yaml.safe_dump({"networks": sizes}))
     monkeypatch.chdir(notebooks.parent)
     monkeypatch.setenv("CEMRNN_STORE", str(tmp_path / "store"))
@@ -52,7 +54,8 @@ def write_scalars(project, change, width):
         (["run", "fig1_tiny", "-p", "rat=1"], "unknown parameter 'rat'; did you mean 'rate'?"),
         (["run", "fig1_tiny", "-p", "n_points=few"], "n_points: expected int, got 'few'"),
         (["run", "fig1_tiny", "--profile", "fast"], "unknown profile 'fast'; expected one of: quick, smoke"),
-        (["params", "fig2_tiny"], "unknown notebook 'fig2_tiny'; did you mean 'fig1_tiny'?"),
+        (["run", "fig5_synergy", "-p", "packing.n_update=1"], "unknown notebook 'fig5_synergy'"),
+        (["params", "fig2_tiny"], "unknown figure 'fig2_tiny'; did you mean 'fig1_tiny'?"),
         (["book"], "fig1_tiny has not run at profile quick"),
     ],
 )
@@ -75,7 +78,8 @@ def test_params_lists_type_value_and_meaning(project):
     lines = call("params", "fig1_tiny", "--profile", "smoke").output.splitlines()
     assert lines[:2] == ["rate=0.1", "    float: decay rate, 1/s"]
     assert "levels=0.5,1.0" in lines
-    assert len(lines) == 12
+    assert lines[-1] == "    bool: whether the computation raises an error"
+    assert len(lines) == 14
 
 
 def test_a_run_with_other_parameters_goes_to_custom(project):

@@ -11,7 +11,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from cemrnn.commands.common import experiment_config
-from cemrnn.figures import list_figures, load_experiment, load_plot
+from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
@@ -22,6 +22,7 @@ from cemrnn.figures.shared.rotations import SEPARATE
 from cemrnn.figures.style import LOOKS
 from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims
+from cemrnn.reproduce.finding import FIELD, TEMPLATE, write_finding
 from cemrnn.reproduce.project import Project
 from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
@@ -55,7 +56,7 @@ AMBIGUITY = AmbiguityConfig.from_params(
 )
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
-CLAIMS = load_claims(ROOT / "book" / "claims.yml")
+CLAIMS = load_claims(list_figures())
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +102,11 @@ def test_every_arm_has_a_look_of_its_own():
     assert len({look.colour for look in LOOKS.values()}) == len({look.marker for look in LOOKS.values()}) == len(LOOKS)
 
 
-def test_the_notebook_finds_every_number_that_it_glues(result):
-    text = (ROOT / "notebooks" / f"{result.stem}.ipynb").read_text(encoding="utf-8")
-    glued = set(re.findall(r"\{glue:text\}`(\w+)", text))
-    assert len(glued) > 3
-    assert sorted(glued - set(result.scalars)) == []
+def test_the_finding_has_its_numbers_and_reads_as_text(result):
+    template = (find_figure(result.stem) / TEMPLATE).read_text(encoding="utf-8")
+    assert len(FIELD.findall(template)) > 3
+    text = write_finding(result)
+    assert not re.search(r"\{[a-z]|<arm>|<model>|nan", text)
 
 
 def test_both_figures_use_the_same_networks():

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cemrnn.reproduce.book import BookError, assemble, build_book
+from cemrnn.reproduce.book import BookError, assemble, build_book, write_contents
 from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
-from tests.fixtures.copies import copy_tiny_project, replace_source
+from tests.fixtures.copies import add_figures, copy_tiny_project
 
 STEM = "fig1_tiny"
 
@@ -20,8 +20,10 @@ STEM = "fig1_tiny"
 def executed(tmp_path_factory):
     """The tiny project after its notebook ran."""
     project = Project(copy_tiny_project(tmp_path_factory.mktemp("executed") / "tiny"))
-    run_notebook(project, STEM, project.values(STEM, "quick"), "quick", project.build / "quick")
-    return project
+    with pytest.MonkeyPatch.context() as patch:
+        add_figures(patch)
+        run_notebook(project, STEM, "quick", project.build / "quick")
+        yield project
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_numbers_captions_links_and_origin_reach_the_page(html):
     # Trapezoids of exp(-2t) with step 0.1 form a geometric series.
     ratio = math.exp(-0.2)
     area = 0.05 * (1 + ratio) * (1 - ratio**10) / (1 - ratio)
-    assert f"is {area:.3f} ." in text
+    assert f"is {area:.3f}." in text
     assert "Value against time for two starting levels." in text
     assert re.search(r"profile quick · seed 7 · 3 networks per condition · config \w{8} · commit", text)
     page = (html / f"{STEM}.html").read_text(encoding="utf-8")
@@ -81,11 +83,13 @@ def test_ledger_provenance_and_profile_are_generated(html):
     assert re.search(rf"{STEM} quick 7 3 ", text)
 
 
-def test_a_missing_number_stops_the_build(project):
+def test_a_link_that_leads_nowhere_stops_the_build(project):
     notebook = project.build / "quick" / "notebooks" / f"{STEM}.ipynb"
-    replace_source(notebook, "{glue:text}`area:.3f`", "{glue:text}`aera:.3f`")
+    text = notebook.read_text(encoding="utf-8")
+    assert "](../book/references.md)" in text
+    notebook.write_text(text.replace("](../book/references.md)", "](../book/reference.md)"), encoding="utf-8")
     before = (project.build / "quick" / "html" / "index.html").stat().st_mtime_ns
-    with pytest.raises(BookError, match="aera"):
+    with pytest.raises(BookError, match="reference.md"):
         build_book(project, "quick")
     assert (project.build / "quick" / "html" / "index.html").stat().st_mtime_ns == before
 
@@ -105,9 +109,13 @@ def test_a_notebook_that_has_not_run_is_named(project):
         assemble(project, "quick")
 
 
-def test_the_contents_list_every_page_and_notebook():
+def test_the_contents_list_every_page_and_the_figures_in_order(tmp_path):
     root = Path(__file__).parents[2]
     listed = set(re.findall(r"(?:file|root): (\w+)", (root / "book" / "_toc.yml").read_text()))
-    pages = {path.stem for path in (root / "book").glob("*.md")}
-    notebooks = {path.stem for path in (root / "notebooks").glob("*.ipynb")}
-    assert listed == pages | notebooks
+    assert listed == {path.stem for path in (root / "book").glob("*.md")}
+    contents = tmp_path / "_toc.yml"
+    shutil.copy(root / "book" / "_toc.yml", contents)
+    write_contents(["fig2_early", "fig10_late"], contents)
+    found = re.findall(r"(?:file|root): (\w+)", contents.read_text())
+    assert set(found) == listed | {"fig2_early", "fig10_late"}
+    assert found.index("measures") < found.index("fig2_early") < found.index("fig10_late") < found.index("scaling")

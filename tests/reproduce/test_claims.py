@@ -2,16 +2,26 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cemrnn.reproduce.claims import COLUMNS, VERDICTS, Claim, judge, ledger, load_claims, to_json, to_markdown
+from cemrnn.figures import list_figures
+from cemrnn.reproduce.claims import (
+    COLUMNS,
+    VERDICTS,
+    Claim,
+    judge,
+    ledger,
+    load_claims,
+    read_claims,
+    to_json,
+    to_markdown,
+)
+from tests.fixtures.copies import add_figures
 
-BOOK_CLAIMS = Path(__file__).parents[2] / "book" / "claims.yml"
 FIELDS = {
     "id": "a-claim",
     "statement": "One arm beats another.",
@@ -30,7 +40,8 @@ def claim(**changes):
 
 
 def write_claims(path, *entries):
-    path.write_text(yaml.safe_dump([{**FIELDS, **entry} for entry in entries]))
+    own = {name: value for name, value in FIELDS.items() if name != "figure"}
+    path.write_text(yaml.safe_dump([{**own, **entry} for entry in entries]))
     return path
 
 
@@ -110,7 +121,7 @@ def test_bounds_in_the_wrong_order_are_refused():
 
 
 def test_claims_of_the_book_load_and_cover_the_ambiguity_figure():
-    claims = load_claims(BOOK_CLAIMS)
+    claims = load_claims(list_figures())
     assert {c.measure: c.direction for c in claims if c.figure == "fig2_ambiguity"} == {
         "auc_excitability_minus_synaptic": "nonzero",
         "sigma75_excitability_minus_synaptic": "nonzero",
@@ -135,23 +146,34 @@ def test_claims_of_the_book_load_and_cover_the_ambiguity_figure():
         ({"smallest_effect": "big"}, "smallest_effect: expected float"),
         ({"id": "A claim"}, "id: expected lower-case words"),
         ({"measure": "auc difference"}, "measure: expected lower-case words"),
+        ({"figure": "fig9_other"}, "figure: expected no such entry"),
     ],
 )
 def test_malformed_claims_are_refused_by_name(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
-        load_claims(write_claims(tmp_path / "claims.yml", change))
+        read_claims(write_claims(tmp_path / "claims.yml", change), FIELDS["figure"])
 
 
-def test_missing_field_and_double_id_are_refused(tmp_path):
-    path = tmp_path / "claims.yml"
-    path.write_text(yaml.safe_dump([{k: v for k, v in FIELDS.items() if k != "unit"}]))
-    with pytest.raises(ValueError, match="unit: expected str, got None"):
-        load_claims(path)
-    with pytest.raises(ValueError, match="id 'a-claim' occurs twice"):
-        load_claims(write_claims(path, {}, {}))
+def test_missing_fields_and_other_files_are_refused(tmp_path):
+    path = write_claims(tmp_path / "claims.yml", {})
+    path.write_text(path.read_text().replace("unit: normalised accuracy", ""))
+    with pytest.raises(ValueError, match="expected a value for unit, got none"):
+        read_claims(path, "fig0_made_up")
     path.write_text("claims: none")
     with pytest.raises(ValueError, match="expected a list of claims, got dict"):
-        load_claims(path)
+        read_claims(path, "fig0_made_up")
+
+
+def test_an_id_is_unique_over_all_figures(tmp_path, monkeypatch):
+    add_figures(monkeypatch, tmp_path)
+    for stem in ("fig90_made", "fig91_up"):
+        (tmp_path / stem).mkdir()
+        (tmp_path / stem / "experiment.py").touch()
+    write_claims(tmp_path / "fig90_made" / "claims.yml", {})
+    assert [c.figure for c in load_claims(["fig90_made", "fig91_up"])] == ["fig90_made"]
+    write_claims(tmp_path / "fig91_up" / "claims.yml", {})
+    with pytest.raises(ValueError, match="id 'a-claim' occurs twice"):
+        load_claims(["fig90_made", "fig91_up"])
 
 
 # the ledger
@@ -159,7 +181,7 @@ def test_missing_field_and_double_id_are_refused(tmp_path):
 
 def test_ledger_columns_and_computed_verdicts(tmp_path):
     other = {"id": "another", "measure": "sigma75_difference"}
-    claims = write_claims(tmp_path / "claims.yml", {}, other, {"id": "untested", "figure": "fig99_absent"})
+    claims = [claim(), claim(**other), claim(id="untested", figure="fig99_absent")]
     results = write_result(tmp_path, evidence(0.08, 0.05, 0.11) | evidence(0, -0.2, 0.2, 7, "sigma75_difference"))
     table = ledger(results, claims)
     assert tuple(table.columns) == COLUMNS
@@ -172,7 +194,7 @@ def test_ledger_columns_and_computed_verdicts(tmp_path):
 
 
 def test_null_and_nan_are_no_evidence_half_a_result_is_an_error(tmp_path):
-    claims = write_claims(tmp_path / "claims.yml", {})
+    claims = [claim()]
     for nothing in (None, math.nan):
         results = write_result(tmp_path, evidence(nothing, nothing, nothing))
         assert list(ledger(results, claims).verdict) == ["no evidence"]
@@ -182,15 +204,15 @@ def test_null_and_nan_are_no_evidence_half_a_result_is_an_error(tmp_path):
 
 
 def test_markdown_is_one_table_row_per_claim_with_a_link(tmp_path):
-    claims = write_claims(tmp_path / "claims.yml", {"statement": "a | b."}, {"id": "untested", "figure": "fig9_no"})
+    claims = [claim(statement="a | b."), claim(id="untested", figure="fig9_no")]
     table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11)), claims)
     text = to_markdown(table, page="pages/{figure}.ipynb")
     header, rule, first, second = text.splitlines()
     assert "<" not in text.replace("< 0", "")
-    claim = table.iloc[0]
+    shown = table.iloc[0]
     link = "[0](pages/fig0_made_up.ipynb)"
-    assert first.startswith(f"| a \\| b. `{claim.id}` | **supported** | 0.080 [0.050, 0.110] | {link} | ")
-    assert first.endswith(f"| `{claim.measure}` {claim.criterion} | 5 (quick) | both no evidence | abstract |")
+    assert first.startswith(f"| a \\| b. `{shown.id}` | **supported** | 0.080 [0.050, 0.110] | {link} | ")
+    assert first.endswith(f"| `{shown.measure}` {shown.criterion} | 5 (quick) | both no evidence | abstract |")
     assert "[9](pages/fig9_no.ipynb)" in second and "nan" not in second
     assert "**no evidence**" in second
     cells = [line.replace("\\|", "").count("|") for line in (header, rule, first, second)]
@@ -198,7 +220,7 @@ def test_markdown_is_one_table_row_per_claim_with_a_link(tmp_path):
 
 
 def test_the_verdicts_of_two_sets_of_seeds_stand_side_by_side(tmp_path):
-    claims = write_claims(tmp_path / "claims.yml", {}, {"id": "stable", "measure": "stable"})
+    claims = [claim(), claim(id="stable", measure="stable")]
     halves = evidence(0.10, 0.08, 0.12, 3, "auc_difference_first") | evidence(0, -0.1, 0.1, 2, "auc_difference_second")
     same = {}
     for name in ("stable", "stable_first", "stable_second"):
@@ -213,7 +235,7 @@ def test_the_verdicts_of_two_sets_of_seeds_stand_side_by_side(tmp_path):
 
 
 def test_json_round_trip(tmp_path):
-    claims = write_claims(tmp_path / "claims.yml", {}, {"id": "untested", "figure": "fig9_no"})
+    claims = [claim(), claim(id="untested", figure="fig9_no")]
     table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11)), claims)
     first, second = json.loads(to_json(table))
     assert tuple(first) == COLUMNS

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from cemrnn.reproduce.expected import find_differences, load_expected
-from tests.reproduce.test_claims import evidence, write_claims, write_result
+from tests.reproduce.test_claims import claim, evidence, write_result
 
 VALUE = {"figure": "fig0_made_up", "measure": "auc_difference", "value": 0.08, "tolerance": 0.02, "why": "seeds"}
 
@@ -16,7 +16,7 @@ def expect(tmp_path, verdicts=None, values=(VALUE,)):
 
 
 def differences(tmp_path, expected, *result):
-    claims = write_claims(tmp_path / "claims.yml", {})
+    claims = [claim()]
     return find_differences(expected, write_result(tmp_path, evidence(*result)), claims)
 
 

@@ -1,7 +1,6 @@
-"""Notebooks: nine cells, typed and documented parameters, no outputs, no hidden code, no typed results."""
+"""Notebooks: ten cells, typed and documented parameters, no outputs, no hidden code, no typed results."""
 
 import ast
-import dataclasses
 import re
 from pathlib import Path
 
@@ -10,18 +9,16 @@ import papermill
 import pytest
 
 from cemrnn.figures import config_class, list_figures, load_experiment, load_plot
-from cemrnn.reproduce.parameters import read_parameters
 from cemrnn.reproduce.project import Project
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Project(ROOT)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-KINDS = ["markdown", "markdown", *["code"] * 6, "markdown"]
+KINDS = ["markdown", *["code"] * 6, "markdown", "code", "markdown"]
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While, ast.comprehension)
 MAX_CODE_LINES = 60
-GLUED = re.compile(r"\{glue:text\}`[\w:.+%,]+`")
-ROLES = re.compile(r"\{[\w:]+\}`[^`]+`")
-# A result typed by hand: a decimal number or a percentage outside a role.
+ROLE = re.compile(r"\{[\w:]+\}`")  # a token of Sphinx, which Lab would show as it is
+# A result typed by hand: a decimal number or a percentage outside a field.
 TYPED_NUMBER = re.compile(r"\d\.\d|\d ?%")
 
 
@@ -50,9 +47,9 @@ def test_every_figure_has_experiment_notebook_and_plot():
     assert all(callable(load_plot(stem).plot) for stem in stems)
 
 
-def test_nine_cells_without_outputs(cells):
+def test_ten_cells_without_outputs(cells):
     assert [cell.cell_type for cell in cells] == KINDS
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells[2:8])
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells if cell.cell_type == "code")
 
 
 def test_the_title_is_the_finding_and_the_number_is_the_files(path, cells):
@@ -63,7 +60,7 @@ def test_the_title_is_the_finding_and_the_number_is_the_files(path, cells):
 
 def test_code_is_short_and_defines_nothing(cells):
     code = code_of(cells)
-    assert [breaches_of_style(source) for source in code] == [[]] * 6
+    assert [breaches_of_style(source) for source in code] == [[]] * 7
     assert sum(len(source.splitlines()) for source in code) <= MAX_CODE_LINES
 
 
@@ -74,52 +71,78 @@ def test_the_style_check_can_fail(source):
     assert breaches_of_style(source) != []
 
 
-def test_parameters_are_typed_documented_and_listed_by_papermill(path, cells):
-    assert cells[3].metadata.tags == ["parameters"]
-    parameters = read_parameters(path)
+def test_parameters_are_some_settings_with_their_meaning_listed_by_papermill(path, cells):
+    assert "parameters" in cells[2].metadata.tags
+    shown, fields = read_shown(path), describe_fields(config_class(path.stem))
+    assert 8 <= len(shown) <= 12
     listed = papermill.inspect_notebook(path)
-    assert list(listed) == list(parameters)
-    for name, parameter in parameters.items():
-        assert listed[name]["inferred_type_name"] == parameter.annotation
-        assert len(listed[name]["help"]) > 10, name
+    assert list(listed) == list(shown)
+    for name, value in shown.items():
+        assert listed[name]["help"] == fields[name].meaning, name
+        kind = re.sub(r"tuple\[(\w+), \.\.\.\]", r"list[\1]", fields[name].annotation)
+        assert listed[name]["inferred_type_name"] == ("str" if kind.startswith("Literal") else kind)
+        coerce(value, fields[name].hint, name)
 
 
-def test_every_parameter_is_a_field_of_the_config_and_no_field_is_hidden(path):
-    assert set(read_parameters(path)) == {field.name for field in dataclasses.fields(config_class(path.stem))}
+def test_the_parameters_cell_shows_the_values_of_quick(path):
+    shown, values = read_shown(path), read_values(PROJECT, path.stem, "quick")
+    assert shown == {name: values[name] for name in shown}
 
 
-def test_defaults_are_those_of_quick(path):
-    parameters = read_parameters(path)
-    assert PROJECT.profile("quick")[path.stem] == {name: p.default for name, p in parameters.items()}
+def test_no_other_name_of_a_notebook_is_one_of_its_settings(cells, path):
+    names = {name.partition(".")[0] for name in describe_fields(config_class(path.stem))}
+    others = [cell.source for cell in cells if cell.cell_type == "code" and "parameters" not in cell.metadata.tags]
+    assigned = {node.id for code in others for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    assert not assigned & names
+
+
+@pytest.mark.parametrize("stem", list_figures())
+def test_every_setting_says_what_it_is(stem):
+    unclear = [name for name, field in describe_fields(config_class(stem)).items() if len(field.meaning) < 10]
+    assert unclear == []
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
 def test_every_profile_is_a_valid_config_of_every_notebook(profile):
     for stem in PROJECT.stems():
-        config = config_class(stem).from_params(PROJECT.values(stem, profile))
+        config = make_config(PROJECT, stem, profile)
         assert len(load_experiment(stem).conditions(config)) > 0
 
 
-def test_one_call_each_to_compute_to_plot_and_to_record(cells):
-    assert re.fullmatch(r"result = run\(config\)", cells[5].source)
-    assert re.fullmatch(r"figure = show\(plot\(result\), result\)", cells[6].source)
-    assert re.fullmatch(r"record\(result, figure\)", cells[7].source)
+def test_one_call_each_to_compute_to_plot_to_record_and_to_tell(cells):
+    assert cells[4].source == "result = run(config)"
+    assert cells[5].source == "figure = show(plot(result), result)"
+    assert cells[6].source == "record(result, figure)"
+    assert cells[8].source == "tell(result)"
 
 
 def test_the_figure_has_caption_label_and_alternative_text(path, cells):
-    metadata = cells[6].metadata.mystnb
+    metadata = cells[5].metadata.mystnb
     assert len(metadata.image.alt) > 80
     assert metadata.figure.name == path.stem.replace("_", "-")
     assert "95 %" in metadata.figure.caption
     assert "replicate" in metadata.figure.caption
 
 
-def test_numbers_in_the_finding_are_glued(cells):
-    finding = cells[8].source
-    assert GLUED.search(finding)
-    assert TYPED_NUMBER.search(ROLES.sub("", finding)) is None
+def test_numbers_in_the_finding_are_those_of_the_result(path):
+    finding = (find_figure(path.stem) / TEMPLATE).read_text(encoding="utf-8")
+    assert FIELD.search(finding)
+    assert TYPED_NUMBER.search(FIELD.sub("", finding)) is None
+
+
+def test_every_sentence_reads_as_text_in_lab(path, cells):
+    finding = (find_figure(path.stem) / TEMPLATE).read_text(encoding="utf-8")
+    texts = [finding, *(cell.source for cell in cells if cell.cell_type == "markdown")]
+    assert [role for text in texts for role in ROLE.findall(text)] == []
+
+
+def test_links_lead_somewhere_from_lab(path, cells):
+    finding = (find_figure(path.stem) / TEMPLATE).read_text(encoding="utf-8")
+    texts = [finding, *(cell.source for cell in cells if cell.cell_type == "markdown")]
+    links = [link for text in texts for link in re.findall(r"\]\(([^)]+)\)", text)]
+    assert [link for link in links if not (path.parent / link).is_file()] == []
 
 
 def test_the_claim_cell_says_what_would_count_against_it(cells):
-    assert "count against" in cells[1].source
-    assert all(f"`{profile}`" in cells[1].source for profile in ("smoke", "quick", "full"))
+    assert "count against" in cells[9].source
+    assert all(f"`{profile}`" in cells[9].source for profile in ("smoke", "quick", "full"))

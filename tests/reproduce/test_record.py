@@ -1,37 +1,54 @@
-"""Records: files on disk, byte-stable figures, glued numbers."""
+"""Records: files on disk, byte-stable figures, the finding as text."""
 
 import importlib
 import json
-import math
+import re
 
 import pandas as pd
 import pytest
 from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from tests.fixtures.tiny.tiny_experiment import TinyConfig, plot, run
+from cemrnn.figures import config_class, load_experiment, load_plot
+from tests.fixtures.copies import add_figures, copy_tiny_project
 
 recorder = importlib.import_module("cemrnn.reproduce.record")
-PLAIN = {"rate": 2.0, "n_points": 11, "label": "level", "levels": (0.5, 1.0), "seed": 7, "fails": False}
+PLAIN = {"rate": 2.0, "n_points": 11, "label": "level", "levels": (0.5, 1.0), "seed": 7}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """The tiny project as the current folder, at the profile quick."""
+    add_figures(monkeypatch)
+    monkeypatch.setenv("CEMRNN_PROFILE", "quick")
+    monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
+    monkeypatch.chdir(copy_tiny_project(tmp_path / "tiny"))
+
+
+def run(**changes):
+    """The result at quick, with changes."""
+    return load_experiment("fig1_tiny").run(config_class("fig1_tiny")(**PLAIN | changes))
+
+
+def plot(result):
+    return load_plot("fig1_tiny").plot(result)
 
 
 @pytest.fixture
 def result():
-    return run(TinyConfig(**PLAIN))
+    return run()
 
 
 @pytest.fixture
 def displayed(monkeypatch):
-    """What was displayed, and what was glued under its name."""
-    shown, glued = [], {}
+    """What was displayed."""
+    shown = []
     monkeypatch.setattr(recorder, "display", shown.append)
-    monkeypatch.setattr(recorder, "glue", lambda name, value, display: glued.update({name: value}))
-    return shown, glued
+    return shown
 
 
 def record_into(folder, result, monkeypatch):
     monkeypatch.setenv("CEMRNN_OUT", str(folder))
-    monkeypatch.setenv("CEMRNN_PROFILE", "quick")
     figure = recorder.show(plot(result), result)
     recorder.record(result, figure)
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -39,10 +56,10 @@ def record_into(folder, result, monkeypatch):
 
 def test_the_same_result_gives_the_same_bytes(tmp_path, result, displayed, monkeypatch):
     first = record_into(tmp_path / "first", result, monkeypatch)
-    second = record_into(tmp_path / "second", run(TinyConfig(**PLAIN)), monkeypatch)
+    second = record_into(tmp_path / "second", run(), monkeypatch)
     assert len(first) == 6
     assert first == second
-    other = record_into(tmp_path / "other", run(TinyConfig(**PLAIN | {"rate": 3.0})), monkeypatch)
+    other = record_into(tmp_path / "other", run(rate=3.0), monkeypatch)
     assert all(first[path] != content for path, content in other.items())
 
 
@@ -70,11 +87,29 @@ def test_scalars_are_plain_numbers(tmp_path, result, displayed, monkeypatch):
     written = json.loads((tmp_path / "results" / "fig1_tiny.json").read_text())
     assert written["area"] == float(result.scalars["area"])
     assert written["undefined"] is None
-    _, glued = displayed
-    # NumPy's own repr, np.float64(0.43), would be unreadable in the prose.
-    assert type(glued["area"]) is float
-    assert math.isnan(glued["undefined"])
-    assert set(glued) == set(result.scalars)
+    assert set(written) == set(result.scalars)
+
+
+def test_the_finding_is_told_as_text(result, displayed):
+    recorder.tell(result)
+    (text,) = displayed
+    assert text.data.splitlines()[0] == f"The area under the unit curve is {result.scalars['area']:.3f}."
+    assert "reads –, and" in text.data
+
+
+def test_links_lead_to_the_files_from_where_the_notebook_is_open(tmp_path, result, displayed, monkeypatch):
+    notebooks = tmp_path / "tiny" / "notebooks"
+    monkeypatch.chdir(notebooks)
+    monkeypatch.delenv("CEMRNN_OUT", raising=False)
+    recorder.record(result, plot(result))
+    links = re.findall(r"\]\(([^)]+)\)", displayed[-1].data)
+    assert len(links) == 4
+    assert all((notebooks / link).is_file() for link in links)
+
+
+def test_the_profile_is_told_only_of_its_own_settings():
+    origins = [recorder.describe(run(**changes))["profile"] for changes in ({}, {"rate": 3.0})]
+    assert origins == ["quick", "custom"]
 
 
 def test_origin_says_where_the_figure_comes_from(tmp_path, result, displayed, monkeypatch):
@@ -85,16 +120,15 @@ def test_origin_says_where_the_figure_comes_from(tmp_path, result, displayed, mo
     assert origin["n_replicates"] == 3
     assert origin["config_digest"] == result.config.digest()
     assert origin["versions"]["matplotlib"] == importlib.import_module("matplotlib").__version__
-    line = displayed[0][-1].data
+    line = displayed[-1].data
     for part in ("profile quick", "seed 7", "3 networks", origin["commit"][:10], result.config.digest()[:8]):
         assert part in line
     for link in ("svg", "pdf", "png", "csv"):
-        assert f"<figures/fig1_tiny.{link}>" in line
+        assert f"(figures/fig1_tiny.{link})" in line
     assert not any(text.startswith("#") for text in line.splitlines())
 
 
 def test_the_footer_is_drawn_once_below_the_axes(result, displayed, monkeypatch):
-    monkeypatch.setenv("CEMRNN_PROFILE", "quick")
     figure = recorder.show(recorder.show(plot(result), result), result)
     footers = [text for text in figure.texts if text.get_gid() == recorder.FOOTER]
     assert [text.get_text() for text in footers] == [
@@ -109,4 +143,4 @@ def test_show_leaves_no_open_figure_to_display_twice(result, displayed):
     before = pyplot.get_fignums()
     recorder.show(plot(result), result)
     assert pyplot.get_fignums() == before
-    assert len(displayed[0]) == 1
+    assert len(displayed) == 1

@@ -9,31 +9,33 @@ import pytest
 
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 from cemrnn.reproduce.project import Project
-from tests.fixtures.copies import SOURCES, copy_tiny_project, replace_source, run_make
+from cemrnn.reproduce.settings import parse_overrides
+from tests.fixtures.copies import SOURCES, add_figures, copy_tiny_project, replace_source, run_make
 
 STEM = "fig1_tiny"
 TARGET = f"build/quick/notebooks/{STEM}.ipynb"
 
 
 def run(project, profile="quick", overrides=()):
-    values = project.values(STEM, profile, overrides)
-    return run_notebook(project, STEM, values, profile, project.build / profile)
+    return run_notebook(project, STEM, profile, project.build / profile, parse_overrides(STEM, overrides))
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, monkeypatch):
+    add_figures(monkeypatch)
+    monkeypatch.delenv("CEMRNN_PROFILE", raising=False)
     return Project(copy_tiny_project(tmp_path / "tiny"))
 
 
 def test_a_run_leaves_notebook_figure_data_and_origin(project):
     path = run(project, "smoke", ["label=curve", "levels=1,2,3"])
     assert path == project.root / f"build/smoke/notebooks/{STEM}.ipynb"
-    made = {str(file.relative_to(project.build)) for file in project.build.rglob("*") if file.is_file()}
+    made = {str(file.relative_to(project.build)) for file in (project.build / "smoke").rglob("*") if file.is_file()}
     images = {f"smoke/figures/{STEM}.{kind}" for kind in ("svg", "pdf", "png", "csv")}
     tables = {f"smoke/{folder}/{STEM}.json" for folder in ("results", "provenance")}
     assert made == images | tables | {f"smoke/notebooks/{STEM}.ipynb"}
     origin = json.loads((project.build / f"smoke/provenance/{STEM}.json").read_text())
-    assert origin["profile"] == "smoke"
+    assert origin["profile"] == "custom"
     assert origin["config"]["levels"] == [1.0, 2.0, 3.0]
     assert origin["config"]["label"] == "curve"
     assert origin["config"]["rate"] == 0.1
@@ -68,7 +70,7 @@ def test_a_failed_notebook_never_satisfies_make(project):
     make = [TARGET, "-o", "build/quick/trained"]
     profile = project.root / "notebooks" / "params" / "quick.yml"
     good = profile.read_text()
-    profile.write_text(good.replace("fails: false", "fails: true"))
+    profile.write_text(f"{good}  fails: true\n")
     for _ in range(2):
         failed = run_make(project.root, *make)
         assert failed.returncode != 0

@@ -14,12 +14,12 @@ NEEDED = ("plain", *SINGLE, "combined")  # what the claims are about
 class InterpretabilityConfig(BatteryConfig):
     """What figure 10 is computed from: the networks of figures 1 and 2."""
 
-    state_trials: int  # per task, whose states are visited
-    decode_every_ms: float  # between two times at which the context is read
-    n_folds: int  # parts of the trials, each held out once
-    n_bases: int  # of random directions, for lesions
-    n_permutations: int  # relabellings of the tasks, at most
-    max_clusters: int  # of units, at most
+    state_trials: int  # trials per task whose states are used
+    decode_every_ms: float  # between two times at which the context is read from the state
+    n_folds: int  # parts of the trials, each of which is held out once
+    n_bases: int  # orthonormal bases of random directions, for lesions
+    n_permutations: int  # random relabellings of the tasks, at most
+    max_clusters: int  # clusters of units, at most
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import functools
-import time
 
 import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_arm
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.battery import SINGLE, all_conditions, load_populations, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.network.pathways import ARMS
 
-STEM = "fig10_interpretability"
 conditions = all_conditions
 SHOWN = "combined"  # arm of the network that is shown, and of the shuffled control
 CLAIMED = ("decoding_early", "active_fraction")  # excitability minus synaptic
@@ -25,10 +22,9 @@ CHANCE = 0.5  # of decoding between two tasks
 RELATED_P = 0.05  # below it, a network's tasks count as related in their modulation
 
 
-@remember
-def run(config: InterpretabilityConfig) -> Result:
+@experiment
+def run(config: InterpretabilityConfig) -> tuple[Tables, Scalars]:
     """Loadings, lesions, decoding, use of units and similarity of tasks, in every arm."""
-    started = time.monotonic()
     arms = {p.arm: measure_arm(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
     joined, seed = _join(arms), config.seed
     by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
@@ -46,14 +42,7 @@ def run(config: InterpretabilityConfig) -> Result:
         "relations": _relation_table(joined["relations"], seed),
         "networks": joined["networks"],
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(joined, tables, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(joined, tables, config)
 
 
 def _join(arms: dict[str, Findings]) -> dict[str, pd.DataFrame]:
@@ -75,12 +64,12 @@ def _relation_table(relations: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def _scalars(
     joined: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], config: InterpretabilityConfig
-) -> dict[str, float | int | str]:
+) -> Scalars:
     mean = functools.partial(bootstrap_mean, seed=config.seed)
     by_arm = {arm: part.set_index("network") for arm, part in joined["networks"].groupby("arm", sort=False)}
     tasks = config.task_set
     early = min(early_step(tasks, pair) for pair in ambiguous_pairs(tasks))
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "n_tasks": tasks.n_contexts,
         "n_pairs": len(ambiguous_pairs(tasks)),
         "first_stimulus_ms": (early + 1) * tasks.dt_ms,
@@ -100,10 +89,10 @@ def _scalars(
     return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(by_arm, mean, config.seed)
 
 
-def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> dict[str, float | int | str]:
+def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> Scalars:
     """Mean loss over tasks from a lesion of each pathway, and the task that loses most."""
     of_arm = lesions[(lesions["arm"] == arm) & (lesions["kind"] == "pathway")]
-    scalars: dict[str, float | int | str] = {}
+    scalars: Scalars = {}
     for pathway, part in of_arm.groupby("lesion", sort=False):
         scalars |= mean(part.groupby("network")["loss"].mean().to_numpy(float)).to_scalars(f"loss_{arm}_{pathway}")
         by_task = means[(means["arm"] == arm) & (means["lesion"] == pathway)].set_index("task")["loss"]

@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from cemrnn.config import Config
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
-from cemrnn.figures.shared.battery import BatteryConfig, Population, all_conditions, load_populations, summarise
+from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared.battery import (
+    BatteryConfig,
+    LearningConfig,
+    Population,
+    all_conditions,
+    load_populations,
+    summarise,
+)
 from cemrnn.figures.shared.states import visit
 from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.network.config import count_parameters, list_matrices
 from cemrnn.tasks.scores import chance_level
 from cemrnn.training.config import TrainingConfig
 
-STEM = "fig11_network"
-
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkPageConfig(Config):
+class NetworkPageConfig(LearningConfig):
     """What the page is computed from: combined networks that are small enough to be shown whole."""
 
-    tasks: tuple[str, ...]  # what they learn
-    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
-    n_units: int  # N
-    rank: int  # R
-    activation: str  # phi
-    n_replicates: int  # networks, of which the one that does its worst task best is shown
-    seed: int  # of the first network; the others follow
-    n_updates: int  # at most
-    batch_trials: int  # trials per update and network
-    learning_rate: float  # Adam's
-    target_score: float  # a network stops once its worst task scores this
-    test_trials: int  # per task
-    chance_trials: int  # per task, for the chance level
-    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+    tasks: tuple[str, ...]  # the tasks that one network learns
+    n_units: int  # units of each network
+    rank: int  # synaptic components
+    n_replicates: int  # networks; the one that does its worst task best is shown
+    target_score: float  # training stops when the worst task scores this
+    chance_trials: int  # trials per task, to estimate chance
 
     @property
     def battery(self) -> BatteryConfig:
@@ -53,10 +46,9 @@ def conditions(config: NetworkPageConfig) -> list[TrainingConfig]:
     return all_conditions(config.battery)
 
 
-@remember
-def run(config: NetworkPageConfig) -> Result:
+@experiment
+def run(config: NetworkPageConfig) -> tuple[Tables, Scalars]:
     """Every weight of one network, its rates on a trial of each task, and the scores of all networks."""
-    started = time.monotonic()
     battery = config.battery
     (population,) = load_populations(battery)
     shown = int(population.scores.min(axis=1).argmax())
@@ -71,7 +63,7 @@ def run(config: NetworkPageConfig) -> Result:
         ),
     }
     worst = population.scores.min(axis=1)
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "n_units": config.n_units,
         "n_parameters": count_parameters(population.model.config),
         "n_numbers": len(weights),
@@ -83,14 +75,7 @@ def run(config: NetworkPageConfig) -> Result:
         "chance": float(np.mean(chance)),
         "largest_weight": float(weights["value"].abs().max()),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=scalars | bootstrap_mean(worst, seed=config.seed).to_scalars("worst"),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, scalars | bootstrap_mean(worst, seed=config.seed).to_scalars("worst")
 
 
 def _score_table(population: Population, config: NetworkPageConfig) -> pd.DataFrame:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.battery import (
     BatteryConfig,
     Population,
@@ -25,7 +23,6 @@ from cemrnn.network.config import count_parameters
 from cemrnn.tasks.encoding import decode_inputs
 from cemrnn.tasks.scores import chance_level
 
-STEM = "fig1_tasks"
 conditions = all_conditions
 
 
@@ -33,8 +30,8 @@ conditions = all_conditions
 class TasksConfig(BatteryConfig):
     """What figure 1 is computed from."""
 
-    example_arm: str  # arm of the network that shows example trials
-    chance_trials: int  # per task, for the chance level
+    example_arm: str  # arm of the network that answers the example trials
+    chance_trials: int  # trials per task, to estimate chance
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,10 +39,9 @@ class TasksConfig(BatteryConfig):
             raise ValueError(f"example_arm: expected one of {', '.join(self.arms)}, got {self.example_arm!r}")
 
 
-@remember
-def run(config: TasksConfig) -> Result:
+@experiment
+def run(config: TasksConfig) -> tuple[Tables, Scalars]:
     """Example trials, learning curves, and scores per task and arm."""
-    started = time.monotonic()
     populations = load_populations(config)
     scores = _score_table(populations, config)
     worst = scores.groupby(["arm", "network"], sort=False)["score"].min().reset_index()
@@ -57,14 +53,7 @@ def run(config: TasksConfig) -> Result:
         "networks": _network_table(populations, worst),
         "chance": pd.DataFrame({"task": config.tasks, "chance": np.asarray(chance)}),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(populations, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(populations, config)
 
 
 def _score_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
@@ -111,12 +100,12 @@ def _example_table(populations: list[Population], config: TasksConfig) -> pd.Dat
     return pd.concat(tables, ignore_index=True)
 
 
-def _scalars(populations: list[Population], config: TasksConfig) -> dict[str, float | int | str]:
+def _scalars(populations: list[Population], config: TasksConfig) -> Scalars:
     passed = {p.arm: p.passed(config.passing_score) for p in populations}
     median_worst = {p.arm: float(np.median(p.scores.min(axis=1))) for p in populations}
     able = [arm for arm in median_worst if median_worst[arm] >= config.passing_score]
     unable = [arm for arm in median_worst if arm not in able]
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "arms_that_pass": ", ".join(able) or "none",
         "arms_that_do_not_pass": ", ".join(unable) or "none",
         "n_tasks": len(config.tasks),

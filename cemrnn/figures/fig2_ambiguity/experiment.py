@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import time
 
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_arm, score_controls
 from cemrnn.figures.shared.battery import (
     SINGLE,
@@ -25,15 +23,13 @@ from cemrnn.measures.robustness import compare_thresholds
 from cemrnn.tasks import conflict_pairs
 from cemrnn.tasks.scores import chance_level
 
-STEM = "fig2_ambiguity"
 conditions = all_conditions
 MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
 
 
-@remember
-def run(config: AmbiguityConfig) -> Result:
+@experiment
+def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
     """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
-    started = time.monotonic()
     chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
     populations = load_populations(config)
     arms = {p.arm: measure_arm(p, config, chance) for p in populations}
@@ -49,14 +45,7 @@ def run(config: AmbiguityConfig) -> Result:
         "networks": networks,
         "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(arms, networks, controls, config, pair_chance),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(arms, networks, controls, config, pair_chance)
 
 
 def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
@@ -77,9 +66,9 @@ def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
 
 def _scalars(
     arms: dict[str, ArmCurves], networks: pd.DataFrame, controls: pd.DataFrame, config: AmbiguityConfig, chance: float
-) -> dict[str, float | int | str]:
+) -> Scalars:
     seed, n_contexts = config.seed, len(config.tasks)
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "ideal_sigma75": ideal_sigma(0.75, n_contexts, chance),
         "chance": chance,
         "n_pairs": len(conflict_pairs(config.task_set)),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig3_packing.populations import PackingConfig, measure_added, score_battery, score_separate
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.fig3_packing.populations import (
+    PackingConfig,
+    conditions,
+    measure_added,
+    score_battery,
+    score_separate,
+)
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.battery import summarise
 from cemrnn.figures.shared.rotations import RULE, SEPARATE, octaves_by_size, score_rotations, select_scores
 from cemrnn.measures.evidence import weigh
@@ -27,16 +31,12 @@ from cemrnn.measures.packing import (
 from cemrnn.measures.robustness import Threshold, compare_thresholds
 from cemrnn.tasks.scores import TOLERANCES
 
-STEM = "fig3_packing"
-from cemrnn.figures.fig3_packing.populations import conditions  # noqa
-
 SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
 
 
-@remember
-def run(config: PackingConfig) -> Result:
+@experiment
+def run(config: PackingConfig) -> tuple[Tables, Scalars]:
     """Scores over sizes and numbers of tasks, K* and its exponent, interference, and the price of one more task."""
-    started = time.monotonic()
     cells = pd.concat([score_rotations(config), score_separate(config)], ignore_index=True)
     battery, added = score_battery(config), measure_added(config)
     arms = [*config.arms, SEPARATE]
@@ -50,14 +50,7 @@ def run(config: PackingConfig) -> Result:
         "added_networks": added,
         "added": _added_table(added, config),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(tables, arms, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(tables, arms, config)
 
 
 def _sizes(config: PackingConfig) -> list[tuple[str, int]]:
@@ -106,11 +99,11 @@ def _added_table(added: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingConfig) -> dict[str, float | int | str]:
+def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingConfig) -> Scalars:
     cells, seed = tables["cells"], config.seed
     budgets = cells[(cells["match"] == "parameters") & (cells["arm"] != SEPARATE)]
     spread = budgets.groupby(["n_units", "n_tasks"])["n_parameters"].agg(lambda n: n.max() / n.min() - 1)
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "n_networks": len(set(conditions(config))),
         "largest_budget_difference": float(spread.max()),
         "most_tasks": max(config.task_counts),

@@ -26,17 +26,17 @@ BATTERY_RULE = "last36"
 class PackingConfig(RotationConfig):
     """What figure 3 is computed from."""
 
-    equal_units: tuple[int, ...]  # N at which arms are compared at equal units too
-    separate_pool: int  # networks with one task, of each size
+    equal_units: tuple[int, ...]  # sizes at which arms are also compared at equal units
+    separate_pool: int  # networks with one task each, of every size
     battery: tuple[str, ...]  # tasks that random subsets are drawn from
-    battery_arms: tuple[str, ...]
-    battery_units: tuple[int, ...]
+    battery_arms: tuple[str, ...]  # arms that learn the subsets
+    battery_units: tuple[int, ...]  # units of the combined arm, for subsets
     battery_counts: tuple[int, ...]  # tasks in a subset
-    battery_updates: int  # at most
-    battery_learning_rate: float
-    added_units: int  # N of networks that get one more task
-    added_to: tuple[int, ...]  # how many they have
-    added_updates: int  # at most
+    battery_updates: int  # updates of the weights, at most, for subsets
+    battery_learning_rate: float  # of the optimiser, for subsets
+    added_units: int  # size of the networks that get one more task
+    added_to: tuple[int, ...]  # how many tasks they have before
+    added_updates: int  # updates of the new context, at most
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,13 +14,13 @@ class DynamicsConfig(BatteryConfig):
     """What figure 4 is computed from: the networks of figures 1 and 2."""
 
     example_tasks: tuple[str, ...]  # the two tasks of the phase portraits
-    state_trials: int  # per task, whose states are visited
-    n_directions: int  # of stimuli, per modality
+    state_trials: int  # trials per task whose states are used
+    n_directions: int  # directions of the stimuli under which points are searched, per modality
     n_starts: int  # visited states from which points are searched, per context and input
     flow_states: int  # visited states per task in which the flows of all contexts are compared
     n_components: int  # principal components that span the subspace of a task
-    max_clusters: int  # of units, at most
-    lambdas: tuple[float, ...]  # shares of the second context, along the paths between two tasks
+    max_clusters: int  # clusters of units, at most
+    lambdas: tuple[float, ...]  # share of the second task's context
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +12,7 @@ from cemrnn.figures.fig4_dynamics.config import DynamicsConfig
 from cemrnn.figures.fig4_dynamics.measure import measure_network
 from cemrnn.figures.fig4_dynamics.portraits import draw_portrait
 from cemrnn.figures.fig4_dynamics.search import Searched, follow_paths, search_epochs
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.battery import (
     SINGLE,
     Population,
@@ -28,7 +26,6 @@ from cemrnn.measures.evidence import weigh
 from cemrnn.measures.geometry import find_bifurcations
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
 
-STEM = "fig4_dynamics"
 conditions = all_conditions
 PORTRAYED = (*SINGLE, "combined")
 CLAIMED = ("displacement", "flow_change", "angle")
@@ -61,10 +58,9 @@ class ArmDynamics(NamedTuple):
     portrait: dict[str, pd.DataFrame]
 
 
-@remember
-def run(config: DynamicsConfig) -> Result:
+@experiment
+def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
     """Points, flows and subspaces of every context; bifurcations between contexts; phase portraits."""
-    started = time.monotonic()
     arms = {p.arm: measure_arm(p, config) for p in load_populations(config)}
     joined = {
         name: pd.concat([getattr(arm, name) for arm in arms.values()], ignore_index=True)
@@ -80,14 +76,7 @@ def run(config: DynamicsConfig) -> Result:
         "bifurcations": summarise(joined["paths"], ["arm", "lambda"], "share", seed=config.seed),
         **{f"portrait_{name}": table.reset_index(drop=True) for name, table in portraits.items()},
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(arms, joined, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(arms, joined, config)
 
 
 def measure_arm(population: Population, config: DynamicsConfig) -> ArmDynamics:
@@ -168,12 +157,10 @@ def _path_table(along: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _scalars(
-    arms: dict[str, ArmDynamics], tables: dict[str, pd.DataFrame], config: DynamicsConfig
-) -> dict[str, float | int | str]:
+def _scalars(arms: dict[str, ArmDynamics], tables: dict[str, pd.DataFrame], config: DynamicsConfig) -> Scalars:
     by_arm, seed = dict(list(tables["networks"].groupby("arm", sort=False))), config.seed
     compared = {arm: int(part["passed"].sum()) >= 2 for arm, part in by_arm.items()}
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "n_paths": len(config.paths),
         "arms_compared": ", ".join(arm for arm in arms if compared[arm]) or "none",
         "arms_not_compared": ", ".join(arm for arm in arms if not compared[arm]) or "none",

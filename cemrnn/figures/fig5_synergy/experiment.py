@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_lesions
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import rotations
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_arm
 from cemrnn.figures.shared.battery import SINGLE, load_populations, summarise
@@ -25,7 +23,6 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.tasks import conflict_pairs
 from cemrnn.tasks.scores import chance_level
 
-STEM = "fig5_synergy"
 conditions = rotations.battery_and_rotations
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
@@ -46,10 +43,9 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
         return [*DESIGN, *(arm for arm in self.arms if arm not in DESIGN)]
 
 
-@remember
-def run(config: SynergyConfig) -> Result:
+@experiment
+def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     """Outcomes of the two by two design, measures of synergy with a correction for their number, lesions, conflict."""
-    started = time.monotonic()
     chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
     populations = {p.arm: p for p in load_populations(config)}
     outcomes = _outcome_table(populations, config, chance)
@@ -64,21 +60,14 @@ def run(config: SynergyConfig) -> Result:
         "conflict_networks": conflict,
         "conflict": _conflict_table(conflict, config.seed),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=scalars,
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, scalars
 
 
 def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd.DataFrame:
     """One row per arm, outcome and replicate, on a scale from 0 (no context) to 1."""
     pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
     ideal = ideal_sigma(0.75, len(config.tasks), pair_chance)
-    cells, most = score_rotations(config.rotations), np.log2(config.packing_counts[-1])
+    cells, most = score_rotations(config.rotations), np.log2(config.packing.task_counts[-1])
     rows = []
     for arm in config.shown_arms:
         curves = measure_arm(populations[arm], config, chance)
@@ -98,10 +87,10 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
 
 def _measure(
     outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.DataFrame, config: SynergyConfig
-) -> tuple[pd.DataFrame, dict[str, float | int | str]]:
+) -> tuple[pd.DataFrame, Scalars]:
     """The table of all measures, and the scalars."""
     seed, values = config.seed, _by_arm(outcomes)
-    scalars: dict[str, float | int | str] = {}
+    scalars: Scalars = {}
     rows = []
 
     def add(outcome: str, measure: str, name: str, estimate, *samples: np.ndarray) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from cemrnn.config import Config
+from cemrnn.figures.shared.battery import LearningConfig
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.tasks import TaskSet
@@ -22,30 +21,21 @@ N_EVALUATIONS = 4  # of a training, for its history; none of them ends it
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimescalesConfig(Config):
+class TimescalesConfig(LearningConfig):
     """What figure 6 is computed from."""
 
-    taus_ms: tuple[float, ...]  # time constants of the modulators; all pairs are trained
-    n_tasks: int  # K rotations
-    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
-    n_units: int  # N of the combined arm; the others match its trained parameters
-    rank: int  # R of the combined arm
-    activation: str  # phi
-    n_replicates: int  # networks per condition
-    seed: int  # of the first replicate; the others follow
-    n_updates: int  # the same for all
-    batch_trials: int  # trials per update and network
-    learning_rate: float  # Adam's
-    switch_share: float  # of training trials whose cue first names another task
+    taus_ms: tuple[float, ...]  # time constants of the modulators, in ms; all pairs are trained
+    n_tasks: int  # rotations that one network learns
+    n_units: int  # units of the combined arm; the other arms match its number of parameters
+    rank: int  # synaptic components of the combined arm
+    switch_share: float  # share of training trials whose cue first names another task
     settle_ms: float  # in training, from the latest switch to the end of the trial
-    carry_share: float  # of training trials at whose start the modulators are settled at another task's context
-    noise_sigma: float  # in training, on every cue channel, anew at each step
+    carry_share: float  # share of training trials that start with the modulators at another task's context
+    noise_sigma: float  # noise on the cue in training, drawn anew at each step
     passing_score: float  # worst task with a clear cue, for a network to be compared
-    test_trials: int  # per task
-    switch_ages_ms: tuple[float, ...]  # in tests, how long the right cue has been on when the answer is read
-    sigmas: tuple[float, ...]  # in tests, noise on every cue channel, anew at each step
-    durations_ms: tuple[float, ...]  # in tests, how long the cue is on from the start of the trial
-    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+    switch_ages_ms: tuple[float, ...]  # time from the switch of the cue until the answer is read
+    sigmas: tuple[float, ...]  # noise on the cue in tests
+    durations_ms: tuple[float, ...]  # how long a brief cue is on
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,11 +57,6 @@ class TimescalesConfig(Config):
     def task_set(self) -> TaskSet:
         """The rotations as a task set."""
         return TaskSet.rotate(self.n_tasks, preset=self.preset)
-
-    @property
-    def seeds(self) -> list[int]:
-        """One per replicate."""
-        return [self.seed + m for m in range(self.n_replicates)]
 
     @property
     def cue(self) -> CueConfig:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pandas as pd
 
 from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesConfig
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
 from cemrnn.measures.intervals import Interval, bootstrap_mean, bootstrap_statistic
@@ -21,18 +19,15 @@ from cemrnn.sweep.run import load_population
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import choose_device
 
-STEM = "fig6_timescales"
-
 
 def conditions(config: TimescalesConfig) -> list[TrainingConfig]:
     """Every network that the figure needs."""
     return [network for condition in config.grid for network in config.training(condition)]
 
 
-@remember
-def run(config: TimescalesConfig) -> Result:
+@experiment
+def run(config: TimescalesConfig) -> tuple[Tables, Scalars]:
     """Curves against the age of a switch, noise and duration; thresholds; the front; what lies beyond it."""
-    started = time.monotonic()
     device, store = choose_device(config.device), Store.default()
     switches, responses = draw_switches(config, device), []
     for condition in config.grid:
@@ -43,14 +38,7 @@ def run(config: TimescalesConfig) -> Result:
         "measures": _measure_table(responses, config),
         "networks": _network_table(responses),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(responses, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(responses, config)
 
 
 def _describe(condition: Condition) -> dict[str, float | str]:
@@ -92,10 +80,10 @@ def _network_table(responses: list[Responses]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _scalars(responses: list[Responses], config: TimescalesConfig) -> dict[str, float | int | str]:
+def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     seed = config.seed
     passed = np.array([response.passed.sum() for response in responses])
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "n_conditions": len(responses),
         "n_networks": len(responses) * config.n_replicates,
         "n_failed": int(len(responses) * config.n_replicates - passed.sum()),
@@ -127,14 +115,14 @@ def _corners(config: TimescalesConfig) -> dict[str, Condition]:
     return corners | {f"combined_{a}_{b}": Condition("combined", e, s) for (a, e), (b, s) in pairs}
 
 
-def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> dict[str, float | int | str]:
+def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     """What the front of the single pathways says about pairs of two different time constants."""
     pairs = [r for r in _of_arm(responses, "combined") if len(set(r.condition.taus_ms)) == 2]
     singles = [r for arm in SINGLE for r in _of_arm(responses, arm)]
     samples = [_stack_points(group) for group in (pairs, singles)]
     slack = config.task_set.dt_ms  # latencies are found to about a step of time
     chosen = choose_beyond_front(*samples, slack=slack)
-    scalars: dict[str, float | int | str] = {
+    scalars: Scalars = {
         "slack_ms": slack,
         "best_pair": "none" if chosen is None else pairs[chosen].condition.label,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,10 +12,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from cemrnn.config import Config
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
-from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared.battery import ReplicatesConfig, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
     Plan,
@@ -32,44 +29,35 @@ from cemrnn.tasks.sequences import ImageSet
 from cemrnn.training.sequence_learner import score_batch
 from cemrnn.training.sequences import SequenceConfig
 
-STEM = "fig7_images"
 SCANS = ("rows", "pixels")
 CHANCE = 0.1  # ten digits, about as many images of each
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImagesConfig(Config):
+class ImagesConfig(ReplicatesConfig):
     """What figure 7 is computed from."""
 
-    source: Literal["digits", "mnist"]  # of the images
+    source: Literal["digits", "mnist"]  # images: digits (with scikit-learn) or mnist (after `cemrnn data mnist`)
     models: tuple[str, ...]  # networks that infer their context, and baselines
-    n_units: int  # N of the combined arm; the others match its trained parameters
-    rank: int  # R of the combined arm
-    n_inferred: int  # K, numbers of the context that is inferred
-    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
-    rows_updates: int
-    pixels_updates: int
+    n_units: int  # units of the combined arm; the other models match its number of parameters
+    rank: int  # synaptic components of the combined arm
+    n_inferred: int  # numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from: input, or state for input and state
+    rows_updates: int  # updates of the weights, images by rows
+    pixels_updates: int  # updates of the weights, images by pixels
     packing_models: tuple[str, ...]  # networks that are told the context
-    packing_transform: Literal["permute", "rotate"]  # what a context does to an image
-    packing_units: tuple[int, ...]  # N of the combined arm
-    packing_counts: tuple[int, ...]  # K, permutations or rotations that one network learns, 2 or more
-    packing_updates: int
-    batch_trials: int  # per update and network
-    validation_size: int  # images, at most
-    test_size: int  # images, at most
-    n_replicates: int  # networks per model
-    seed: int  # of the first replicate; the others follow
-    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+    packing_transform: Literal["permute", "rotate"]  # what a context does to an image: permute or rotate
+    packing_units: tuple[int, ...]  # units of the combined arm, for packing
+    packing_counts: tuple[int, ...]  # numbers of permutations that one network learns
+    packing_updates: int  # updates of the weights, for packing
+    batch_trials: int  # images per update and network
+    validation_size: int  # validation images, at most
+    test_size: int  # test images, at most
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_models("models", self.models, ("plain", "combined", "gru"))
         check_models("packing_models", self.packing_models, ("bias", "combined"))
-
-    @property
-    def seeds(self) -> list[int]:
-        """One per replicate."""
-        return [self.seed + m for m in range(self.n_replicates)]
 
     def plan(self, scan: str) -> Plan:
         """Images read in one way, context inferred."""
@@ -115,10 +103,9 @@ def conditions(config: ImagesConfig) -> list[SequenceConfig]:
     return recipes + config.control()
 
 
-@remember
-def run(config: ImagesConfig) -> Result:
+@experiment
+def run(config: ImagesConfig) -> tuple[Tables, Scalars]:
     """Test accuracy of every model, at equal updates and at equal time; packing; the control."""
-    started = time.monotonic()
     networks, learning, timed = _score_scans(config)
     packing = _score_packing(config)
     shuffled, _ = load_models(config.control(), config.device)
@@ -130,14 +117,7 @@ def run(config: ImagesConfig) -> Result:
         "timed": summarise(timed, ["scan", "arm"], "accuracy", seed=config.seed),
         "packing": summarise(packing, ["arm", "n_units", "n_contexts"], "accuracy", seed=config.seed),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(networks, timed, packing, control, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(networks, timed, packing, control, config)
 
 
 def _score_scans(config: ImagesConfig) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -174,10 +154,10 @@ def _score_packing(config: ImagesConfig) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig) -> dict[str, float | int | str]:
+def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig) -> Scalars:
     seed = config.seed
     mean, difference = (functools.partial(f, seed=seed) for f in (bootstrap_mean, compare))
-    scalars: dict[str, float | int | str] = {}
+    scalars: Scalars = {}
     for scan in SCANS:
         values = _by_arm(networks[networks["scan"] == scan])
         at_time = _by_arm(timed[timed["scan"] == scan])

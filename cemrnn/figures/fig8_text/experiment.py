@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,10 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cemrnn.config import Config
-from cemrnn.figures.remember import remember
-from cemrnn.figures.result import Result
-from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared.battery import ReplicatesConfig, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
     Plan,
@@ -35,34 +32,30 @@ from cemrnn.training.learner import choose_device
 from cemrnn.training.sequence_learner import cue_of, score_batch
 from cemrnn.training.sequences import SequenceConfig
 
-STEM = "fig8_text"
 CUES = ("told", "ambiguous", "swapped")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextConfig(Config):
+class TextConfig(ReplicatesConfig):
     """What figure 8 is computed from."""
 
-    models: tuple[str, ...]  # networks that infer their context, and baselines, on one register
-    packing_models: tuple[str, ...]  # networks that learn all registers, and are told which one it is
-    registers: tuple[str, ...]  # two or more; the first is the one that networks learn alone
+    models: tuple[str, ...]  # networks that infer their context, and baselines
+    packing_models: tuple[str, ...]  # networks that are told the register
+    registers: tuple[str, ...]  # two or more of prose, code and c; the first is also learned alone
     corpus: str  # path of a UTF-8 file to use in place of the first register; empty: none
-    n_units: int  # N of the combined arm; the others match its trained parameters
-    rank: int  # R of the combined arm
-    n_inferred: int  # K, numbers of the context that is inferred
-    encoder_reads: Literal["input", "state"]  # what it is inferred from; state: the input and the state
-    n_steps: int  # T, characters per trial
+    n_units: int  # units of the combined arm; the other models match its number of parameters
+    rank: int  # synaptic components of the combined arm
+    n_inferred: int  # numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from: input, or state for input and state
+    n_steps: int  # characters per trial
     warm_up: int  # characters at the beginning of a held-out passage that are not scored
-    n_symbols: int  # size of the alphabet
-    n_updates: int
-    batch_trials: int  # per update and network
-    validation_size: int  # characters per register, at most
-    test_size: int  # characters per register, at most
-    passage_characters: int  # whose mean context is to tell the register
-    sample_characters: int  # that each model writes
-    n_replicates: int  # networks per model
-    seed: int  # of the first replicate; the others follow
-    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
+    n_symbols: int  # characters of the alphabet; the last one stands for all others
+    n_updates: int  # updates of the weights
+    batch_trials: int  # passages per update and network
+    validation_size: int  # validation characters per register
+    test_size: int  # test characters per register
+    passage_characters: int  # characters whose mean context is to tell the register
+    sample_characters: int  # characters that each model writes
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,11 +65,6 @@ class TextConfig(Config):
         if not 1 <= self.passage_characters <= self.n_steps:
             raise ValueError(f"passage_characters: expected 1 to n_steps = {self.n_steps}, got "
                              f"{self.passage_characters}")  # fmt: skip
-
-    @property
-    def seeds(self) -> list[int]:
-        """One per replicate."""
-        return [self.seed + m for m in range(self.n_replicates)]
 
     @property
     def learned_registers(self) -> tuple[str, ...]:
@@ -127,10 +115,9 @@ def conditions(config: TextConfig) -> list[SequenceConfig]:
     return recipes + config.inferred.recipes("combined", config.seeds)
 
 
-@remember
-def run(config: TextConfig) -> Result:
+@experiment
+def run(config: TextConfig) -> tuple[Tables, Scalars]:
     """Bits per character of every model, at equal updates and at equal time; packing of registers; samples."""
-    started = time.monotonic()
     bits, learning, timed, samples = _score_single(config)
     packed, separation = _score_packed(config)
     tables = {
@@ -142,14 +129,7 @@ def run(config: TextConfig) -> Result:
         "separation": summarise(separation, ["training"], "share", seed=config.seed),
         "samples": samples,
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(bits, timed, packed, separation, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(bits, timed, packed, separation, config)
 
 
 def _score_single(config: TextConfig) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -242,11 +222,11 @@ def _read_start(data: TextSet) -> str:
     return "".join(alphabet[code] for code in data.codes()[data.registers[0]]["test"][: data.n_steps])
 
 
-def _scalars(bits, timed, packed, separation, config: TextConfig) -> dict[str, float | int | str]:
+def _scalars(bits, timed, packed, separation, config: TextConfig) -> Scalars:
     seed, data, names = config.seed, config.single.data, config.learned_registers
     mean, difference = (functools.partial(f, seed=seed) for f in (bootstrap_mean, compare))
     values, at_time = _by(bits, "arm", "bits"), _by(timed, "arm", "bits")
-    scalars: dict[str, float | int | str] = {}
+    scalars: Scalars = {}
     for model in config.models:
         scalars |= mean(values[model]).to_scalars(f"bits_{model}")
         if model != "combined":

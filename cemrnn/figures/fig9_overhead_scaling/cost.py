@@ -64,15 +64,15 @@ class Cell(NamedTuple):
 class OverheadConfig(PackedBatteryConfig):
     """What figure 9 is computed from: the networks of figures 1 and 3, and the sizes whose cost is measured."""
 
-    n_steps: int  # T of the trials that updates are timed on
-    n_repeats: int  # turns that every arm takes at figure 1's size
+    n_steps: int  # steps of the trials on which updates are timed
+    n_repeats: int  # turns that every arm takes at one size
     scaling_repeats: int  # turns that every arm takes at every other size
-    scaling_units: tuple[int, ...]  # N
-    scaling_contexts: tuple[int, ...]  # K
-    scaling_steps: tuple[int, ...]  # T
-    scaling_trials: int  # B, there
-    units_together: int  # M N, there: as many networks train together as have so many units, at least one
-    smallest_effect: float  # difference of scores worth its time
+    scaling_units: tuple[int, ...]  # numbers of units whose cost is measured
+    scaling_contexts: tuple[int, ...]  # numbers of contexts whose cost is measured
+    scaling_steps: tuple[int, ...]  # numbers of steps whose cost is measured
+    scaling_trials: int  # trials per update and network, where sizes vary
+    units_together: int  # units of all networks that train together, where sizes vary
+    smallest_effect: float  # difference of scores that is worth its time
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from cemrnn.figures.fig9_overhead_scaling.cost import (
     scaling_cells,
 )
 from cemrnn.figures.fig9_overhead_scaling.worth import (
+    REFERENCES,
     BatteryScores,
     Stop,
     compare_arms,
@@ -25,8 +25,7 @@ from cemrnn.figures.fig9_overhead_scaling.worth import (
     score_battery,
     score_grid,
 )
-from cemrnn.figures.remember import remember_here
-from cemrnn.figures.result import Result
+from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared import rotations
 from cemrnn.figures.shared.battery import summarise
 from cemrnn.measures.evidence import weigh
@@ -34,17 +33,15 @@ from cemrnn.measures.exponents import fit_slopes
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean, bootstrap_median
 from cemrnn.system.machine import describe_gpu, describe_machine
 
-STEM = "fig9_overhead_scaling"
 conditions = rotations.battery_and_rotations
 MEMORY_ROUNDS = 4
 SMALL_RATIO = 1.5  # of the times of an update; the claim says so
 SIZES = {"n_units": "units", "n_contexts": "contexts", "n_steps": "steps"}
 
 
-@remember_here
-def run(config: OverheadConfig) -> Result:
+@experiment_here
+def run(config: OverheadConfig) -> tuple[Tables, Scalars]:
     """Costs relative to plain, their exponents, scores against time and size, and where each arm stops paying."""
-    started = time.monotonic()
     base, scaling = _measure_costs(config)
     battery = score_battery(config)
     grid = score_grid(config)
@@ -62,14 +59,7 @@ def run(config: OverheadConfig) -> Result:
         "measured": pd.concat([base, scaling], ignore_index=True),
         "machine": pd.DataFrame([{"machine": describe_machine(), "threads": 1, "gpu": describe_gpu()}]),
     }
-    return Result(
-        stem=STEM,
-        config=config,
-        tables=tables,
-        scalars=_scalars(base, scaling, battery, tables, config),
-        n_replicates=config.n_replicates,
-        seconds=time.monotonic() - started,
-    )
+    return tables, _scalars(base, scaling, battery, tables, config)
 
 
 def _measure_costs(config: OverheadConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -144,13 +134,13 @@ def _scalars(
     battery: BatteryScores,
     tables: dict[str, pd.DataFrame],
     config: OverheadConfig,
-) -> dict[str, float | int | str]:
+) -> Scalars:
     seed = config.seed
     median = functools.partial(bootstrap_median, seed=seed)
     compare = functools.partial(bootstrap_difference, paired=False, seed=seed)
     score = {arm: part.sort_values("network")["score"].to_numpy() for arm, part in battery.timed.groupby("arm")}
     slopes = {arm: take_slopes(scaling, "update", "n_units", arm) for arm in config.arms}
-    scalars: dict[str, float | int | str] = _describe(base, config)
+    scalars: Scalars = _describe(base, config)
     for arm in config.arms:
         scalars |= bootstrap_mean(score[arm], seed=seed).to_scalars(f"timed_{arm}")
     for row in _on_cpu(tables["overhead"]).itertuples():
@@ -165,6 +155,7 @@ def _scalars(
         if row.match == "time":
             name = f"stops_{row.varied.removeprefix('n_')}_{row.reference}_{row.arm}"
             scalars[name] = describe_stop(Stop(row.size, row.low, row.high))
+    scalars |= {f"stops_{span}_{arm}_{arm}": "-" for span in ("units", "tasks") for arm in REFERENCES}
     scalars |= weigh("update_margin_combined", median, SMALL_RATIO - take_ratios(base, "update", "units", "combined"))
     scalars |= weigh("update_again_minus_one", median, take_ratios(base, "update", "units", "plain", again=1) - 1)
     scalars |= weigh("exponent_units_combined_minus_plain", median, slopes["combined"] - slopes["plain"])
@@ -180,7 +171,7 @@ def _name_bounds(name: str, value: float, row) -> dict[str, float | int]:
     return {name: value, f"{name}_low": row.low, f"{name}_high": row.high, f"{name}_n": row.n}
 
 
-def _describe(base: pd.DataFrame, config: OverheadConfig) -> dict[str, float | int | str]:
+def _describe(base: pd.DataFrame, config: OverheadConfig) -> Scalars:
     """What was measured, and where."""
     plain = base[(base["arm"] == "plain") & (base["match"] == "units") & (base["device"] == "cpu")]
     devices = choose_devices(config)
@@ -191,10 +182,10 @@ def _describe(base: pd.DataFrame, config: OverheadConfig) -> dict[str, float | i
         "largest_units_timed": max(config.scaling_units),
         "largest_contexts_timed": max(config.scaling_contexts),
         "largest_steps_timed": max(config.scaling_steps),
-        "smallest_units_scored": min(config.packing_units),
-        "largest_units_scored": max(config.packing_units),
-        "smallest_tasks_scored": min(count for count in config.packing_counts if count > 1),
-        "largest_tasks_scored": max(config.packing_counts),
+        "smallest_units_scored": min(config.packing.units),
+        "largest_units_scored": max(config.packing.units),
+        "smallest_tasks_scored": min(count for count in config.packing.task_counts if count > 1),
+        "largest_tasks_scored": max(config.packing.task_counts),
         "n_rounds": config.n_repeats,
         "passing_score": config.passing_score,
         "target_score": config.target_score,

@@ -212,11 +212,11 @@ def score_controls(population: Population, config: AmbiguityConfig) -> pd.DataFr
 class AmbiguityConfig(BatteryConfig):
     """What figure 2 is computed from."""
 
-    lambdas: tuple[float, ...]  # share of the other task's cue
-    sigmas: tuple[float, ...]  # noise on every context unit, frozen within the trial
-    kappas: tuple[float, ...]  # strength of the cue
+    lambdas: tuple[float, ...]  # shares of the other task's cue in the mixture
+    sigmas: tuple[float, ...]  # noise on every context unit, standard deviation, frozen within a trial
+    kappas: tuple[float, ...]  # strengths of the weakened cue; 1 is the cue of training
     pair_trials: int  # conflict trials per ordered pair of tasks and level
-    chance_trials: int  # per task, for the chance level
+    chance_trials: int  # trials per task, to estimate chance
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,26 +26,12 @@ from cemrnn.training.learner import TrainedNetwork, choose_device
 
 
 @dataclass(frozen=True, kw_only=True)
-class PopulationConfig(Config):
-    """What all populations of trained networks have in common."""
+class ReplicatesConfig(Config):
+    """What all figures have in common: several networks of each kind, from different seeds."""
 
-    arms: tuple[str, ...]  # what context reaches
-    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks
-    activation: str  # phi
-    n_replicates: int  # networks per condition
-    seed: int  # of the first replicate; the others follow
-    n_updates: int  # at most
-    batch_trials: int  # trials per update and network
-    learning_rate: float  # Adam's
-    target_score: float  # a network stops once its worst task scores this
-    test_trials: int  # per task
-    device: Literal["auto", "cpu", "cuda"]  # where networks train and run
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for arm in self.arms:
-            if arm not in ARMS:
-                raise ValueError(unknown_name(arm, ARMS, "arm"))
+    n_replicates: int  # networks per condition, which differ in their seeds alone
+    seed: int  # of the first replicate; the others count up from it
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # where networks train and run: auto, cpu or cuda
 
     @property
     def seeds(self) -> list[int]:
@@ -54,14 +40,40 @@ class PopulationConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LearningConfig(ReplicatesConfig):
+    """Networks that learn tasks with trials."""
+
+    preset: Literal["yang", "driscoll", "fast"]  # time step, durations and noise of the tasks: yang, driscoll or fast
+    activation: str  # of the units, phi: tanh, relu, softplus or rectified_tanh
+    n_updates: int  # updates of the weights, at most
+    batch_trials: int  # trials per update and network
+    learning_rate: float  # of the optimiser, Adam
+    test_trials: int  # fresh trials per task, for scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationConfig(LearningConfig):
+    """What all populations of trained networks have in common."""
+
+    arms: tuple[str, ...]  # what the context reaches; every arm is one of the model's
+    target_score: float  # training stops when the worst task scores this
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for arm in self.arms:
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatteryConfig(PopulationConfig):
     """Networks that learn a battery of tasks, in several arms of equal budget."""
 
-    tasks: tuple[str, ...]  # the battery
-    encoding: Literal["cosine", "ring"]  # of directions in the input
-    n_units: int  # N of the combined arm; the others match its trained parameters
-    rank: int  # R of the combined arm
-    passing_score: float  # worst task on fresh trials, for a network to be compared
+    tasks: tuple[str, ...]  # the battery: tasks that one network learns, with a context for each
+    encoding: Literal["cosine", "ring"]  # of directions in the input: cosine or ring
+    n_units: int  # units N of the combined arm; the others match its trained parameters
+    rank: int  # synaptic components R of the combined arm
+    passing_score: float  # score on the worst task, on fresh trials, for a network to be compared
 
     @property
     def task_set(self) -> TaskSet:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cemrnn.config import Config, field_types
 from cemrnn.figures.shared.battery import BatteryConfig, PopulationConfig, all_conditions, score_fresh
 from cemrnn.measures.packing import octaves_packed
 from cemrnn.measures.robustness import Threshold
@@ -36,13 +37,17 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RotationConfig(PopulationConfig):
-    """Networks that learn rotations, in several arms, sizes and numbers of tasks."""
+class RotationSizes(Config):
+    """Sizes of networks that learn rotations, and how they learn."""
 
-    units: tuple[int, ...]  # N of the combined arm
-    task_counts: tuple[int, ...]  # K, from 1
-    units_per_component: int  # N / R of the combined arm, which has at least 2 components
-    evaluation_trials: int  # per task, to see whether a network has reached its target
+    units: tuple[int, ...]  # units N of the combined arm; the others match its trained parameters
+    task_counts: tuple[int, ...]  # numbers K of rotations that one network learns, from 1
+    units_per_component: int  # N / R of the combined arm, which has at least 2 synaptic components
+    n_updates: int  # updates of the weights, at most
+    batch_trials: int  # trials per update and network
+    learning_rate: float  # of the optimiser, Adam
+    target_score: float  # training stops when the worst rotation scores this
+    evaluation_trials: int  # trials per task, to see whether a network has reached its target
     criteria: tuple[float, ...]  # scores on the worst task that count as packed
 
     def __post_init__(self) -> None:
@@ -53,6 +58,11 @@ class RotationConfig(PopulationConfig):
                 raise ValueError(f"{name}: expected {fewest} or more increasing values, got {values}")
         if self.task_counts[0] != 1:
             raise ValueError(f"task_counts: expected to begin with 1, got {self.task_counts}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationConfig(RotationSizes, PopulationConfig):
+    """Networks that learn rotations, in several arms, sizes and numbers of tasks."""
 
     def cells(self) -> list[Cell]:
         """All cells of rotations."""
@@ -98,37 +108,13 @@ class RotationConfig(PopulationConfig):
 class PackedBatteryConfig(BatteryConfig):
     """The networks of figure 1, and in the same arms networks that learn rotations as in figure 3."""
 
-    packing_units: tuple[int, ...]  # N of the combined arm
-    packing_counts: tuple[int, ...]  # numbers of rotations, from 1
-    packing_units_per_component: int
-    packing_updates: int  # at most
-    packing_batch_trials: int  # per update and network
-    packing_learning_rate: float
-    packing_target: float  # a network stops once its worst rotation scores this
-    packing_evaluation_trials: int  # per rotation
-    packing_criterion: float  # score on the worst rotation that counts as packed
+    packing: RotationSizes  # of the networks that learn rotations
 
     @property
     def rotations(self) -> RotationConfig:
         """The populations that learn rotations."""
-        return RotationConfig(
-            arms=self.arms,
-            preset=self.preset,
-            activation=self.activation,
-            units=self.packing_units,
-            task_counts=self.packing_counts,
-            units_per_component=self.packing_units_per_component,
-            n_replicates=self.n_replicates,
-            seed=self.seed,
-            n_updates=self.packing_updates,
-            batch_trials=self.packing_batch_trials,
-            learning_rate=self.packing_learning_rate,
-            target_score=self.packing_target,
-            evaluation_trials=self.packing_evaluation_trials,
-            test_trials=self.test_trials,
-            criteria=(self.packing_criterion,),
-            device=self.device,
-        )
+        own = {name: getattr(self, name) for name in field_types(PopulationConfig)}
+        return RotationConfig(**own | vars(self.packing))
 
 
 def battery_and_rotations(config: PackedBatteryConfig) -> list[TrainingConfig]:

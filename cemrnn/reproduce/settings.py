@@ -1,0 +1,174 @@
+"""Settings of figures: the values of a profile, `name=value` of a command line, what a reader changed in a notebook."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from cemrnn.config import C, coerce, describe_fields, field_types, is_config, unknown_name
+from cemrnn.figures import config_class, list_figures
+from cemrnn.reproduce.project import Project
+
+BASE = "quick"  # the profile whose values stand where another says nothing
+CUSTOM = "custom"
+SHARED = "networks"  # section of a profile that holds for every figure with such a field
+INJECTED = "# Parameters"  # how the cell begins that papermill puts behind the one tagged `parameters`
+
+
+class Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, as it is in Python."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def current_profile() -> str:
+    """The profile that the environment variable CEMRNN_PROFILE names, else quick."""
+    return os.environ.get("CEMRNN_PROFILE") or BASE
+
+
+def name_profile(stem: str, config: C) -> str:
+    """The current profile if these are its settings of the figure, else custom."""
+    try:
+        return current_profile() if make_config(Project(), stem, current_profile()) == config else CUSTOM
+    except ValueError:
+        return CUSTOM
+
+
+def load_config(stem: str, namespace: Mapping[str, Any]) -> C:
+    """The settings of a figure: those of the current profile, and what its notebook changes.
+
+    A name of the notebook counts if its value is not the one of quick, which the parameters cell shows, or if the run
+    set it, as `papermill -p` does.
+
+    Args:
+        stem: name of the figure.
+        namespace: `globals()` of the notebook.
+
+    Raises:
+        ValueError: the run set a name that is no setting of the figure, or a value is not of its type.
+    """
+    project, types = Project(), field_types(config_class(stem))
+    injected = find_injected(namespace.get("In", ()))
+    _check_names(injected, types, f"parameter of {stem}")
+    shown, changes = read_values(project, stem, BASE), {}
+    for name in types.keys() & namespace.keys():
+        value = namespace[name]
+        value = parse_text(value, types[name], name) if isinstance(value, str) else value
+        if name in injected or value != shown.get(name, value):
+            changes[name] = value
+    return make_config(project, stem, current_profile(), changes)
+
+
+def find_injected(cells: Iterable[str]) -> set[str]:
+    """Names that papermill set, from the cells of a notebook that have run."""
+    lines = [line for cell in cells if cell.startswith(INJECTED) for line in ast.parse(cell).body]
+    return {target.id for line in lines for target in line.targets}
+
+
+def make_config(project: Project, stem: str, profile: str, changes: Mapping[str, Any] | None = None) -> C:
+    """The settings of a figure at a profile, with these changes; those of settings inside settings are merged.
+
+    Raises:
+        ValueError: profile, section or name is unknown, a value is missing or not of its type.
+    """
+    values = read_values(project, stem, profile)
+    for name, change in (changes or {}).items():
+        values[name] = values[name] | change if isinstance(change, dict) else change
+    return config_class(stem).from_params(values)
+
+
+def read_values(project: Project, stem: str, profile: str) -> dict[str, Any]:
+    """What a profile says of a figure: the section `networks`, then the figure's own, over the same of quick.
+
+    For settings inside the settings a profile names the figure whose values they are, gives values, or both in turn.
+
+    Raises:
+        ValueError: profile, section or name is unknown.
+    """
+    types, values, inner = field_types(config_class(stem)), {}, {}
+    for name in dict.fromkeys((BASE, profile)):
+        sections = _read_sections(project, name)
+        own, shared = sections.get(stem, {}), sections.get(SHARED, {})
+        _check_names(own, types, f"parameter in section {stem} of {name}.yml:")
+        _check_shared(shared.keys() - types.keys(), name)
+        for key, value in ({key: shared[key] for key in shared if key in types} | own).items():
+            if is_config(types[key]):
+                named = read_values(project, value, profile) if isinstance(value, str) else value
+                fields = field_types(types[key])
+                inner.setdefault(key, {}).update({k: named[k] for k in named if k in fields or named is value})
+            else:
+                values[key] = value
+    return values | inner
+
+
+def _read_sections(project: Project, profile: str) -> dict[str, dict[str, Any]]:
+    profiles = project.profiles()
+    if profile not in profiles:
+        raise ValueError(unknown_name(profile, profiles, "profile"))
+    sections = yaml.load(profiles[profile].read_text(encoding="utf-8"), Loader) or {}
+    _check_names(sections, [SHARED, *list_figures()], f"section of {profile}.yml:")
+    return {section: values or {} for section, values in sections.items()}
+
+
+def _check_shared(others: set[str], profile: str) -> None:
+    """Refuse names of the shared section that are settings of no figure; `others` are not those of the one at hand."""
+    known: set[str] = set()
+    for stem in list_figures():
+        if others <= known:
+            return
+        known |= field_types(config_class(stem)).keys()
+    _check_names(others, known, f"parameter in section {SHARED} of {profile}.yml:")
+
+
+def parse_overrides(stem: str, overrides: Iterable[str]) -> dict[str, Any]:
+    """Typed values of `name=value` texts; `outer.inner=value` is one of the settings inside the settings.
+
+    Raises:
+        ValueError: a text has no `=`, a name is unknown, or a value is not of its type.
+    """
+    fields, values = describe_fields(config_class(stem)), {}
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise ValueError(f"parameter override: expected name=value, got {override!r}")
+        _check_names([name], fields, "parameter")
+        outer, _, inner = name.partition(".")
+        value = parse_text(text, fields[name].hint, name)
+        values |= {outer: values.get(outer, {}) | {inner: value}} if inner else {name: value}
+    return values
+
+
+def parse_text(text: str, hint: Any, name: str) -> Any:
+    """What a text means in a field of that type: 2, 1e-3, true, none, 0,0.5,1 or [0, 0.5, 1].
+
+    Raises:
+        ValueError: it is not of that type.
+    """
+    for reading in (text, None if text.lower() == "none" else _read_yaml(text), _read_yaml(f"[{text}]")):
+        try:
+            value = coerce(reading, hint, name)
+        except ValueError:
+            continue
+        return list(value) if isinstance(value, tuple) else value
+    return coerce(text, hint, name)  # which says what is expected
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError:
+        return text
+
+
+def _check_names(names: Iterable[str], valid: Iterable[str], what: str) -> None:
+    for name in names:
+        if name not in valid:
+            raise ValueError(unknown_name(name, valid, what))
