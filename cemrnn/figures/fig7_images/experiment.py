@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.config import Config
-from cemrnn.figures.remember import remember
+from cemrnn.figures.remember import remember_here
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.battery import summarise
 from cemrnn.figures.shared.sequence_models import (
@@ -115,7 +115,7 @@ def conditions(config: ImagesConfig) -> list[SequenceConfig]:
     return recipes + config.control()
 
 
-@remember
+@remember_here
 def run(config: ImagesConfig) -> Result:
     """Test accuracy of every model, at equal updates and at equal time; packing; the control."""
     started = time.monotonic()

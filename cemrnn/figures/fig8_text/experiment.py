@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from cemrnn.config import Config
-from cemrnn.figures.remember import remember
+from cemrnn.figures.remember import remember_here
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.battery import summarise
 from cemrnn.figures.shared.sequence_models import (
@@ -127,7 +127,7 @@ def conditions(config: TextConfig) -> list[SequenceConfig]:
     return recipes + config.inferred.recipes("combined", config.seeds)
 
 
-@remember
+@remember_here
 def run(config: TextConfig) -> Result:
     """Bits per character of every model, at equal updates and at equal time; packing of registers; samples."""
     started = time.monotonic()
