@@ -21,7 +21,6 @@ from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.shared.battery import BatteryConfig
 from cemrnn.random import stream
 from cemrnn.reproduce.project import Project
-from cemrnn.sweep.cost import mean_steps
 from cemrnn.system.timing import Turn, time_turn
 from cemrnn.tasks import BATTERY, TaskSet, TrialStream
 from cemrnn.training.learner import Learner
@@ -68,6 +67,11 @@ def quick_config() -> BatteryConfig:
 def per_million_steps(turn: Turn, n_steps: float) -> Turn:
     """The same turn in seconds per million steps, where one piece of its work has `n_steps`."""
     return lambda seconds: turn(seconds) / n_steps * 1e6
+
+
+def mean_steps(tasks: TaskSet) -> float:
+    """Mean length of a trial in steps, over a thousand drawn ones."""
+    return TrialStream(tasks, [0]).draw(1000).end_steps.double().mean().item()
 
 
 def _take_ours(tasks: TaskSet, n_networks: int, n_trials: int) -> list[Turn]:

@@ -96,7 +96,7 @@ def pack_entry(config: Recipe, network: TrainedNetwork) -> dict[str, bytes]:
         "n_updates": network.n_updates,
         "checksums": {name: _checksum(content) for name, content in files.items()},
     }
-    files[RECORD] = render_record(record)
+    files[RECORD] = seal(record)
     unpack_entry(files, key, config)
     return files
 
@@ -139,27 +139,40 @@ def check_entry(files: Mapping[str, bytes], key: str) -> dict[str, Any]:
     return record
 
 
-def render_record(record: Mapping[str, Any]) -> bytes:
-    """Content of entry.json: the record with a checksum of itself."""
-    return json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True).encode()
-
-
 def read_record(content: bytes) -> dict[str, Any]:
-    """What `render_record` was given.
+    """The record in an entry.json.
 
     Raises:
-        ValueError: the content is not, to the byte, what `render_record` makes.
+        ValueError: the content is not, to the byte, what `seal` makes of a record.
     """
     try:
-        record = json.loads(content)
-        if not isinstance(record, dict) or set(record) != FIELDS | {"checksum"}:
+        record = unseal(content)
+        if set(record) != FIELDS:
             raise ValueError("other fields than those of an entry")
-        del record["checksum"]
-        if render_record(record) != content:
-            raise ValueError("checksum differs")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{RECORD}: {error}") from error
     return record
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON, to the last bit of every number, with a checksum of itself."""
+    text = json.dumps(document, default=lambda number: number.item())
+    return json.dumps({**json.loads(text), "checksum": _checksum(text.encode())}, indent=1).encode()
+
+
+def unseal(content: bytes) -> dict[str, Any]:
+    """What `seal` was given, in JSON's types.
+
+    Raises:
+        ValueError: the content is not, to the byte, what `seal` makes.
+    """
+    try:
+        document = json.loads(content)
+    except RecursionError as error:
+        raise ValueError(f"expected JSON, got {error}") from error
+    if not isinstance(document, dict) or document.pop("checksum", None) is None or seal(document) != content:
+        raise ValueError("checksum differs")
+    return document
 
 
 def _read_weights(content: bytes, key: str, n_parameters: int) -> Tensor:

@@ -18,12 +18,14 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cemrnn.config import digest
-from cemrnn.store.entry import entry_key, pack_entry, unpack_entry
+from cemrnn.store.entry import entry_key, pack_entry, seal, unpack_entry, unseal
 from cemrnn.system.clone import find_store
-from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_through
+from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_bytes, write_through
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
 
@@ -167,6 +169,22 @@ class Store:
             if self.load(config) is not None:  # another run was faster; its entry is as good
                 return
         raise FileExistsError(errno.EEXIST, "there is an entry that can be neither used nor moved", str(target))
+
+
+def recall(path: Path) -> dict[str, Any] | None:
+    """The document that `keep` wrote, or None when there is none, or none that is whole; the latter is told."""
+    try:
+        return unseal(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        log.warning("%s is not used (%s); it is computed again", path, _one_line(error))
+        return None
+
+
+def keep(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document; the file appears complete, with a checksum, or not at all."""
+    write_bytes(path, seal(document))
 
 
 def read_identity(path: Path) -> int | None:

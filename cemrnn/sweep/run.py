@@ -34,7 +34,7 @@ class SweepProgress:
 
     Attributes:
         label: what trains now, and where if that is not here.
-        work_done, work_total: seconds on one core, of what is done and of all that was missing, as estimated.
+        work_done, work_total: what is done and all that was missing, see `cemrnn.sweep.cost.count_work`.
         n_done, n_total: networks.
         worst_score: median over the networks in training of the score on their worst task, the last reported.
     """
@@ -196,14 +196,14 @@ class _Tally:
     jobs: Sequence[Job]
     report: Callable[[SweepProgress], None] | None
     running: dict[int, tuple[str, float]] = field(default_factory=dict)  # number -> where and what, share done
-    done_s: float = 0.0
+    work_done: float = 0.0
     n_done: int = 0
     n_trained: int = 0
     worst_score: float = math.nan
 
     def __post_init__(self) -> None:
         self.n_jobs, self.all = len(self.jobs), [config for job in self.jobs for config in job.configs]
-        self.n_total, self.total_s = len(self.all), sum(job.core_seconds for job in self.jobs)
+        self.n_total, self.work_total = len(self.all), sum(job.work for job in self.jobs)
 
     def start(self, jobs: Sequence[Job]) -> None:
         self.jobs, self.running = jobs, {}
@@ -220,7 +220,7 @@ class _Tally:
         n_held = len(outcome.held_elsewhere)
         self.n_done += len(outcome.job.configs) - n_held
         self.n_trained += outcome.n_trained
-        self.done_s += outcome.job.core_seconds * (1 - n_held / len(outcome.job.configs))
+        self.work_done += outcome.job.work * (1 - n_held / len(outcome.job.configs))
         self._tell()
 
     def saved(self, store: Store) -> str:
@@ -231,10 +231,10 @@ class _Tally:
     def _tell(self) -> None:
         if self.report is None:
             return
-        under_way_s = sum(share * self.jobs[number].core_seconds for number, (_, share) in self.running.items())
+        under_way = sum(share * self.jobs[number].work for number, (_, share) in self.running.items())
         label = "; ".join(text for text, _ in self.running.values()) or "saving"
-        work_s = min(self.done_s + under_way_s, self.total_s)
-        self.report(SweepProgress(label, work_s, self.total_s, self.n_done, self.n_total, self.worst_score))
+        work = min(self.work_done + under_way, self.work_total)
+        self.report(SweepProgress(label, work, self.work_total, self.n_done, self.n_total, self.worst_score))
 
 
 def load_population(

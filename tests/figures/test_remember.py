@@ -10,8 +10,9 @@ import pytest
 from cemrnn.config import Config
 from cemrnn.figures import load_experiment
 from cemrnn.figures import remember as remembered
-from cemrnn.figures.remember import pack_result, remember, remember_here, result_key, unpack_result
+from cemrnn.figures.remember import remember, remember_here, result_key, to_document
 from cemrnn.figures.result import Result
+from cemrnn.store.entry import seal, unseal
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,11 +90,11 @@ def test_a_damaged_result_is_computed_again(count, tmp_path, damage, caplog):
     count(CountConfig(n=5))
     (path,) = tmp_path.iterdir()
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError):
-        unpack_result(path.read_bytes(), CountConfig(n=5))
+    with pytest.raises(ValueError, match="checksum differs|Unterminated"):
+        unseal(path.read_bytes())
     count(CountConfig(n=5))
     assert count.runs == [5, 5] and "is not used" in caplog.text
-    assert path.read_bytes() == pack_result(make_result(CountConfig(n=5)))
+    assert path.read_bytes() == seal(to_document(make_result(CountConfig(n=5))))
 
 
 def test_the_plot_and_other_figures_do_not_count_but_what_computes_does(monkeypatch):

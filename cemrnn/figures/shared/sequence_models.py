@@ -22,11 +22,11 @@ from cemrnn.network.gated import GatedConfig, match_gated
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
-from cemrnn.sweep.sequence_cost import update_seconds
 from cemrnn.tasks.sequences import ImageSet, TextSet
 from cemrnn.training.learner import TrainedNetwork, choose_device
 from cemrnn.training.sequences import SequenceConfig
 from cemrnn.training.train import train
+from cemrnn.training.workload import time_updates
 
 GATED = ("gru", "lstm")
 REFERENCE = "combined"  # whose number of parameters the others match
@@ -236,8 +236,8 @@ def score_in_time(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Learning curves against updates and seconds, and the score of every network when the fastest model is done.
 
-    Seconds are those of the cost model, so that they do not depend on what else the machine does. Scores are on
-    validation data; between two evaluations the earlier one counts.
+    Seconds of an update are measured on one core of this machine, the models by turns. Scores are on validation data;
+    between two evaluations the earlier one counts.
 
     Args:
         histories: model -> its recipes and trained networks.
@@ -247,10 +247,7 @@ def score_in_time(
     Returns:
         Table with the columns arm, update, seconds, score, low, high; table with arm, network and score.
     """
-    seconds = {
-        model: update_seconds(recipes[0], recipes[0].batch_trials, n_together=len(recipes))
-        for model, (recipes, _) in histories.items()
-    }
+    seconds = time_updates({model: recipes for model, (recipes, _) in histories.items()})
     limit_s = min(seconds[model] * recipes[0].n_updates for model, (recipes, _) in histories.items())
     frames = {model: [network.history for network in networks] for model, (_, networks) in histories.items()}
     curves = follow(frames, score_name).assign(seconds=lambda rows: rows["update"] * rows["arm"].map(seconds))
