@@ -25,7 +25,7 @@ import math
 from cemrnn.network.config import NetworkConfig, count_parameters
 from cemrnn.network.pathways import ARMS, PATHWAYS
 from cemrnn.sweep.sequence_cost import sequence_seconds
-from cemrnn.tasks import TaskSet
+from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.recipe import Recipe
 from cemrnn.training.sequences import SequenceConfig
@@ -94,7 +94,12 @@ def count_training_work(config: TrainingConfig, n_trials: int, *, n_together: in
 
 
 def count_work(
-    network: NetworkConfig, tasks: TaskSet, n_trials: int, *, n_together: int = 1, context_moves: bool = False
+    network: NetworkConfig,
+    tasks: TaskSet | OwnTasks,
+    n_trials: int,
+    *,
+    n_together: int = 1,
+    context_moves: bool = False,
 ) -> dict[str, float]:
     """Work by term (see the module) of one pass over `n_trials` trials, per network.
 
@@ -112,7 +117,7 @@ def count_work(
         if value <= 0:
             raise ValueError(f"{name}: expected a positive number, got {value}")
     c, n_channels = network, network.n_inputs + network.n_outputs
-    unit_steps = n_trials * mean_steps(tasks) * c.n_units
+    unit_steps = n_trials * tasks.mean_steps * c.n_units
     return {
         "products": unit_steps * (c.n_units + n_channels + 2 * c.rank),
         "units": unit_steps * (1 + len({"gain", "gate"} & set(ARMS[c.arm]))),
@@ -129,13 +134,6 @@ def count_work(
 def evaluation_trials(config: TrainingConfig) -> int:
     """Trials of one evaluation, all tasks together."""
     return config.evaluation_trials * len(config.trained_tasks)
-
-
-def mean_steps(tasks: TaskSet) -> float:
-    """Mean length of a trial in steps, over timings and tasks."""
-    spans = [task.family.durations_ms(tasks.settings).values() for task in tasks.tasks]
-    durations_ms = [sum(sum(span.values) / len(span.values) for span in of_task) for of_task in spans]
-    return sum(durations_ms) / len(durations_ms) * tasks.settings.stretch / tasks.dt_ms
 
 
 def _modulated_numbers(network: NetworkConfig) -> int:

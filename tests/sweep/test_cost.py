@@ -23,7 +23,6 @@ from cemrnn.sweep.cost import (
     count_training_work,
     count_work,
     entry_bytes,
-    mean_steps,
 )
 from cemrnn.tasks import CORE_TASKS, TaskSet, TrialStream
 from cemrnn.tasks.cues import CueConfig
@@ -85,13 +84,13 @@ def test_mean_steps_is_that_of_drawn_trials(preset):
     n = 4000
     steps = TrialStream(tasks, [1]).draw(n, np.arange(n) % len(CORE_TASKS)).end_steps.double()
     # Four standard errors, and half a step for durations that are rounded to steps.
-    assert abs(steps.mean() - mean_steps(tasks)) < 4 * steps.std() / math.sqrt(n) + 0.5
+    assert abs(steps.mean() - tasks.mean_steps) < 4 * steps.std() / math.sqrt(n) + 0.5
 
 
 def test_work_counts_what_a_network_does():
     config = small_config(arm="combined", rank=3, n_units=10, batch_trials=7)
     work = count_work(config.network, config.tasks, 7, n_together=2)
-    unit_steps = 7 * mean_steps(config.tasks) * 10
+    unit_steps = 7 * config.tasks.mean_steps * 10
     assert work["products"] == pytest.approx(unit_steps * (10 + 5 + 3 + 6))
     assert work["units"] == pytest.approx(2 * unit_steps)
     assert (work["softplus"], work["answers"], work["call"]) == (0, 14, 0.5)
