@@ -30,7 +30,7 @@ ScoreFunction = Callable[[Tensor, Tensor, Tensor], Any]
 
 
 class Content(NamedTuple):
-    """What is no number: `draw` gives trials, with the share of them that is held out in other streams than training."""
+    """What is no number; `draw` is told whether its trials are for training, from which others are held out."""
 
     draw: Callable[[np.random.Generator, int, np.ndarray, bool], Mapping[str, Any]]
     score: ScoreFunction
@@ -76,7 +76,7 @@ class OwnTasks(Config):
         Args:
             inputs: (trial, time, input).
             targets: (trial, time, output) numbers; or (trial,) integers, which are classes from 0 on.
-            weights: (trial, time) of the steps in the loss; None: all 1. A trial ends after its last step that is not 0.
+            weights: (trial, time) of the steps in the loss; None: all 1. A trial ends with its last step above 0.
             context: (trial, context) or (trial, time, context) cue; None: one context. A trial belongs to the task that
                 its cue names most.
             names: one per context.
@@ -188,13 +188,13 @@ class OwnTasks(Config):
         """
         if self.content_digest not in _CONTENTS:
             raise ValueError(
-                f"content_digest: the arrays or functions of {', '.join(self.names)} are not here; define these tasks again"
+                f"content_digest: the arrays or functions of {', '.join(self.names)} are not here; define them again"
             )
         return OwnStream(self, _CONTENTS[self.content_digest], seeds, name=name)
 
 
 class OwnStream:
-    """Trials of own tasks for M networks; what is drawn depends on a network's seed and the number of the first trial."""
+    """Trials of own tasks for M networks; each draw depends on the network's seed and the number of its first trial."""
 
     def __init__(self, tasks: OwnTasks, content: Content, seeds: Sequence[int], *, name: str) -> None:
         self._tasks, self._content, self._seeds, self._name = tasks, content, list(seeds), name
