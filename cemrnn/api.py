@@ -16,10 +16,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.config import Config, unknown_name
+from cemrnn.config import Config, coerce, unknown_name
 from cemrnn.dynamics.fixed_points import CARRIED, FixedPoints, carry, find_fixed_points
 from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import config_class, list_figures, load_experiment
+from cemrnn.network import torch_module
 from cemrnn.network.config import NetworkConfig, list_matrices
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
@@ -32,7 +33,7 @@ from cemrnn.sweep.jobs import plan_jobs
 from cemrnn.sweep.progress import describe_progress
 from cemrnn.sweep.run import SweepProgress, load_population, train_missing
 from cemrnn.system.files import read_tensors
-from cemrnn.tasks import TaskSet
+from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.drawing import Disturbance, Tasks, TrialBatch
 from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
@@ -144,6 +145,10 @@ class Network(Networks):
         letters = {matrix.letter: name for name, matrix in list_matrices(self.config).items()}
         return Weights({name: x[0].detach().cpu().numpy() for name, x in tensors.items()}, letters)
 
+    def to_torch(self) -> torch_module.CEMRNN:
+        """A copy as a `torch.nn.Module`; `from_torch` takes it back."""
+        return torch_module.CEMRNN.of(self.model, 0, self.seeds[0])
+
     def fixed_points(
         self,
         task: str,
@@ -251,10 +256,26 @@ def load(
     return _train(configs, getattr(config, "device", "auto"))
 
 
+def from_torch(modules: torch_module.CEMRNN | Sequence[torch_module.CEMRNN], tasks: Tasks | None = None) -> Networks:
+    """Networks that were trained as torch modules of one config.
+
+    Args:
+        modules: one or more.
+        tasks: what they learned, for example `nets.tasks`.
+    """
+    modules = [modules] if isinstance(modules, torch_module.CEMRNN) else list(modules)
+    return Networks(torch_module.join(modules), tuple(module.seed for module in modules), tasks)
+
+
 def train(
-    tasks: Iterable[str] | Config, *, arm: str, n_units: int = 64, n_networks: int = 8, profile: str = "quick",
+    tasks: Iterable[str] | TaskSet | OwnTasks | Tasks,
+    *,
+    arm: str,
+    n_units: int = 64,
+    n_networks: int = 8,
+    profile: str = "quick",
     **settings: Any,
-) -> Networks:  # fmt: skip
+) -> Networks:
     """Networks that learned some tasks; the same call again finds them in the store.
 
     Ctrl-C returns the networks as they are then, and the same call goes on from there.
@@ -281,11 +302,18 @@ def train(
 
 
 def recipes(
-    tasks: Iterable[str] | Config, *, arm: str, n_units: int, n_networks: int, defaults: dict, settings: dict
+    tasks: Iterable[str] | TaskSet | OwnTasks | Tasks,
+    *,
+    arm: str,
+    n_units: int,
+    n_networks: int,
+    defaults: dict,
+    settings: dict,
 ) -> list[TrainingConfig]:
     """What `train` trains, from settings that come before the defaults."""
     if arm not in ARMS:
         raise ValueError(unknown_name(arm, ARMS, "arm"))
+    tasks = tasks.source if isinstance(tasks, Tasks) else tasks
     kinds = {k: {field.name for field in dataclasses.fields(k)} for k in (TaskSet, NetworkConfig, TrainingConfig)}
     valid = set().union(*kinds.values()) - {"names", "tasks", "network", "arm", "n_units"}
     for name in settings:
@@ -368,7 +396,9 @@ def _load_folder(folder: Path) -> Networks:
     model = CEMRNN(NetworkConfig.from_params(document["network"]), document["seeds"])
     model.load(flat)
     tasks = document["tasks"]
-    return Networks(model, tuple(document["seeds"]), tasks and Tasks(TaskSet.from_params(tasks)), history)
+    return Networks(
+        model, tuple(document["seeds"]), tasks and Tasks(coerce(tasks, TaskSet | OwnTasks, "tasks")), history
+    )
 
 
 def _need_tasks(networks: Networks) -> Tasks:

@@ -75,13 +75,13 @@ def mean_steps(tasks: TaskSet) -> float:
 
 
 def _take_ours(tasks: TaskSet, n_networks: int, n_trials: int) -> list[Turn]:
-    trials, n_steps = TrialStream(tasks, range(n_networks)), n_networks * n_trials * mean_steps(tasks)
+    trials, n_steps = TrialStream(tasks, range(n_networks)), n_networks * n_trials * tasks.mean_steps
     return [per_million_steps(turn, n_steps) for turn in own_turns(lambda: trials.draw(n_trials))]
 
 
 def _take_single(tasks: TaskSet, _stack: contextlib.ExitStack, _bench: Bench) -> list[Turn]:
     draw = functools.partial(draw_batch, tasks, SINGLE_BATCH, stream(0, "single trials"))
-    return [per_million_steps(functools.partial(time_turn, draw), SINGLE_BATCH * mean_steps(tasks))]
+    return [per_million_steps(functools.partial(time_turn, draw), SINGLE_BATCH * tasks.mean_steps)]
 
 
 def _take_neurogym(tasks: TaskSet, stack: contextlib.ExitStack, bench: Bench) -> list[Turn]:

@@ -82,6 +82,8 @@ class CueStream:
         if c.is_plain:
             self._n_drawn += shape[1]
             return Cue(trials.cue(), None)
+        if trials.context.ndim == 4:
+            raise ValueError("cue: expected nothing to happen to contexts that move within a trial, got a CueConfig")
         keys = np.empty(shape, np.uint64)
         fill_trial_keys(self._event_keys, self._n_drawn, keys)
         uniforms = np.empty((keys.size, N_UNIFORMS))

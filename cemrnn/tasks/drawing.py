@@ -16,8 +16,9 @@ from cemrnn.config import unknown_name
 from cemrnn.tasks.cues import derive_keys, draw_frozen_noise, mix_cues, switch_cue
 from cemrnn.tasks.family import EPOCHS
 from cemrnn.tasks.layout import Layout
+from cemrnn.tasks.own import OwnTasks
 from cemrnn.tasks.planning import Planner
-from cemrnn.tasks.stream import TrialStream
+from cemrnn.tasks.stream import open_stream
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
 
@@ -30,7 +31,7 @@ class Tasks:
         source: what trials are drawn from; context k cues its task names[k].
     """
 
-    source: TaskSet
+    source: TaskSet | OwnTasks
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,7 +54,7 @@ class Tasks:
         """
         index = np.arange(n_trials) % len(self.names) if task is None else self.index(task)
         other = None if conflict_with is None else self.index(conflict_with)
-        stream = TrialStream(self.source, [seed], name="drawn")
+        stream = open_stream(self.source, [seed], name="drawn")
         return TrialBatch(self, stream.draw(n_trials, index, conflict_with=other))
 
     def index(self, task: str) -> int:
@@ -70,8 +71,10 @@ class Tasks:
         """Noiseless inputs (stimulus, I) of one epoch of a task, each once: a single row where no stimulus is shown.
 
         Raises:
-            ValueError: the task has no such epoch.
+            ValueError: the task has no such epoch, or is an own one.
         """
+        if isinstance(self.source, OwnTasks):
+            raise ValueError("inputs: expected some to hold, (I,), because own tasks have no epochs of ours; got None")
         epochs, k = self.source.tasks[self.index(task)].family.durations_ms(self.source.settings), self.index(task)
         if epoch not in epochs:
             raise ValueError(unknown_name(epoch, epochs, f"epoch of {task}:"))

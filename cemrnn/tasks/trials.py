@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,19 +23,20 @@ class Trials:
         targets: (M, B, T, O) float32.
         weights: (M, B, T) float32 loss weights of the steps.
         output_weights: (O,) float32 loss weights of the outputs: 2 for fixation, 1 for others.
-        context: (M, B, K) float32, one-hot cue of the task.
+        context: (M, B, K) float32, one-hot cue of the task; of own tasks any numbers, or (M, B, T, K).
         context_onset_steps: (M, B) int64 step at which the context begins.
         task: (M, B) int64 index of the task, which is that of its context.
         epochs: names of the E epochs.
         onsets: (M, B, E) int64 first step of each epoch; an epoch that a task lacks begins with the next.
         go_steps: (M, B) int64 first step of the response.
         end_steps: (M, B) int64 length of the trial.
-        answer_kind: "direction", "sign" or "bits".
+        answer_kind: "direction", "sign" or "bits"; of own tasks see `cemrnn.tasks.own`.
         response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form;
             NaN: keep fixation.
         alternative: (M, B, K) float32 answer that each task of the set would require on the same stimulus.
         alternative_defined: (M, B, K) bool whether its rule says anything about the stimulus.
         dt_ms: length of a step, ms.
+        own_score: of own tasks: (outputs, targets, weights) -> (M, B).
     """
 
     inputs: Tensor
@@ -53,6 +55,7 @@ class Trials:
     alternative: Tensor
     alternative_defined: Tensor
     dt_ms: float
+    own_score: Callable[[Tensor, Tensor, Tensor], Any] | None = None
 
     def cue(self) -> Tensor:
         """Context as a network receives it: (M, B, K), or (M, B, T, K) if any begins after the trial does."""
@@ -72,7 +75,8 @@ class Trials:
 
         def pick(values: Tensor, name: str) -> Tensor:
             chosen = values if name == "output_weights" else values[:, index]
-            return chosen[:, :, :n_steps] if name in ("inputs", "targets", "weights") else chosen
+            moves = name in ("inputs", "targets", "weights") or (name == "context" and values.ndim == 4)
+            return chosen[:, :, :n_steps] if moves else chosen
 
         return self._map(pick)
 

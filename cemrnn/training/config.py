@@ -11,7 +11,7 @@ import torch
 from cemrnn.config import Config
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.network.model import CEMRNN
-from cemrnn.tasks import TaskSet
+from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.learner import Learner
 
@@ -21,7 +21,7 @@ class TrainingConfig(Config):
     """One network to train: what it is, what it learns, how, and from which seed."""
 
     network: NetworkConfig
-    tasks: TaskSet
+    tasks: TaskSet | OwnTasks
     n_updates: int  # at most
     batch_trials: int  # trials per update, dealt to the tasks in turn
     learning_rate: float

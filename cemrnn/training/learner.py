@@ -14,7 +14,7 @@ from torch import Tensor
 from cemrnn.network.engine.recurrence import Goal
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.tasks import Trials, TrialStream
+from cemrnn.tasks import Trials, open_stream
 from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.optimiser import Adam, clip_gradient
@@ -57,8 +57,8 @@ class Learner:
         self.model = CEMRNN(self.config.network, seeds, device=device)
         self.is_trained = None if starts is None else self._continue(starts, seeds)
         self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
-        self.trials = TrialStream(self.config.tasks, seeds, name="training")
-        self.evaluation = TrialStream(self.config.tasks, seeds, name="evaluation")
+        self.trials = open_stream(self.config.tasks, seeds, name="training")
+        self.evaluation = open_stream(self.config.tasks, seeds, name="evaluation")
         self.cues = CueStream(self.config.cue, seeds, name="training")
         self.evaluation_cues = CueStream(self.config.cue, seeds, name="evaluation")
         self.noise = NoiseStream(seeds, name="training", device=device)
