@@ -61,7 +61,13 @@ class TaskEnvironment(gymnasium.Env):
         reward = -float(trial.weights[0, 0, now]) * float(error.mean())
         self._step += 1
         done = self._step >= int(trial.end_steps[0, 0])
-        return self._observations[min(self._step, len(self._observations) - 1)], reward, done, False, self._describe(done)
+        return (
+            self._observations[min(self._step, len(self._observations) - 1)],
+            reward,
+            done,
+            False,
+            self._describe(done),
+        )
 
     def _describe(self, done: bool = False) -> dict[str, Any]:
         info: dict[str, Any] = {"task": self._tasks.names[int(self._trial.task)]}
@@ -114,4 +120,5 @@ def from_environments(
             targets[b, : len(actions), : actions.shape[1]] = actions
             weights[b, : len(actions)] = 1
         return {"inputs": inputs, "targets": targets, "weights": weights}
+
     return OwnTasks.from_function(draw, names=list(made), score=score, dt_ms=dt_ms)

@@ -8,8 +8,12 @@ import nbformat
 import papermill
 import pytest
 
-from cemrnn.figures import config_class, list_figures, load_experiment, load_plot
+from cemrnn.config import coerce, describe_fields
+from cemrnn.figures import config_class, find_figure, list_figures, load_experiment, load_plot
+from cemrnn.reproduce.finding import FIELD, TEMPLATE
+from cemrnn.reproduce.notebooks import read_shown
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config, read_values
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Project(ROOT)
