@@ -38,7 +38,7 @@ def show(figure: Figure, result: Result) -> Figure:
 
 
 def record(result: Result, figure: Figure) -> None:
-    """Nothing; writes figure, data, scalars and origin, glues the scalars, displays links and origin.
+    """Write figure, data, scalars and origin, glue the scalars, display links and origin.
 
     The files go to the folder in the environment variable CEMRNN_OUT, `build/custom` by default:
     `figures/<stem>.{svg,pdf,png}`, `figures/<stem>[.<table>].csv`, `results/<stem>.json` and
