@@ -176,7 +176,7 @@ PEERS = {
 
 
 def save_case(case: Case, path: Path) -> None:
-    """Nothing; writes what a peer without torch needs, in one npz file: data, and parameters as "p/<name>"."""
+    """Write what a peer without torch needs, in one npz file: data, and parameters as "p/<name>"."""
     inputs, cue, targets = case.draw()
     parameters = CEMRNN(case.network, range(case.n_networks)).parameters
     np.savez(

@@ -52,12 +52,12 @@ def open_figure(width_in: float, height_in: float) -> Figure:
 
 
 def add_letter(axes: Axes, letter: str) -> None:
-    """Nothing; writes the panel's letter above its left corner."""
+    """Write the panel's letter above its left corner."""
     axes.set_title(letter, loc="left", fontweight="bold")
 
 
 def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
-    """Nothing; a line with an interval band per arm (columns arm, x, y, low, high); without data, none."""
+    """Draw a line with an interval band per arm (columns arm, x, y, low, high); without data, none."""
     for arm, part in table.groupby("arm", sort=False):
         if part[y].isna().all():
             continue
@@ -69,7 +69,7 @@ def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
 
 
 def draw_estimates(axes: Axes, table: pd.DataFrame, arms: list[str], value: str) -> None:
-    """Nothing; a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
+    """Draw a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
     rows = table.set_index("arm")
     for position, arm in enumerate(arms):
         row, look = rows.loc[arm], LOOKS[arm]
@@ -90,7 +90,7 @@ def draw_estimates(axes: Axes, table: pd.DataFrame, arms: list[str], value: str)
 
 
 def add_legend(figure: Figure, arms: list[str], extra: tuple[Line2D, ...] = ()) -> None:
-    """Nothing; one legend for all panels, above them."""
+    """Draw one legend for all panels, above them."""
     handles = [
         Line2D([], [], color=LOOKS[a].colour, linestyle=LOOKS[a].line, marker=LOOKS[a].marker, label=a) for a in arms
     ]

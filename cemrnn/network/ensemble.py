@@ -62,7 +62,7 @@ class Ensemble:
         return chosen
 
     def load(self, flat: Tensor) -> None:
-        """Nothing; parameters become those of the array (M, P).
+        """Take over the parameters of the array (M, P).
 
         Raises:
             ValueError: the shape differs.

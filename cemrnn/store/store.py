@@ -73,7 +73,7 @@ class Store:
         return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.safetensors"
 
     def check_writable(self) -> None:
-        """Nothing, if entries and checkpoints can be written; leftovers of writers that died are removed.
+        """Check that entries and checkpoints can be written, and remove what writers that died left.
 
         Raises:
             OSError: they cannot; PermissionError if that is why.
@@ -94,7 +94,7 @@ class Store:
         return [path for path in (*list_folder(self.temporary), *self.checkpoints.glob(".*.tmp")) if is_leftover(path)]
 
     def save(self, config: Recipe, network: TrainedNetwork) -> None:
-        """Nothing; afterwards the store holds a whole entry of the config, this one or one that was there before.
+        """Make sure that the store holds a whole entry of the config, this one or one that was there before.
 
         Raises:
             ValueError: the network is not one of this config.
@@ -221,7 +221,7 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Nothing; a file, a link or a folder with all that is in it goes, as far as it may and still exists."""
+    """Remove a file, a link or a folder with all that is in it, as far as it may go and still exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

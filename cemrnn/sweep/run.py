@@ -127,7 +127,6 @@ def train_missing(
     *,
     device: str = "auto",
     report: Callable[[SweepProgress], None] | None = None,
-    execute: Executor | None = None,
 ) -> int:
     """Number of networks that were trained because the store lacked them.
 
@@ -136,13 +135,12 @@ def train_missing(
         store: where finished networks go, and checkpoints of unfinished ones.
         device: see `cemrnn.training.train.train`; for training in this process.
         report: called at every evaluation of every ensemble.
-        execute: where the work is done, see `run_here` (the default) and `cemrnn.sweep.cluster.run_on_cluster`.
 
     Raises:
         TrainingInterrupted: Ctrl-C; the same call goes on where it stopped.
         SweepError: the store cannot be written, the cluster was lost, or a job failed; the others are done then.
     """
-    return run_jobs(keep_missing(plan_jobs(configs), store), execute or run_here(store, device), store, report)
+    return run_jobs(keep_missing(plan_jobs(configs), store), run_here(store, device), store, report)
 
 
 def run_jobs(

@@ -101,7 +101,7 @@ class CueStream:
         return Cue(context, carried if c.carry_share > 0 else None)
 
     def select(self, networks: Sequence[int]) -> None:
-        """Nothing; keeps the streams of some networks, where they are."""
+        """Keep the streams of some networks, where they are."""
         positions = list(networks)
         self._event_keys, self._noise_keys = self._event_keys[positions], self._noise_keys[positions]
 
@@ -110,7 +110,7 @@ class CueStream:
         return {"n_drawn": self._n_drawn}
 
     def load_state(self, state: dict[str, int]) -> None:
-        """Nothing; continues where the stream was when `state` returned the given value."""
+        """Continue where the stream was when `state` returned the given value."""
         self._n_drawn = state["n_drawn"]
 
 

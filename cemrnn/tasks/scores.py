@@ -136,11 +136,6 @@ def answer_outputs(trials: Trials, response: Tensor) -> Tensor:
     return torch.where(early, fixation, answer) * inside
 
 
-def optimal_outputs(trials: Trials) -> Tensor:
-    """Outputs of a noiseless network that does everything right: the targets (M, B, T, O)."""
-    return trials.targets
-
-
 def chance_level(tasks: TaskSet, rule: str, *, seed: int, n_trials: int) -> np.ndarray:
     """Score of answers that have the right distribution and do not depend on the stimulus.
 

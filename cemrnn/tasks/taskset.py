@@ -46,16 +46,15 @@ class TaskSet(Config):
             raise ValueError(f"encoding: expected 'cosine' for answers of kind '{self.answer_kind}', got 'ring'")
 
     @classmethod
-    def rotate(cls, n_tasks: int, *, preset: str, encoding: str = "cosine") -> TaskSet:
+    def rotate(cls, n_tasks: int, *, preset: str) -> TaskSet:
         """The rotate-K family: task k answers at the stimulus plus 2 pi k / K.
 
         Args:
             n_tasks: K.
             preset: as in TaskSet.
-            encoding: as in TaskSet.
         """
         names = tuple(f"rotate_{k}_of_{n_tasks}" for k in range(n_tasks))
-        return cls(names=names, preset=preset, encoding=encoding)
+        return cls(names=names, preset=preset)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

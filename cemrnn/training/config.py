@@ -91,7 +91,7 @@ class TrainingConfig(Config):
 
 
 def _check_start(config: TrainingConfig, start: TrainingConfig) -> None:
-    """Nothing, if the start can be given the contexts that the config has beyond it.
+    """Check that the start can be given the contexts that the config has beyond it.
 
     Raises:
         ValueError: it cannot; the message says why.

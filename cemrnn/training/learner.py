@@ -71,7 +71,7 @@ class Learner:
         self._history: dict[int, list[dict[str, float]]] = {m: [] for m in self.active}
 
     def update(self) -> None:
-        """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
+        """Let every active network take one step; one whose loss is not finite ends as failed."""
         loss = self.measure_loss()
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
@@ -149,7 +149,7 @@ class Learner:
         }
 
     def restore(self, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
-        """Nothing; the learner goes on where `tensors` and `document` were taken."""
+        """Go on where `tensors` and `document` were taken."""
         self._keep([self.active.index(m) for m in document["active"]])
         self.n_updates = self.optimiser.n_steps = document["n_updates"]
         self.model.load(tensors["flat"].to(self.device))

@@ -85,7 +85,7 @@ def _draw_components(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
 
 
 def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -> None:
-    """Nothing; gain, or task variance relative to each unit's largest, of units in the order of their clusters."""
+    """Draw gain, or task variance relative to each unit's largest, of units in the order of their clusters."""
     axes.set_xlabel("units of the same network, by cluster")
     if table[value].isna().all():
         return _say_blank(axes)
@@ -103,7 +103,7 @@ def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -
 
 
 def _draw_lesions(axes: Axes, tables: dict[str, pd.DataFrame], tasks: list[str]) -> None:
-    """Nothing; loss by lesions of each component of the shown network, in the order of panel a."""
+    """Draw the loss by lesions of each component of the shown network, in the order of panel a."""
     axes.set_xlabel("component held at its mean")
     shown, lesions = tables["components"], tables["lesions_networks"]
     if shown["strength"].isna().all():
@@ -132,7 +132,7 @@ def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
 
 
 def _draw_selectivity(axes: Axes, networks: pd.DataFrame, arms: list[str]) -> None:
-    """Nothing; a line per network, from random directions to components."""
+    """Draw a line per network, from random directions to components."""
     shown = [arm for arm in arms if ARMS[arm].with_components]
     for i, arm in enumerate(shown):
         look, part = LOOKS[arm], networks[networks["arm"] == arm]
@@ -178,7 +178,7 @@ def _draw_pairs(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_relations(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
-    """Nothing; a row per arm and pathway; filled if the tasks are related beyond relabelled ones."""
+    """Draw a row per arm and pathway; filled if the tasks are related beyond relabelled ones."""
     rows = [(arm, name) for arm in arms if ARMS[arm].learned for name in _relation_names(arm)]
     found = table.set_index(["arm", "pathway"])
     if table["r"].isna().all():  # fewer than three tasks

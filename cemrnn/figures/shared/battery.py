@@ -135,15 +135,14 @@ def draw_test_trials(config: BatteryConfig) -> Trials:
     return draw_fresh(config.task_set, config.seeds, config.test_trials)
 
 
-def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = None) -> np.ndarray:
+def score_tasks(model: CEMRNN, config: BatteryConfig) -> np.ndarray:
     """Score of every network on every task (M, K) on fresh trials, by rule last36.
 
     Args:
         model: M networks.
         config: tasks, seeds and number of trials.
-        context: (M, B, K) another cue for the same trials; None for the right one.
     """
-    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36", context)
+    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36")
 
 
 def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
@@ -152,9 +151,7 @@ def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
     return TrialStream(tasks, seeds, name="test").draw(total, np.arange(total) % tasks.n_contexts)
 
 
-def score_fresh(
-    model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str, context: Tensor | None = None
-) -> np.ndarray:
+def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str) -> np.ndarray:
     """Score of every network on every task (M, K) on fresh trials.
 
     Args:
@@ -163,12 +160,10 @@ def score_fresh(
         seeds: one per network, of trials and noise.
         n_trials: per task.
         rule: see `cemrnn.tasks.scores.score_trials`.
-        context: (M, B, K) another cue for the same trials; None for the right one.
     """
     trials = draw_fresh(tasks, seeds, n_trials).to(model.flat.device)
     noise = NoiseStream(seeds, name="test", device=model.flat.device)
-    cue = trials.cue() if context is None else context
-    outputs, _ = model.simulate(trials.inputs, cue, noise=noise, lengths=trials.end_steps)
+    outputs, _ = model.simulate(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
     return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -188,7 +187,7 @@ class Plan:
 
 
 def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> None:
-    """Nothing, if the models are known, and those that are needed among them.
+    """Check that the models are known, and those that are needed among them.
 
     Raises:
         ValueError: they are not.
@@ -255,7 +254,7 @@ def score_in_time(
     return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
 
 
-def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: Path | None = None) -> pd.DataFrame:
+def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     """Score of every model at every point of the grid on validation data, a row each, mean over seeds.
 
     NaN where the loss of a network did not stay finite.
@@ -264,13 +263,10 @@ def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: P
         plan: what is learned, and for how long.
         models: names in `ARMS` or `GATED`.
         seeds: that no figure uses.
-        checkpoints: folder in which trainings that are interrupted go on; None for no checkpoints.
     """
     rows = []
     for model, setting in itertools.product(models, GRID):
-        name = f"{model}-{setting.learning_rate}-{setting.keeps}.safetensors"
-        path = None if checkpoints is None else checkpoints / name
-        networks = train(plan.recipes(model, seeds, setting), device="cpu", checkpoint=path)
+        networks = train(plan.recipes(model, seeds, setting), device="cpu")
         scores = [np.nan if n.status == "failed" else n.history[plan.data.score_name].iloc[-1] for n in networks]
         rows.append({"model": model, **setting._asdict(), plan.data.score_name: float(np.mean(scores))})
     return pd.DataFrame(rows)
