@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+import importlib.metadata
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 
 from cemrnn.tasks.own import OwnTasks, ScoreFunction
+from cemrnn.tasks.scores import score_trials
 from cemrnn.tasks.stream import open_stream
 from cemrnn.tasks.taskset import TaskSet
 
-LIMIT = 1e6  # steps of a trial, beyond which an environment does not end
+MOST_STEPS = 10_000  # of a trial of an environment
+Teacher = Callable[[np.ndarray, dict[str, Any]], Any]  # (observation, info) -> right action
 
 
 class TaskEnvironment(gymnasium.Env):
@@ -61,13 +64,8 @@ class TaskEnvironment(gymnasium.Env):
         reward = -float(trial.weights[0, 0, now]) * float(error.mean())
         self._step += 1
         done = self._step >= int(trial.end_steps[0, 0])
-        return (
-            self._observations[min(self._step, len(self._observations) - 1)],
-            reward,
-            done,
-            False,
-            self._describe(done),
-        )
+        seen = self._observations[min(self._step, len(self._observations) - 1)]
+        return seen, reward, done, False, self._describe(done)
 
     def _describe(self, done: bool = False) -> dict[str, Any]:
         info: dict[str, Any] = {"task": self._tasks.names[int(self._trial.task)]}
@@ -80,15 +78,15 @@ class TaskEnvironment(gymnasium.Env):
 def from_environments(
     environments: Mapping[str, str | Callable[[], gymnasium.Env]],
     *,
-    teacher: Callable[[np.ndarray, dict[str, Any]], Any] | None = None,
+    teacher: Teacher | None = None,
     score: ScoreFunction | None = None,
     dt_ms: float = 20.0,
 ) -> OwnTasks:
-    """Tasks whose trials are those of environments that know the right action at every step.
+    """Tasks whose trials are those of environments, with the right action at every step.
 
-    An environment knows it if, like NeuroGym's, it has `new_trial`, `ob` and `gt`; or tells it as info["gt"]; else the
-    teacher does. Observations and actions are padded to the widest. Discrete actions become one output each, and what
-    counts is the largest output at the last step; other actions are to be matched, in R squared.
+    NeuroGym's environments (with `new_trial`, `ob` and `gt`) know it; for others the teacher does. Observations and
+    actions are padded to the widest. Discrete actions become one output each, and the largest at the last step counts;
+    other actions are to be matched, in R squared.
 
     Args:
         environments: name of a task -> name of an environment that Gymnasium can make, or what makes it.
@@ -97,28 +95,80 @@ def from_environments(
         dt_ms: step, ms.
 
     Raises:
-        ValueError: actions are of two kinds, or nobody knows the right one.
+        ValueError: actions are of two kinds, a space is not flat, or nobody knows the right action.
     """
     made = {name: make() if callable(make) else gymnasium.make(make) for name, make in environments.items()}
-    sizes = [(_width(env.observation_space), _width(env.action_space)) for env in made.values()]
-    is_discrete = {isinstance(env.action_space, gymnasium.spaces.Discrete) for env in made.values()}
-    if len(is_discrete) != 1:
+    discrete = {isinstance(env.action_space, gymnasium.spaces.Discrete) for env in made.values()}
+    if len(discrete) != 1:
         raise ValueError(f"environments: expected actions of one kind, got {[e.action_space for e in made.values()]}")
-    n_inputs, n_outputs = (max(column) for column in zip(*sizes, strict=True))
+    for name, env in made.items():
+        if teacher is None and not _knows_answers(env):
+            raise ValueError(f"teacher: expected one, because the environment of '{name}' does not know right actions")
 
     def draw(generator: np.random.Generator, n_trials: int, task: np.ndarray) -> dict[str, np.ndarray]:
-        trials, every = [], list(made.values())
-        for env in every:
-            _seed(env, int(generator.integers(2**31)))
-        for k in task:
-            trials.append(_play(every[k], teacher))
-        n_steps = max(len(observations) for observations, _ in trials)
-        inputs, targets = np.zeros((n_trials, n_steps, n_inputs)), np.zeros((n_trials, n_steps, n_outputs))
-        weights = np.zeros((n_trials, n_steps))
-        for b, (observations, actions) in enumerate(trials):
-            inputs[b, : len(observations), : observations.shape[1]] = observations
-            targets[b, : len(actions), : actions.shape[1]] = actions
-            weights[b, : len(actions)] = 1
-        return {"inputs": inputs, "targets": targets, "weights": weights}
+        return _draw(list(made.values()), teacher, generator, n_trials, task)
 
-    return OwnTasks.from_function(draw, names=list(made), score=score, dt_ms=dt_ms)
+    kinds = [type(env.unwrapped) for env in made.values()]
+    versions = [_version(kind) for kind in kinds]
+    n_classes = max(_width(env.action_space) for env in made.values()) if discrete == {True} else None
+    names, content = list(made), [dict(environments), kinds, versions, teacher]
+    return OwnTasks.from_function(draw, names=names, n_classes=n_classes, score=score, dt_ms=dt_ms, content=content)
+
+
+def _draw(
+    every: list[gymnasium.Env], teacher: Teacher | None, generator: np.random.Generator, n_trials: int, task: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Trials of the environments, one after another; see `OwnTasks.from_function`."""
+    for env in every:
+        seed = int(generator.integers(2**31))
+        if hasattr(env.unwrapped, "seed"):  # NeuroGym's do not mind the seed of a reset
+            env.unwrapped.seed(seed)
+        env.reset(seed=seed)
+    trials = [_play(every[k], teacher) for k in task]
+    n_steps, widths = max(len(seen) for seen, _ in trials), [_width(env.observation_space) for env in every]
+    n_outputs = max(_width(env.action_space) for env in every)
+    inputs, targets = np.zeros((n_trials, n_steps, max(widths))), np.zeros((n_trials, n_steps, n_outputs))
+    weights = np.zeros((n_trials, n_steps))
+    for b, (seen, actions) in enumerate(trials):
+        inputs[b, : len(seen), : seen.shape[1]] = seen
+        targets[b, : len(seen), : actions.shape[1]] = actions
+        weights[b, : len(seen)] = 1
+    return {"inputs": inputs, "targets": targets, "weights": weights}
+
+
+def _play(env: gymnasium.Env, teacher: Teacher | None) -> tuple[np.ndarray, np.ndarray]:
+    """Observations (T, I) and right actions (T, O) of one trial."""
+    if teacher is None:
+        env.unwrapped.new_trial()
+        seen, actions = np.array(env.unwrapped.ob), np.array(env.unwrapped.gt)
+    else:
+        (now, info), seen, actions, done = env.reset(), [], [], False
+        while not done and len(seen) < MOST_STEPS:
+            seen.append(now)
+            actions.append(teacher(now, info))
+            now, _, ended, cut, info = env.step(actions[-1])
+            done = ended or cut
+        seen, actions = np.array(seen), np.array(actions)
+    if isinstance(env.action_space, gymnasium.spaces.Discrete):
+        actions = np.eye(_width(env.action_space))[actions.astype(int).ravel() - int(env.action_space.start)]
+    return seen.reshape(len(seen), -1), actions.reshape(len(seen), -1)
+
+
+def _knows_answers(env: gymnasium.Env) -> bool:
+    env.reset(seed=0)
+    return all(hasattr(env.unwrapped, name) for name in ("new_trial", "ob", "gt"))
+
+
+def _width(space: gymnasium.Space) -> int:
+    """How many numbers a value of the space is as inputs or outputs."""
+    if not isinstance(space, (gymnasium.spaces.Box, gymnasium.spaces.Discrete)):
+        raise ValueError(f"environments: expected spaces Box or Discrete, got {space}")
+    return gymnasium.spaces.flatdim(space)
+
+
+def _version(kind: type) -> str:
+    """Version of the installed package that an environment comes from; empty if it comes from none."""
+    try:
+        return importlib.metadata.version(kind.__module__.partition(".")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -119,6 +119,7 @@ class OwnTasks(Config):
         n_classes: int | None = None,
         score: ScoreFunction | None = None,
         dt_ms: float = 20.0,
+        content: Any = None,
     ) -> OwnTasks:
         """Tasks whose trials a function draws.
 
@@ -129,6 +130,7 @@ class OwnTasks(Config):
             n_classes: how many there are, if the targets are classes.
             score: as in `from_arrays`.
             dt_ms: step, ms.
+            content: what else decides its trials and cannot be seen from its source, see `digest_content`.
 
         Raises:
             ValueError: what it draws has a wrong shape, or its source cannot be read.
@@ -142,7 +144,7 @@ class OwnTasks(Config):
 
         batch = draw_checked(np.random.default_rng(0), len(task), task, True)
         kind = "number" if n_classes is None else "class"
-        parts = ["function", draw, n_classes, score]
+        parts = ["function", draw, content, n_classes, score]
         return cls._build(batch, draw_checked, parts, names=names, kind=kind, score=score, dt_ms=dt_ms)
 
     @classmethod
