@@ -90,8 +90,8 @@ serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }
 	@$(VENV)/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))
 
-lint: $(STAMP) ## ruff: rules and format
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+lint: $(STAMP) ## ruff: rules and format; import-linter: which room may import from which
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports --no-cache
 
 clean: ## remove everything generated, except .venv, and trained networks and fetched data in build
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 -not -name store -not -name data -exec rm -rf {} +; fi

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from cemrnn.network.config import count_parameters
-from cemrnn.store.entry import HISTORY, RECORD, WEIGHTS, entry_key, render_record
+from cemrnn.store.entry import HISTORY, RECORD, WEIGHTS, entry_key, seal
 from cemrnn.store.entry import _checksum as checksum
 from cemrnn.training.learner import TrainedNetwork
 from tests.networks import small_config
@@ -30,7 +30,7 @@ def sign(files, **changes):
     """The files of an entry with a record that has these changes, and checksums that fit: a lie told well."""
     record = {name: value for name, value in json.loads(files[RECORD]).items() if name != "checksum"}
     record["checksums"] = {name: checksum(files[name]) for name in (WEIGHTS, HISTORY)}
-    return files | {RECORD: render_record(record | changes)}
+    return files | {RECORD: seal(record | changes)}
 
 
 def write_files(folder, files):

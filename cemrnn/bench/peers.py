@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
-from cemrnn.network.pathways import ARMS
+from cemrnn.network.pathways import ARMS, combine
 from cemrnn.training.workload import LEARNING_RATE, Workload, build_update
 
 N_INPUTS, N_OUTPUTS = 5, 3
@@ -43,7 +43,7 @@ class Case:
             n_contexts=self.n_contexts,
             n_inputs=N_INPUTS,
             n_outputs=N_OUTPUTS,
-            rank=self.rank if "synaptic" in ARMS[self.arm] else 0,
+            rank=ARMS[self.arm].rank_of(self.rank),
             sigma_rec=0.0,
         )
 
@@ -70,7 +70,10 @@ def build_loop(case: Case) -> Callable[[], float]:
         for m in range(case.n_networks)
     ]
     return _update_one_by_one(
-        [functools.partial(_loop_outputs, p, case, inputs[m], cue[m]) for m, p in enumerate(networks)],
+        [
+            functools.partial(_loop_outputs, p | {k: x[m] for k, x in drawn.fixed.items()}, case, inputs[m], cue[m])
+            for m, p in enumerate(networks)
+        ],
         [list(p.values()) for p in networks],
         targets,
     )
@@ -78,15 +81,17 @@ def build_loop(case: Case) -> Callable[[], float]:
 
 def _loop_outputs(p: dict[str, Tensor], case: Case, inputs: Tensor, cue: Tensor) -> Tensor:
     phi, alpha = {"relu": torch.relu, "tanh": torch.tanh}[case.activation], case.network.alpha
-    pathways = ARMS[case.arm]
-    bias = p["bias"] + cue @ p["bias_modulation"] if "bias" in pathways else p["bias"]
-    gain = 1 + cue @ p["gain_modulation"] if "gain" in pathways else None
-    strength = cue @ p["strength_modulation"] if "synaptic" in pathways else None
+    alone, context = {name: x[None] for name, x in p.items()}, cue[None, :, None]
+    added = combine(pathway.drive(alone, context) for pathway in ARMS[case.arm].pathways)
+    added = {name: x[0, :, 0] for name, x in added.items()}
+    bias, gain, scale, strength = p["bias"] + added.get("bias", 0), *map(added.get, ("gain", "scale", "strength"))
+    inputs = inputs * added["input_gain"][:, None] if "input_gain" in added else inputs
     rates, outputs = inputs.new_zeros(inputs.shape[0], case.n_units), []
     for t in range(inputs.shape[1]):
-        drive = rates @ p["recurrent"] + inputs[:, t] @ p["input"]
+        drive = rates @ p["recurrent"]
         if strength is not None:
             drive = drive + ((rates @ p["synaptic_in"]) * strength) @ p["synaptic_out"].T
+        drive = (drive if scale is None else scale * drive) + inputs[:, t] @ p["input"]
         drive = drive if gain is None else gain * drive
         rates = (1 - alpha) * rates + alpha * phi(drive + bias)
         outputs.append(rates @ p["readout"] + p["readout_bias"])
@@ -171,7 +176,7 @@ PEERS = {
 
 
 def save_case(case: Case, path: Path) -> None:
-    """Nothing; writes what a peer without torch needs, in one npz file: data, and parameters as "p/<name>"."""
+    """Write what a peer without torch needs, in one npz file: data, and parameters as "p/<name>"."""
     inputs, cue, targets = case.draw()
     parameters = CEMRNN(case.network, range(case.n_networks)).parameters
     np.savez(

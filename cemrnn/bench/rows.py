@@ -43,7 +43,7 @@ class Bench:
     left_out: list[str] = field(default_factory=list)
 
     def leave_out(self, peer: str, reason: object) -> None:
-        """Nothing; keeps, and shows once, why a peer has no row."""
+        """Keep, and show once, why a peer has no row."""
         line = f"{peer}: left out, {reason}"
         if line not in self.left_out:
             self.left_out.append(line)

@@ -21,7 +21,6 @@ from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.shared.battery import BatteryConfig
 from cemrnn.random import stream
 from cemrnn.reproduce.project import Project
-from cemrnn.sweep.cost import mean_steps
 from cemrnn.system.timing import Turn, time_turn
 from cemrnn.tasks import BATTERY, TaskSet, TrialStream
 from cemrnn.training.learner import Learner
@@ -70,14 +69,19 @@ def per_million_steps(turn: Turn, n_steps: float) -> Turn:
     return lambda seconds: turn(seconds) / n_steps * 1e6
 
 
+def mean_steps(tasks: TaskSet) -> float:
+    """Mean length of a trial in steps, over a thousand drawn ones."""
+    return TrialStream(tasks, [0]).draw(1000).end_steps.double().mean().item()
+
+
 def _take_ours(tasks: TaskSet, n_networks: int, n_trials: int) -> list[Turn]:
-    trials, n_steps = TrialStream(tasks, range(n_networks)), n_networks * n_trials * mean_steps(tasks)
+    trials, n_steps = TrialStream(tasks, range(n_networks)), n_networks * n_trials * tasks.mean_steps
     return [per_million_steps(turn, n_steps) for turn in own_turns(lambda: trials.draw(n_trials))]
 
 
 def _take_single(tasks: TaskSet, _stack: contextlib.ExitStack, _bench: Bench) -> list[Turn]:
     draw = functools.partial(draw_batch, tasks, SINGLE_BATCH, stream(0, "single trials"))
-    return [per_million_steps(functools.partial(time_turn, draw), SINGLE_BATCH * mean_steps(tasks))]
+    return [per_million_steps(functools.partial(time_turn, draw), SINGLE_BATCH * tasks.mean_steps)]
 
 
 def _take_neurogym(tasks: TaskSet, stack: contextlib.ExitStack, bench: Bench) -> list[Turn]:

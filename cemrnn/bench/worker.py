@@ -86,7 +86,7 @@ class Worker:
 
 
 def serve(build: Callable[..., tuple[Callable[[], object], Any]]) -> None:
-    """Nothing; answers requests on standard input until it is closed.
+    """Answer requests on standard input until it is closed.
 
     Args:
         build: takes the work to prepare as keywords, gives a call that does it once, and what to answer.

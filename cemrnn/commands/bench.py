@@ -6,7 +6,7 @@ import click
 
 from cemrnn.reproduce.project import Project
 
-TOPIC_NAMES = ("engine", "trials", "pathways", "fixed_points", "scaling", "cost", "sweeps")
+TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps")
 
 
 @click.command()
@@ -20,11 +20,8 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     \b
     engine        one update of an ensemble, against a loop, torch.nn.RNN, JAX and the products alone
     trials        drawing trials, against NeuroGym and a generator of single trials
-    pathways      what modulation costs on top of the plain network
     fixed_points  fixed points of known and random networks, against Adam on all starts
-    scaling       time and memory against every size, with fitted exponents
-    cost          coefficients of the cost model, to be pasted into cemrnn/cost.py
-    sweeps        efficiency of workers, and a sweep of 2,000 networks against its prediction
+    sweeps        efficiency of one worker and of two
 
     Let the machine be quiet. Peers with packages of their own get an environment in build/bench on the first run.
     """

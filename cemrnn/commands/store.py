@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from cemrnn.commands.common import experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
-
-if TYPE_CHECKING:
-    from cemrnn.store.inventory import Entry, Garbage
 
 COLUMNS = "{:<12}  {:<12} {:>5} {:>4} {:>6}  {:<9} {:>8} {:>9}  {}"
 KEY_DIGITS = 12  # shown in a list
@@ -36,27 +32,28 @@ def list_(arm: str | None, status: str | None, as_json: bool) -> None:
 
     An entry is damaged if its record cannot be read; `cemrnn store verify` reads the weights as well.
     """
-    from cemrnn.store.inventory import list_entries, measure_folders
-    from cemrnn.store.store import Store
+    from cemrnn.store.inventory import count_bytes, list_entries
+    from cemrnn.store.store import Store, list_folder
 
     place, count, n_bytes = Store.default(), 0, 0
     if not as_json:
         click.echo(COLUMNS.format("key", "arm", "N", "K", "seed", "status", "updates", "size", "written"))
     for entry in list_entries(place):
         if arm in (None, entry.arm) and status in (None, entry.status):
-            click.echo(json.dumps(vars(entry)) if as_json else format_entry(entry))
+            click.echo(json.dumps(entry._asdict()) if as_json else format_entry(entry))
             count, n_bytes = count + 1, n_bytes + entry.n_bytes
     if not as_json:
-        click.echo(f"{format_amount(count, 'entry', n_bytes)} in {place.root}")
-        for name, usage in measure_folders(place).items():
-            click.echo(f"{name}: {format_bytes(usage.n_bytes)} in {usage.count}")
+        click.echo(f"entries: {count}, {format_bytes(n_bytes)} in {place.root}")
+        for folder in (place.checkpoints, place.temporary, place.quarantine):
+            paths = list_folder(folder)
+            click.echo(f"{folder.name}: {len(paths)}, {format_bytes(sum(map(count_bytes, paths)))}")
 
 
 @store.command()
 @click.argument("key")
 def show(key: str) -> None:
     """Show the entry whose key begins with KEY: recipe, outcome, files, and which figures need it."""
-    from cemrnn.store.entry import FILES
+    from cemrnn.store.entry import HISTORY, RECORD
     from cemrnn.store.inventory import find_damage, find_entry
     from cemrnn.store.store import Store
 
@@ -65,10 +62,15 @@ def show(key: str) -> None:
     click.echo(f"key       {folder.name}\nfolder    {folder}")
     if damage := find_damage(folder):
         raise click.ClickException(f"the entry is damaged: {damage}")
-    record = json.loads((folder / FILES[2]).read_bytes())
+    record, rows = json.loads((folder / RECORD).read_bytes()), (folder / HISTORY).read_text().splitlines()
     click.echo(f"needed by {', '.join(needed_keys(Project()).get(folder.name, ())) or 'no current config'}")
-    for line in describe_outcome(folder, record):
-        click.echo(line)
+    click.echo(f"status    {record['status']} after {record['n_updates']} updates, {len(rows) - 1} evaluations")
+    for row in dict.fromkeys([*rows[:2], rows[-1]]):
+        click.echo(f"          {row}")
+    for name, checksum in record["checksums"].items():
+        click.echo(f"file      {name}, {format_bytes((folder / name).stat().st_size)}, sha256 {checksum}")
+    for name in ("sources", "torch"):
+        click.echo(f"{name:<10}{record[name]}")
     click.echo(f"config    {json.dumps(record['config'], indent=2)}")
 
 
@@ -91,7 +93,7 @@ def verify(dry_run: bool) -> None:
             damages[folder.name] = damage
     for name, damage in damages.items():
         click.echo(f"{name}: {damage}")
-    click.echo(f"{format_amount(len(folders), 'entry')} read, {len(damages)} damaged")
+    click.echo(f"entries: {len(folders)} read, {len(damages)} damaged")
     sys.exit(1 if damages else 0)
 
 
@@ -121,8 +123,9 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
     if not garbage:
         click.echo("nothing to remove")
         return
-    for line in describe_garbage(garbage):
-        click.echo(line)
+    for kind in dict.fromkeys(piece.kind for piece in garbage):
+        sizes = [piece.n_bytes for piece in garbage if piece.kind == kind]
+        click.echo(f"{kind:<10} {len(sizes):>7}  {format_bytes(sum(sizes)):>9}")
     if not yes and not sys.stdin.isatty():
         raise click.ClickException("nothing was removed: there is no terminal to ask on; use --yes")
     if not yes and not click.confirm("Remove them?"):
@@ -149,36 +152,11 @@ def needed_keys(project: Project) -> dict[str, list[str]]:
     return needed
 
 
-def describe_outcome(folder, record: dict) -> list[str]:
-    """Lines on how a training ended, with the first and last row of its history, and on the files."""
-    rows = (folder / "history.csv").read_text().splitlines()
-    lines = [f"status    {record['status']} after {record['n_updates']} updates, {len(rows) - 1} evaluations"]
-    lines += [f"          {row}" for row in (rows[:2] + rows[-1:] if len(rows) > 2 else rows)]
-    sizes = {name: (folder / name).stat().st_size for name in record["checksums"]}
-    lines += [
-        f"file      {name}, {format_bytes(sizes[name])}, sha256 {sha}" for name, sha in record["checksums"].items()
-    ]
-    return [*lines, f"sources   {record['sources']}", f"torch     {record['torch']}"]
-
-
-def describe_garbage(garbage: list[Garbage]) -> list[str]:
-    """A line per kind: how many, how large."""
-    kinds = {piece.kind: [g for g in garbage if g.kind == piece.kind] for piece in garbage}
-    return [f"{kind:<10} {len(of):>7}  {format_bytes(sum(g.n_bytes for g in of)):>9}" for kind, of in kinds.items()]
-
-
-def format_entry(entry: Entry) -> str:
+def format_entry(entry) -> str:
     """The entry as a row under `COLUMNS`."""
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.written_s))
-    numbers = (entry.arm, entry.n_units, entry.n_contexts, entry.seed, entry.status, entry.n_updates)
-    shown = ["-" if value is None else str(value) for value in numbers]
+    shown = ["-" if value is None else str(value) for value in entry[1:-2]]
     return COLUMNS.format(entry.key[:KEY_DIGITS], *shown, format_bytes(entry.n_bytes), written)
-
-
-def format_amount(count: int, noun: str, n_bytes: int | None = None) -> str:
-    """A count of things with the plural, and their size, e.g. 2 entries, 3.1 kB."""
-    plural = noun if count == 1 else noun.removesuffix("y") + "ies"
-    return f"{count} {plural}" + (f", {format_bytes(n_bytes)}" if n_bytes is not None else "")
 
 
 def format_bytes(n_bytes: float) -> str:

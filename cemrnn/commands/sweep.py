@@ -11,7 +11,9 @@ import click
 from cemrnn.commands.common import PROFILE, experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
 
-CLUSTER_S = 30.0  # core-seconds of work below which starting worker processes costs more than it gains
+# Work, about half a minute of one core, below which starting worker processes costs more than it gains, and timing
+# updates to say how long it takes more than it tells.
+LITTLE_WORK = 8e11
 
 
 class Shard(click.ParamType):
@@ -59,6 +61,7 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
     from cemrnn.store.store import Store
+    from cemrnn.sweep.cost import estimate_seconds
     from cemrnn.sweep.jobs import announce, keep_missing, plan_jobs, tabulate, take_shard
 
     store = Store.default()
@@ -71,9 +74,11 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     cluster = _choose_cluster(lacking, workers, scheduler, scheduler_file)
     with _sweep_mistakes():
         n_cores = _count_cores(cluster) if lacking and not dry_run else workers or len(os.sched_getaffinity(0))
-        click.echo(announce(lacking, sum(len(job.configs) for job in everything), n_cores))
+        is_timed = dry_run or _is_much(lacking)
+        seconds = estimate_seconds([job.configs for job in lacking]) if is_timed else []
+        click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
         if dry_run:
-            click.echo(tabulate(everything, lacking))
+            click.echo(tabulate(everything, lacking, seconds))
         else:
             _train(missing, cluster, store)
 
@@ -98,8 +103,11 @@ def _choose_cluster(missing, workers, scheduler, scheduler_file):
     if scheduler or scheduler_file:
         return Cluster(scheduler=scheduler, scheduler_file=scheduler_file)
     n_workers = workers or min(len(os.sched_getaffinity(0)), len(missing))
-    is_worth_it = workers or sum(job.core_seconds for job in missing) > CLUSTER_S
-    return Cluster(n_workers) if n_workers > 1 and is_worth_it else None
+    return Cluster(n_workers) if n_workers > 1 and (workers or _is_much(missing)) else None
+
+
+def _is_much(jobs) -> bool:
+    return sum(job.work for job in jobs) > LITTLE_WORK
 
 
 def _count_cores(cluster) -> int:

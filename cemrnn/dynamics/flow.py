@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cemrnn.network.engine.activation import ACTIVATIONS
 from cemrnn.network.model import CEMRNN
-from cemrnn.network.pathways import ARMS, PATHWAYS
+from cemrnn.network.pathways import ARMS, combine
 
 SHARED_STATES = 4  # states per weight matrix from which one product per matrix is faster than copies of it
 
@@ -105,15 +105,16 @@ def multiply(states: Tensor, weights: Tensor) -> Tensor:
 
 def _build(model: CEMRNN, network: Tensor, inputs: Tensor, context: Tensor | None) -> Flow:
     p = {name: x.detach().to(torch.float64) for name, x in (model.parameters | model.fixed).items()}
-    pathways = ARMS[model.config.arm]
-    if model.config.context_source == "input" and pathways:
+    arm = ARMS[model.config.arm]
+    if model.config.context_source == "input" and arm.pathways:
         context = torch.tanh(_project(inputs, p["encoder_input"][network]) + p["encoder_bias"][network])
-    added: dict[str, Tensor] = {}
-    for name in pathways:  # every condition is a network of its own, with one trial of one step
-        tensors = {key: x[network] for key, x in p.items() if key in _names(model, name)}
-        added |= PATHWAYS[name].drive(tensors, context.to(torch.float64)[:, None, None])
-    settled = {key: x[:, 0, 0] for key, x in added.items()}
-    driven = _project(inputs, p["input"][network])  # (P, N)
+    # Every condition is a network of its own, with one trial of one step.
+    tensors = {name: p[name][network] for name in [*arm.matrices, *model.fixed]}
+    settled = {}
+    if arm.pathways:
+        modulator = context.to(torch.float64)[:, None, None]
+        settled = {k: x[:, 0, 0] for k, x in combine(q.drive(tensors, modulator) for q in arm.pathways).items()}
+    driven = _project(inputs * settled.get("input_gain", 1), p["input"][network])  # (P, N)
     gain = settled.get("gain", torch.ones_like(driven))
     drive = gain * driven + p["bias"][network] + settled.get("bias", 0)
     weights, row = p["recurrent"], network
@@ -130,10 +131,6 @@ def _modulate_weights(p: dict[str, Tensor], network: Tensor, settled: dict[str, 
     return weights * settled["scale"][:, :, None] if "scale" in settled else weights
 
 
-def _names(model: CEMRNN, pathway: str) -> set[str]:
-    return {*PATHWAYS[pathway].shapes(model.config), *PATHWAYS[pathway].fixed(model.config)}
-
-
 def _project(values: Tensor, weights: Tensor) -> Tensor:
     # (P, 1, F) x (P, F, G)
     return (values[:, None] @ weights)[:, 0]
@@ -146,7 +143,7 @@ def _check(model: CEMRNN, network: Tensor, inputs: Tensor, context: Tensor | Non
     expected = (len(network), c.n_inputs)
     if tuple(inputs.shape) != expected:
         raise ValueError(f"inputs: expected (condition, input) = {expected}, got {tuple(inputs.shape)}")
-    if not ARMS[c.arm]:
+    if not ARMS[c.arm].pathways:
         return
     if c.context_source == "state":
         raise ValueError("context_source: expected cue or input, because a context that follows the state is no "

@@ -108,7 +108,7 @@ def minimise_speed(
 
 
 def _advance(batch: _Batch, part: Tensor) -> None:
-    """Nothing; the states of a chunk (b,) take one step each, or are marked as stuck."""
+    """Move the states of a chunk (b,) by one step each, or mark them as stuck."""
     jacobian, velocity = batch.system.jacobian(batch.states[part], batch.which[part]), batch.velocity[part]
     factors, pivots, info = torch.linalg.lu_factor_ex(jacobian)
     step = torch.linalg.lu_solve(factors, pivots, -velocity[:, :, None])[:, :, 0]  # (b, N)

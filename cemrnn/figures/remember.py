@@ -7,9 +7,6 @@ CEMRNN_RESULTS names a folder, as it does in the notebooks that `make` runs.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
-import logging
 import os
 import platform
 import sys
@@ -23,11 +20,11 @@ import torch
 
 from cemrnn.config import Config, digest
 from cemrnn.figures.result import Result
+from cemrnn.network.pathways import ARMS, foreign_code
 from cemrnn.store.entry import fingerprint
-from cemrnn.system.files import write_bytes
+from cemrnn.store.store import keep, recall
 from cemrnn.system.machine import describe_gpu, describe_machine
 
-log = logging.getLogger(__name__)
 # What computes results, beside the figure's own folder.
 ROOMS = (
     "config.py", "random.py", "system", "tasks", "network", "measures", "training", "dynamics", "store", "sweep",
@@ -65,10 +62,10 @@ def experiment(run: Callable[[Any], tuple[Tables, Scalars]], where: Callable[[],
         if not folder:
             return compute(config)
         path = Path(folder) / f"{result_key(run.__module__, config, where())}.json"
-        result = _read(path, config)
-        if result is None:
-            result = compute(config)
-            write_bytes(path, pack_result(result))
+        if (document := recall(path)) is not None:
+            return from_document(document, config)
+        result = compute(config)
+        keep(path, to_document(result))
         return result
 
     return look_up
@@ -81,54 +78,26 @@ def experiment_here(run: Callable[[Any], tuple[Tables, Scalars]]) -> Callable[[A
 
 def result_key(experiment: str, config: Config, where: str = "") -> str:
     """Name of a result: a hash of experiment, config, code, torch's version, and the machine if it matters."""
+    foreign = {arm: code for arm in ARMS if (code := foreign_code(arm))}
     parts = {
         "experiment": experiment,
         "config": config.to_dict(),
         "code": _code_digest(experiment),
         "torch": torch.__version__,
     }
-    return digest(parts | ({"where": where} if where else {}))
+    return digest(parts | ({"where": where} if where else {}) | ({"foreign": foreign} if foreign else {}))
 
 
-def pack_result(result: Result) -> bytes:
-    """The result as JSON, to the last bit of every number."""
-    content = {
-        "stem": result.stem,
-        "tables": {name: table.to_dict(orient="list") for name, table in result.tables.items()},
-        "scalars": result.scalars,
-        "n_replicates": result.n_replicates,
-        "seconds": result.seconds,
-    }
-    text = json.dumps(content, default=lambda value: value.item())
-    return json.dumps({"checksum": _checksum(text), "content": text}).encode()
+def to_document(result: Result) -> dict[str, Any]:
+    """All of a result but its config, for JSON."""
+    tables = {name: table.to_dict(orient="list") for name, table in result.tables.items()}
+    return {name: value for name, value in vars(result).items() if name != "config"} | {"tables": tables}
 
 
-def unpack_result(content: bytes, config: Config) -> Result:
-    """What `pack_result` was given.
-
-    Raises:
-        ValueError: it is not whole.
-    """
-    try:
-        packed = json.loads(content)
-        text = packed["content"]
-        if packed["checksum"] != _checksum(text):
-            raise ValueError("checksum differs")
-        fields = json.loads(text)
-        tables = {name: pd.DataFrame(table) for name, table in fields.pop("tables").items()}
-        return Result(config=config, tables=tables, **fields)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a result: {error}") from error
-
-
-def _read(path: Path, config: Config) -> Result | None:
-    try:
-        return unpack_result(path.read_bytes(), config)
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError) as error:
-        log.warning("result %s is not used (%s); it is computed again", path.name, error)
-        return None
+def from_document(document: dict[str, Any], config: Config) -> Result:
+    """The result that `to_document` was given."""
+    tables = {name: pd.DataFrame(table) for name, table in document["tables"].items()}
+    return Result(config=config, **document | {"tables": tables})
 
 
 @functools.cache
@@ -137,7 +106,3 @@ def _code_digest(experiment: str) -> str:
     folder = Path(sys.modules[experiment].__file__).parent
     own = [path for path in folder.glob("*.py") if path.name != "plot.py"]
     return fingerprint([*ROOMS, *own])
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,32 +14,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cemrnn.network.pathways import ARMS, PATHWAYS, Look
+
 SHEET = Path(__file__).with_name("cemrnn.mplstyle")
 MAX_MARKERS = 12  # per curve, about
 
 
-class Look(NamedTuple):
-    """How an arm is drawn, in every figure."""
-
-    colour: str
-    marker: str
-    line: str
-
-
-# Colours: Okabe & Ito 2008, "Color universal design"; markers and lines carry the same distinction without colour.
-LOOKS = {
-    "plain": Look("#7F7F7F", "x", ":"),
-    "bias": Look("#56B4E9", "v", "--"),
-    "gain": Look("#0072B2", "^", "-."),
-    "excitability": Look("#009E73", "o", "-"),
-    "synaptic": Look("#D55E00", "s", "-"),
-    "scalar": Look("#E69F00", "P", ":"),
-    "gating": Look("#CC79A7", "X", "--"),
-    "combined": Look("#000000", "D", "-"),
-    "separate": Look("#8B5E3C", "*", "--"),  # one plain network per task, which is no arm of the model
+# What is drawn beside the arms of the model.
+BASELINES = {
+    "separate": Look("#8B5E3C", "*", "--"),  # one plain network per task
     "gru": Look("#882255", "h", "-."),
     "lstm": Look("#332288", "p", "--"),
 }
+
+
+class _Looks(Mapping):
+    """Name -> look of every arm and baseline that there is; a pathway has one too, and is found by its name."""
+
+    def __getitem__(self, name: str) -> Look:
+        found = ARMS.get(name) or PATHWAYS.get(name)
+        return BASELINES[name] if found is None else found.look
+
+    def __iter__(self) -> Iterator[str]:
+        return itertools.chain(ARMS, BASELINES)
+
+    def __len__(self) -> int:
+        return len(ARMS) + len(BASELINES)
+
+
+LOOKS: Mapping[str, Look] = _Looks()
 
 
 def open_figure(width_in: float, height_in: float) -> Figure:
@@ -48,12 +52,12 @@ def open_figure(width_in: float, height_in: float) -> Figure:
 
 
 def add_letter(axes: Axes, letter: str) -> None:
-    """Nothing; writes the panel's letter above its left corner."""
+    """Write the panel's letter above its left corner."""
     axes.set_title(letter, loc="left", fontweight="bold")
 
 
 def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
-    """Nothing; a line with an interval band per arm (columns arm, x, y, low, high); without data, none."""
+    """Draw a line with an interval band per arm (columns arm, x, y, low, high); without data, none."""
     for arm, part in table.groupby("arm", sort=False):
         if part[y].isna().all():
             continue
@@ -65,7 +69,7 @@ def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
 
 
 def draw_estimates(axes: Axes, table: pd.DataFrame, arms: list[str], value: str) -> None:
-    """Nothing; a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
+    """Draw a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
     rows = table.set_index("arm")
     for position, arm in enumerate(arms):
         row, look = rows.loc[arm], LOOKS[arm]
@@ -86,7 +90,7 @@ def draw_estimates(axes: Axes, table: pd.DataFrame, arms: list[str], value: str)
 
 
 def add_legend(figure: Figure, arms: list[str], extra: tuple[Line2D, ...] = ()) -> None:
-    """Nothing; one legend for all panels, above them."""
+    """Draw one legend for all panels, above them."""
     handles = [
         Line2D([], [], color=LOOKS[a].colour, linestyle=LOOKS[a].line, marker=LOOKS[a].marker, label=a) for a in arms
     ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.measures.intervals import Interval
+from cemrnn.measures.intervals import LEVEL, N_RESAMPLES, Interval
 from cemrnn.random import stream
 
 # Comparable networks that a condition needs to count. A combination needs two in each half, for a spread. A single
@@ -65,13 +65,11 @@ def measure_beyond_front(
     seed: int,
     slack: float = 0.0,
     straight: bool = False,
-    level: float = 0.95,
-    n_resamples: int = 2000,
 ) -> Interval:
     """How far the best combination lies beyond the front of the single conditions, by cross-fitting.
 
     Where it would lie if all conditions were alike is at zero or somewhat below: the front is the best of several
-    noisy means in the half that measures, too.
+    noisy means in the half that measures, too. The bounds are percentiles.
 
     Args:
         combined: (M, C, 2) latency and tolerance of every replicate of C combinations; NaN: not comparable.
@@ -79,7 +77,6 @@ def measure_beyond_front(
         seed: of the resampling of replicates, within each half of each condition.
         slack: difference in latency that does not count.
         straight: measure against `front_line` instead of `front_steps`.
-        level, n_resamples: of the bootstrap, whose interval is that of percentiles.
 
     Returns:
         Interval of one number; NaN if no condition of a kind has enough comparable networks. n is the smallest
@@ -87,7 +84,7 @@ def measure_beyond_front(
     """
     generator = stream(seed, "front")
     kinds = [
-        _resample_halves(kind, at_least, generator, n_resamples)
+        _resample_halves(kind, at_least, generator)
         for kind, at_least in ((combined, MIN_COMBINED), (single, MIN_SINGLE))
     ]
     if any(len(halves) == 0 for halves, _ in kinds):
@@ -101,9 +98,9 @@ def measure_beyond_front(
         gaps.append(ours[:, TOLERANCE] - front)
     measured = [np.take_along_axis(b, a.argmax(axis=0)[None], axis=0)[0] for a, b in (gaps, gaps[::-1])]
     value, drawn = np.split(np.mean(measured, axis=0), [1])
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     one_sided = min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1
-    p = min(2 * one_sided / (n_resamples + 1), 1)
+    p = min(2 * one_sided / (N_RESAMPLES + 1), 1)
     n = min(n_combined, n_single)
     return Interval(value=value[0], low=low, high=high, n=np.array(n), p=np.array(p))
 
@@ -129,9 +126,7 @@ def _mean_comparable(kind: np.ndarray, at_least: int) -> np.ndarray:
     return np.where(count >= at_least, mean, np.nan)
 
 
-def _resample_halves(
-    kind: np.ndarray, at_least: int, generator: np.random.Generator, n_resamples: int
-) -> tuple[np.ndarray, int]:
+def _resample_halves(kind: np.ndarray, at_least: int, generator: np.random.Generator) -> tuple[np.ndarray, int]:
     """(C', 2 halves, 2, 1 + resample) means of the conditions that count, the first as measured; and the least n."""
     means, counts = [], []
     for condition in np.moveaxis(kind, 1, 0):  # (M, 2)
@@ -141,7 +136,7 @@ def _resample_halves(
         counts.append(len(present))
         halves = []
         for half in (present[0::2], present[1::2]):
-            drawn = half[generator.integers(len(half), size=(n_resamples, len(half)))].mean(axis=1)  # (resample, 2)
+            drawn = half[generator.integers(len(half), size=(N_RESAMPLES, len(half)))].mean(axis=1)  # (resample, 2)
             halves.append(np.concatenate([half.mean(axis=0)[None], drawn]).T)
         means.append(halves)
     return np.array(means), min(counts, default=0)

@@ -21,6 +21,7 @@ from scipy import stats
 
 from cemrnn.random import stream
 
+LEVEL, N_RESAMPLES = 0.95, 2000  # nominal coverage; bootstrap samples
 MAX_BLOCK = 2**23  # resampled values held at once: 64 MB
 
 
@@ -54,27 +55,25 @@ class Interval:
         return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n), f"{measure}_p": float(self.p)}
 
 
-def bootstrap_mean(values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000) -> Interval:
+def bootstrap_mean(values: np.ndarray, *, seed: int) -> Interval:
     """Mean over replicates and its interval, for every column.
 
     Args:
         values: (M, ...) one value per replicate; NaN marks a missing one and is left out of its column.
         seed: of the resampling; a column's interval depends on that column alone.
-        level: nominal coverage, between 0 and 1.
-        n_resamples: bootstrap samples.
 
     Returns:
         Interval of shape (...,).
 
     Raises:
-        ValueError: no replicate axis, an infinite value, or a level outside (0, 1).
+        ValueError: no replicate axis, or an infinite value.
     """
-    return _bootstrap([values], np.mean, paired=False, seed=seed, level=level, n_resamples=n_resamples)
+    return _bootstrap([values], np.mean, paired=False, seed=seed)
 
 
-def bootstrap_median(values: np.ndarray, *, seed: int, level: float = 0.95, n_resamples: int = 2000) -> Interval:
+def bootstrap_median(values: np.ndarray, *, seed: int) -> Interval:
     """Median over replicates and its interval; arguments, result and errors as `bootstrap_mean`."""
-    return _bootstrap([values], np.median, paired=False, seed=seed, level=level, n_resamples=n_resamples)
+    return _bootstrap([values], np.median, paired=False, seed=seed)
 
 
 def bootstrap_difference(
@@ -82,8 +81,6 @@ def bootstrap_difference(
     *others: np.ndarray,
     paired: bool,
     seed: int,
-    level: float = 0.95,
-    n_resamples: int = 2000,
 ) -> Interval:
     """Mean of the first sample minus the largest mean among the others, and its interval.
 
@@ -97,7 +94,7 @@ def bootstrap_difference(
         others: one or more arrays (M', ...) with the columns of `first`.
         paired: replicate m of every sample shares its seed and trials. All samples are then resampled
             together, and a replicate that is missing in one sample is dropped from all.
-        seed, level, n_resamples: as in `bootstrap_mean`.
+        seed: as in `bootstrap_mean`.
 
     Returns:
         Interval of shape (...,).
@@ -107,9 +104,7 @@ def bootstrap_difference(
     """
     if not others:
         raise ValueError("others: expected at least one sample to compare with, got none")
-    return _bootstrap(
-        [first, *others], _excess_over_best, paired=paired, seed=seed, level=level, n_resamples=n_resamples
-    )
+    return _bootstrap([first, *others], _excess_over_best, paired=paired, seed=seed)
 
 
 def _excess_over_best(first: np.ndarray, *others: np.ndarray, axis: int) -> np.ndarray:
@@ -123,22 +118,20 @@ def _bootstrap(
     *,
     paired: bool,
     seed: int,
-    level: float,
-    n_resamples: int,
 ) -> Interval:
     samples = [np.asarray(sample, dtype=float) for sample in samples]
-    _check_samples(samples, paired, level)
+    _check_samples(samples, paired)
     columns = [sample.reshape(len(sample), math.prod(sample.shape[1:])) for sample in samples]
     present = [~np.isnan(column) for column in columns]
     if paired:
         present = [np.logical_and.reduce(present)] * len(columns)
-    width = max(1, MAX_BLOCK // (n_resamples * max(1, sum(map(len, columns)))))
+    width = max(1, MAX_BLOCK // (N_RESAMPLES * max(1, sum(map(len, columns)))))
     out = np.full((5, columns[0].shape[1]), np.nan)
     for block in _blocks_of_columns(np.concatenate(present), width):
         kept = [column[mask[:, block[0]]][:, block] for column, mask in zip(columns, present, strict=True)]
         # every block gets the same draws, so that a column does not depend on its neighbours
-        options = {"paired": paired, "rng": stream(seed, "bootstrap"), "n_resamples": n_resamples}
-        out[:, block] = _block_interval(kept, statistic, level, options)
+        options = {"paired": paired, "rng": stream(seed, "bootstrap"), "n_resamples": N_RESAMPLES}
+        out[:, block] = _block_interval(kept, statistic, options)
     value, low, high, n, p = out.reshape(5, *samples[0].shape[1:])
     return Interval(value=value, low=low, high=high, n=n.astype(int), p=p)
 
@@ -151,9 +144,7 @@ def _blocks_of_columns(present: np.ndarray, width: int) -> Iterator[np.ndarray]:
         yield from np.split(alike, range(width, len(alike), width))
 
 
-def _block_interval(
-    samples: list[np.ndarray], statistic: Callable, level: float, options: dict[str, Any]
-) -> np.ndarray:
+def _block_interval(samples: list[np.ndarray], statistic: Callable, options: dict[str, Any]) -> np.ndarray:
     """(5, C) value, low, high, n and p of columns (M, C) without missing values."""
     n = min(map(len, samples))
     out = np.full((5, samples[0].shape[1]), np.nan)
@@ -161,34 +152,32 @@ def _block_interval(
     if n >= 1:
         out[0] = statistic(*samples, axis=0)
     if n >= 2:
-        out[[1, 2, 4]] = _bca_bounds(samples, statistic, level, options)
+        out[[1, 2, 4]] = _bca_bounds(samples, statistic, options)
     return out
 
 
-def _bca_bounds(samples: list[np.ndarray], statistic: Callable, level: float, options: dict[str, Any]) -> np.ndarray:
+def _bca_bounds(samples: list[np.ndarray], statistic: Callable, options: dict[str, Any]) -> np.ndarray:
     """(3, C) bounds and p; percentiles where BCa is undefined: all replicates, or all leave-one-outs, are equal."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(samples, statistic, axis=0, vectorized=True, confidence_level=level, **options)
+        result = stats.bootstrap(samples, statistic, axis=0, vectorized=True, confidence_level=LEVEL, **options)
     bounds = np.stack(result.confidence_interval)
-    tails = [(1 - level) / 2, (1 + level) / 2]
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     drawn = result.bootstrap_distribution  # (C, resample)
     bounds = np.where(np.isnan(bounds).any(axis=0), np.quantile(drawn, tails, axis=-1), bounds)
     one_sided = np.minimum((drawn <= 0).sum(axis=-1), (drawn >= 0).sum(axis=-1)) + 1
     return np.stack([*bounds, np.minimum(2 * one_sided / (drawn.shape[-1] + 1), 1)])
 
 
-def bootstrap_statistic(
-    statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int, level: float = 0.95, n_resamples: int = 2000
-) -> Interval:
+def bootstrap_statistic(statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int) -> Interval:
     """Any statistic of independent samples of replicates and its interval.
 
     Args:
         statistic: (*samples, axis) -> the statistic over that axis, for every column.
         samples: one or more arrays (M, ...) with the same columns, NaN where missing.
-        seed, level, n_resamples: as in `bootstrap_mean`.
+        seed: as in `bootstrap_mean`.
     """
-    return _bootstrap(list(samples), statistic, paired=False, seed=seed, level=level, n_resamples=n_resamples)
+    return _bootstrap(list(samples), statistic, paired=False, seed=seed)
 
 
 def adjust_holm(p: np.ndarray) -> np.ndarray:
@@ -204,9 +193,7 @@ def adjust_holm(p: np.ndarray) -> np.ndarray:
     return out
 
 
-def _check_samples(samples: Sequence[np.ndarray], paired: bool, level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level: expected a coverage between 0 and 1, got {level}")
+def _check_samples(samples: Sequence[np.ndarray], paired: bool) -> None:
     for sample in samples:
         if sample.ndim < 1 or np.isinf(sample).any():
             raise ValueError(f"values: expected finite numbers or NaN over (replicate, ...), got {sample!r}")

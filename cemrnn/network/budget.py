@@ -14,7 +14,7 @@ TOLERANCE = 0.02  # largest relative difference in trained parameters that count
 def match_budget(arm: str, reference: NetworkConfig, *, tolerance: float = TOLERANCE) -> NetworkConfig:
     """The reference network in another arm, with as many trained parameters within a tolerance.
 
-    With a synaptic pathway the number of units stays and the rank is chosen; without one the number of units is.
+    With synaptic components the number of units stays and the rank is chosen; without them the number of units is.
     An arm that is the reference's own keeps its size.
 
     Args:
@@ -27,8 +27,8 @@ def match_budget(arm: str, reference: NetworkConfig, *, tolerance: float = TOLER
     """
     if arm == reference.arm:
         return reference
-    budget, size_name = count_parameters(reference), "rank" if "synaptic" in ARMS[arm] else "n_units"
-    start = dataclasses.replace(reference, arm=arm, **{"rank": 1} if size_name == "rank" else {"rank": 0})
+    budget, size_name = count_parameters(reference), ARMS[arm].sized_by
+    start = dataclasses.replace(reference, arm=arm, rank=ARMS[arm].rank_of(1))
 
     def resize(size: int) -> NetworkConfig:
         return dataclasses.replace(start, **{size_name: size})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from cemrnn.config import Config, unknown_name
 from cemrnn.network.engine.activation import ACTIVATIONS
-from cemrnn.network.pathways import ARMS, PATHWAYS
+from cemrnn.network.pathways import ARMS, Matrix, Work
+from cemrnn.network.pathways.matrix import CORE, ENCODER, STATE_ENCODER
+from cemrnn.tasks import TaskSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,7 @@ class NetworkConfig(Config):
     n_contexts: int  # K
     n_inputs: int  # I
     n_outputs: int  # O
-    rank: int = 0  # R, synaptic components; 0 unless the arm has the synaptic pathway
+    rank: int = 0  # R, synaptic components; 0 unless a pathway of the arm has some
     activation: str = "relu"  # phi
     dt_ms: float = 20.0  # Yang 2019
     tau_ms: float = 100.0  # Yang 2019
@@ -47,14 +49,24 @@ class NetworkConfig(Config):
             raise ValueError(f"dt_ms: expected at most tau_ms = {self.tau_ms}, got {self.dt_ms}")
         if not 0 <= self.gate_fraction_off < 1:
             raise ValueError(f"gate_fraction_off: expected a number in [0, 1), got {self.gate_fraction_off}")
-        if (self.rank > 0) != ("synaptic" in ARMS[self.arm]) or self.rank < 0:
-            raise ValueError(f"rank: expected > 0 with a synaptic pathway, else 0; got {self.rank} ({self.arm})")
-        if self.context_source == "state":
-            for name in ("tau_excitability_ms", "tau_synaptic_ms"):
-                if getattr(self, name) > 0:
-                    raise ValueError(f"{name}: expected 0 with context_source state, got {getattr(self, name)}")
-            if "gate" in ARMS[self.arm]:
-                raise ValueError(f"context_source: expected cue or input with the arm {self.arm}, got state")
+        if (self.rank > 0) != bool(ARMS[self.arm].with_components) or self.rank < 0:
+            raise ValueError(f"rank: expected > 0 with synaptic components, else 0; got {self.rank} ({self.arm})")
+        self._check_source()
+
+    def _check_source(self) -> None:
+        for name in ("tau_excitability_ms", "tau_synaptic_ms") if self.context_source == "state" else ():
+            if getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected 0 with context_source state, got {getattr(self, name)}")
+        for pathway in ARMS[self.arm].pathways:
+            if reason := pathway.refuse(self.context_source):
+                got = f"got {self.context_source}: {reason}"
+                raise ValueError(f"context_source: expected another with the pathway {pathway.name}, {got}")
+
+    @classmethod
+    def for_tasks(cls, tasks: TaskSet, **more: Any) -> NetworkConfig:
+        """The network that learns these tasks: contexts, inputs, outputs and times are theirs, `more` is the rest."""
+        names = ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms")
+        return cls(**{name: getattr(tasks, name) for name in names} | more)
 
     @property
     def alpha(self) -> float:
@@ -67,23 +79,20 @@ class NetworkConfig(Config):
         return self.context_source != "cue"
 
 
+def list_matrices(config: NetworkConfig) -> dict[str, Matrix]:
+    """Every trained tensor of one network, in a fixed order."""
+    arm = ARMS[config.arm]
+    matrices = CORE | arm.matrices
+    if config.infers_context and arm.pathways:
+        matrices |= ENCODER
+    if config.context_source == "state" and arm.pathways:
+        matrices |= STATE_ENCODER
+    return matrices
+
+
 def parameter_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Shape of every trained tensor of one network, in a fixed order."""
-    c = config
-    shapes: dict[str, tuple[int, ...]] = {
-        "recurrent": (c.n_units, c.n_units),
-        "input": (c.n_inputs, c.n_units),
-        "bias": (c.n_units,),
-        "readout": (c.n_units, c.n_outputs),
-        "readout_bias": (c.n_outputs,),
-    }
-    for name in ARMS[c.arm]:
-        shapes |= PATHWAYS[name].shapes(c)
-    if c.infers_context and ARMS[c.arm]:
-        shapes |= {"encoder_input": (c.n_inputs, c.n_contexts), "encoder_bias": (c.n_contexts,)}
-    if c.context_source == "state" and ARMS[c.arm]:
-        shapes |= {"encoder_state": (c.n_units, c.n_contexts)}
-    return shapes
+    return {name: matrix.shape(config) for name, matrix in list_matrices(config).items()}
 
 
 def count_parameters(config: NetworkConfig) -> int:
@@ -94,3 +103,11 @@ def count_parameters(config: NetworkConfig) -> int:
 def count_context_parameters(config: NetworkConfig) -> int:
     """Number of trained parameters that one more context adds."""
     return count_parameters(replace(config, n_contexts=config.n_contexts + 1)) - count_parameters(config)
+
+
+def count_work_of_step(config: NetworkConfig) -> Work:
+    """What one step of one trial takes: products, passes over units, and numbers that a context sets."""
+    c = config
+    encoded = sum(math.prod(m.shape(c)) for name, m in list_matrices(c).items() if name in ENCODER | STATE_ENCODER)
+    plain = Work(c.n_units * (c.n_units + c.n_inputs + c.n_outputs) + encoded, c.n_units, 0)
+    return Work(*map(sum, zip(plain, *(pathway.work(c) for pathway in ARMS[c.arm].pathways), strict=True)))

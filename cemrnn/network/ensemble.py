@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cemrnn.config import Config
-from cemrnn.network.config import NetworkConfig, parameter_shapes
-from cemrnn.network.pathways import ARMS, draw_gate
+from cemrnn.network.config import NetworkConfig, list_matrices
+from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 
 
@@ -62,7 +62,7 @@ class Ensemble:
         return chosen
 
     def load(self, flat: Tensor) -> None:
-        """Nothing; parameters become those of the array (M, P).
+        """Take over the parameters of the array (M, P).
 
         Raises:
             ValueError: the shape differs.
@@ -75,25 +75,17 @@ class Ensemble:
 def draw_parameters(config: NetworkConfig, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Initial trained and fixed tensors of one network; modulation starts at zero, so every arm starts plain.
 
-    W starts as `recurrent_start` says, other weights Gaussian with variance one over the number of inputs of a unit.
-    Synaptic components start with strength zero and directions of about unit length, and the encoder of a context reads
-    the input alone.
+    W starts as `recurrent_start` says, everything else as its `Matrix` says.
     """
-    scale = {"input": config.n_inputs, "readout": config.n_units}
-    scale |= {"synaptic_in": config.n_units, "synaptic_out": config.n_units, "encoder_input": config.n_inputs}
-    trained = {}
-    for name, shape in parameter_shapes(config).items():
+    trained, fixed = {}, {}
+    for name, matrix in list_matrices(config).items():
         generator = stream(seed, "parameters", name)
         if name == "recurrent":
             trained[name] = draw_recurrent(generator, config)
-        elif name in scale:
-            trained[name] = generator.standard_normal(shape) / math.sqrt(scale[name])
         else:
-            trained[name] = np.zeros(shape)
-    fixed = {}
-    if "gate" in ARMS[config.arm]:
-        generator = stream(seed, "parameters", "gate")
-        fixed["gate"] = draw_gate(generator, config.n_contexts, config.n_units, config.gate_fraction_off)
+            trained[name] = matrix.start(generator, matrix.shape(config))
+    for pathway in ARMS[config.arm].pathways:
+        fixed |= pathway.draw_fixed(config, stream(seed, "parameters", pathway.name))
     return trained, fixed
 
 

@@ -106,7 +106,7 @@ def count_gated_parameters(config: GatedConfig) -> int:
     return sum(math.prod(shape) for shape in GatedEnsemble.parameter_shapes(config).values())
 
 
-def match_gated(config: GatedConfig, budget: int, *, tolerance: float = TOLERANCE) -> GatedConfig:
+def match_gated(config: GatedConfig, budget: int) -> GatedConfig:
     """The config with as many units as bring its trained parameters nearest to a budget.
 
     Raises:
@@ -115,9 +115,9 @@ def match_gated(config: GatedConfig, budget: int, *, tolerance: float = TOLERANC
     sizes = (replace(config, n_units=n) for n in range(1, math.isqrt(budget) + 2))
     nearest = min(sizes, key=lambda c: abs(count_gated_parameters(c) - budget))
     got = count_gated_parameters(nearest)
-    if abs(got - budget) > tolerance * budget:
+    if abs(got - budget) > TOLERANCE * budget:
         raise ValueError(
-            f"{config.arm}: expected {budget} trained parameters within {tolerance:.0%}, nearest has {got}"
+            f"{config.arm}: expected {budget} trained parameters within {TOLERANCE:.0%}, nearest has {got}"
         )
     return nearest
 

@@ -21,7 +21,10 @@ from cemrnn.network.config import NetworkConfig, parameter_shapes
 from cemrnn.network.engine.recurrence import Drive, Goal, Weights, integrate, measure_error
 from cemrnn.network.ensemble import Ensemble, draw_parameters
 from cemrnn.network.noise import NoiseStream
-from cemrnn.network.pathways import ARMS, modulate
+from cemrnn.network.pathways import ARMS, Told, modulate
+from cemrnn.network.pathways.matrix import STATE_ENCODER
+
+ENGINE_CORE = ("recurrent", "input", "readout", "readout_bias")  # its weights that are the engine's, whatever the arm
 
 
 class CEMRNN(Ensemble):
@@ -82,9 +85,8 @@ class CEMRNN(Ensemble):
     def run(
         self,
         inputs: Tensor,
-        context: Tensor | None,
+        context: Tensor | Told | None,
         *,
-        synaptic_context: Tensor | None = None,
         previous: Tensor | None = None,
         noise: Tensor | None = None,
         initial: Tensor | None = None,
@@ -96,9 +98,8 @@ class CEMRNN(Ensemble):
 
         Args:
             inputs: (M, B, T, I).
-            context: (M, B, K) for the whole trial or (M, B, T, K); None when it is inferred, or
-                when the arm has no pathway.
-            synaptic_context: what the synapses are told instead, shaped like the context; None for the same.
+            context: (M, B, K) for the whole trial or (M, B, T, K), or two of them where the modulators are told
+                different things; None when it is inferred, or when the arm has no pathway.
             previous: (M, B, K) context at which the modulators start; None: they start at rest. A modulator
                 without a time constant has no past.
             noise: (M, B, T, N) recurrent noise, already scaled; None for none.
@@ -114,7 +115,7 @@ class CEMRNN(Ensemble):
             ValueError: the context is missing, or has the wrong shape.
         """
         return integrate(
-            *self._arrange(inputs, context, synaptic_context, previous, noise=noise, initial=initial, lengths=lengths),
+            *self._arrange(inputs, context, previous, noise=noise, initial=initial, lengths=lengths),
             alpha=self.config.alpha,
             activation=self.config.activation,
             keep_rates=keep_rates,
@@ -141,43 +142,33 @@ class CEMRNN(Ensemble):
         Raises:
             ValueError: the context is missing, or a shape is wrong.
         """
-        weights, drive = self._arrange(inputs, context, None, previous, noise=noise, lengths=lengths)
+        weights, drive = self._arrange(inputs, context, previous, noise=noise, lengths=lengths)
         alpha, activation = self.config.alpha, self.config.activation
         return measure_error(weights, drive, goal, alpha=alpha, activation=activation, backend=backend)
 
     def _arrange(
-        self,
-        inputs: Tensor,
-        context: Tensor | None,
-        synaptic_context: Tensor | None,
-        previous: Tensor | None,
-        **others: Tensor | None,
+        self, inputs: Tensor, context: Tensor | Told | None, previous: Tensor | None, **others: Tensor | None
     ) -> tuple[Weights, Drive]:
-        c, p = self.config, self.parameters
+        c, p, arm = self.config, self.parameters, ARMS[self.config.arm]
         bias = p["bias"][:, None, None]  # (M, 1, 1, N)
         added: dict[str, Tensor] = {}
-        in_engine = c.context_source == "input"  # a context that moves at every step
-        if ARMS[c.arm] and c.context_source == "state":
-            self._refuse_context(context, synaptic_context, previous)
+        if arm.pathways and c.context_source == "state":
+            self._refuse_context(context, previous)
             added = {"modulator": self._encode(inputs)}
-        elif ARMS[c.arm]:
-            added = modulate(
-                c.arm,
-                p | self.fixed,
-                self._context(inputs, context),
-                n_steps=inputs.shape[2],
-                dt_ms=c.dt_ms,
-                tau_excitability_ms=c.tau_excitability_ms,
-                tau_synaptic_ms=c.tau_synaptic_ms,
-                synaptic_context=None if synaptic_context is None else self._context(inputs, synaptic_context),
-                previous=None if previous is None else self._context(inputs, previous)[:, :, 0],
-                in_engine=in_engine,
-            )
+        elif arm.pathways:
+            told = self._read_context(inputs, context)
+            before = None if previous is None else self._read_context(inputs, previous)[:, :, 0]
+            added = modulate(c, p | self.fixed, told, n_steps=inputs.shape[2], previous=before)
             bias = bias + added.pop("bias", 0)
-        names = Weights._fields[: {"cue": 6, "input": 8, "state": None}[c.context_source]]
-        return Weights(*(p.get(name) for name in names)), Drive(inputs=inputs, bias=bias, **others, **added)
+            inputs = inputs * added.pop("input_gain") if "input_gain" in added else inputs
+        owned = [*arm.engine_weights(c.context_source), *STATE_ENCODER]
+        weights = {name: p[name] for name in (*ENGINE_CORE, *owned) if name in p}
+        return Weights(**weights), Drive(inputs=inputs, bias=bias, **others, **added)
 
-    def _context(self, inputs: Tensor, context: Tensor | None) -> Tensor:
+    def _read_context(self, inputs: Tensor, context: Tensor | Told | None) -> Tensor | Told:
+        """The context (M, B, T | 1, K) that the modulators follow."""
+        if isinstance(context, Told):
+            return Told(*(self._read_context(inputs, told) for told in context))
         if self.config.context_source == "input":
             self._refuse_context(context)
             return self.infer_context(inputs)
@@ -185,17 +176,14 @@ class CEMRNN(Ensemble):
             raise ValueError("context: expected (network, trial, context) or with time, got None")
         context = context[:, :, None] if context.ndim == 3 else context
         expected = (*inputs.shape[:2], self.config.n_contexts)
-        if (*context.shape[:2], context.shape[-1]) != expected or context.shape[2] not in (
-            1,
-            inputs.shape[2],
-        ):
+        if (*context.shape[:2], context.shape[-1]) != expected or context.shape[2] not in (1, inputs.shape[2]):
             raise ValueError(
                 f"context: expected (network, trial, [time,] context) = {expected}, "
                 f"got {tuple(context.shape)} for inputs {tuple(inputs.shape)}"
             )
         return context.to(inputs.dtype)
 
-    def _refuse_context(self, *contexts: Tensor | None) -> None:
+    def _refuse_context(self, *contexts: Tensor | Told | None) -> None:
         if any(context is not None for context in contexts):
             raise ValueError(f"context: expected None, because this network infers it from the "
                              f"{self.config.context_source}")  # fmt: skip
@@ -204,10 +192,9 @@ class CEMRNN(Ensemble):
     def simulate(
         self,
         inputs: Tensor,
-        context: Tensor | None,
+        context: Tensor | Told | None,
         *,
         noise: NoiseStream | None,
-        synaptic_context: Tensor | None = None,
         previous: Tensor | None = None,
         lengths: Tensor | None = None,
         keep_rates: bool = False,
@@ -216,7 +203,7 @@ class CEMRNN(Ensemble):
         """Outputs, and rates if kept, without gradients and with fresh noise; trials go in chunks.
 
         Args:
-            inputs, context, synaptic_context, previous, lengths, keep_rates: see `run`.
+            inputs, context, previous, lengths, keep_rates: see `run`.
             noise: stream of recurrent noise; None for a noiseless run.
             chunk_trials: trials per call of the engine, which bounds the memory.
 
@@ -229,13 +216,16 @@ class CEMRNN(Ensemble):
             u = inputs[:, part]
             y, r = self.run(
                 u,
-                context if context is None else context[:, part],
-                synaptic_context=None if synaptic_context is None else synaptic_context[:, part],
-                previous=None if previous is None else previous[:, part],
+                Told(*(told[:, part] for told in context)) if isinstance(context, Told) else _cut(context, part),
+                previous=_cut(previous, part),
                 noise=None if noise is None else noise.draw(*u.shape[1:3], self.config),
-                lengths=None if lengths is None else lengths[:, part],
+                lengths=_cut(lengths, part),
                 keep_rates=keep_rates,
             )
             outputs.append(y)
             rates.append(r)
         return torch.cat(outputs, dim=1), torch.cat(rates, dim=1) if keep_rates else None
+
+
+def _cut(tensor: Tensor | None, trials: slice) -> Tensor | None:
+    return None if tensor is None else tensor[:, trials]

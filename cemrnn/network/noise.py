@@ -49,7 +49,7 @@ class NoiseStream:
         return noise.transpose(1, 2)
 
     def select(self, networks: Sequence[int]) -> None:
-        """Nothing; keeps the streams of some networks, where they are."""
+        """Keep the streams of some networks, where they are."""
         self._keys = self._keys[list(networks)]
 
     def state(self) -> dict[str, int]:
@@ -57,7 +57,7 @@ class NoiseStream:
         return {"n_draws": self._n_draws}
 
     def load_state(self, state: dict[str, int]) -> None:
-        """Nothing; continues where the stream was when `state` returned the given value."""
+        """Continue where the stream was when `state` returned the given value."""
         self._n_draws = state["n_draws"]
 
 

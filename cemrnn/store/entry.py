@@ -6,7 +6,6 @@ key, the outcome, checksums of the other two files, and a checksum of itself. Re
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import json
@@ -22,7 +21,9 @@ from torch import Tensor
 
 import cemrnn
 from cemrnn.config import digest
+from cemrnn.network.pathways import foreign_code
 from cemrnn.system.files import pack_tensors, unpack_tensors
+from cemrnn.system.source import strip_documentation
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
@@ -51,13 +52,10 @@ def fingerprint(names: Iterable[str | Path]) -> str:
     return total.hexdigest()
 
 
-def strip_documentation(source: str) -> str:
-    """The source without comments and docstrings, in one layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+def sources_of(config: Recipe) -> str:
+    """What stands for the code that defines a training: the fingerprint, with foreign pathways of its arm, if any."""
+    foreign = foreign_code(config.network.arm)
+    return digest([source_fingerprint(), foreign]) if foreign else source_fingerprint()
 
 
 def recipe_kind(config: Any) -> type[Recipe]:
@@ -67,7 +65,7 @@ def recipe_kind(config: Any) -> type[Recipe]:
 
 def entry_key(config: Recipe) -> str:
     """Key of a network: SHA-256 of its config, the training sources, and torch's major.minor version."""
-    return recipe_key(config.to_dict(), source_fingerprint(), torch.__version__)
+    return recipe_key(config.to_dict(), sources_of(config), torch.__version__)
 
 
 def recipe_key(config: Any, sources: Any, torch_version: Any) -> str:
@@ -91,14 +89,14 @@ def pack_entry(config: Recipe, network: TrainedNetwork) -> dict[str, bytes]:
     files = {WEIGHTS: pack_tensors({"flat": network.flat}, {"key": key}), HISTORY: history.encode()}
     record = {
         "config": config.to_dict(),
-        "sources": source_fingerprint(),
+        "sources": sources_of(config),
         "torch": torch.__version__,
         "key": key,
         "status": network.status,
         "n_updates": network.n_updates,
         "checksums": {name: _checksum(content) for name, content in files.items()},
     }
-    files[RECORD] = render_record(record)
+    files[RECORD] = seal(record)
     unpack_entry(files, key, config)
     return files
 
@@ -141,27 +139,40 @@ def check_entry(files: Mapping[str, bytes], key: str) -> dict[str, Any]:
     return record
 
 
-def render_record(record: Mapping[str, Any]) -> bytes:
-    """Content of entry.json: the record with a checksum of itself."""
-    return json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True).encode()
-
-
 def read_record(content: bytes) -> dict[str, Any]:
-    """What `render_record` was given.
+    """The record in an entry.json.
 
     Raises:
-        ValueError: the content is not, to the byte, what `render_record` makes.
+        ValueError: the content is not, to the byte, what `seal` makes of a record.
     """
     try:
-        record = json.loads(content)
-        if not isinstance(record, dict) or set(record) != FIELDS | {"checksum"}:
+        record = unseal(content)
+        if set(record) != FIELDS:
             raise ValueError("other fields than those of an entry")
-        del record["checksum"]
-        if render_record(record) != content:
-            raise ValueError("checksum differs")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{RECORD}: {error}") from error
     return record
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON, to the last bit of every number, with a checksum of itself."""
+    text = json.dumps(document, default=lambda number: number.item())
+    return json.dumps({**json.loads(text), "checksum": _checksum(text.encode())}, indent=1).encode()
+
+
+def unseal(content: bytes) -> dict[str, Any]:
+    """What `seal` was given, in JSON's types.
+
+    Raises:
+        ValueError: the content is not, to the byte, what `seal` makes.
+    """
+    try:
+        document = json.loads(content)
+    except RecursionError as error:
+        raise ValueError(f"expected JSON, got {error}") from error
+    if not isinstance(document, dict) or document.pop("checksum", None) is None or seal(document) != content:
+        raise ValueError("checksum differs")
+    return document
 
 
 def _read_weights(content: bytes, key: str, n_parameters: int) -> Tensor:

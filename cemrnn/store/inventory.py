@@ -10,23 +10,20 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from cemrnn.store.entry import RECORD, check_entry, read_record, recipe_kind, source_fingerprint, unpack_entry
 from cemrnn.store.store import Store, list_folder, read_folder, read_identity, remove
 from cemrnn.system.files import new_temporary_name
 
-DAMAGED = "damaged"
 DAY_S = 24 * 3600.0
 SHARD = re.compile("[0-9a-f]{2}")
 PREFIX = re.compile("[0-9a-f]{1,64}")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry as a list shows it; what its record does not tell is None."""
 
     key: str
@@ -40,20 +37,11 @@ class Entry:
     written_s: float  # since 1970
 
 
-@dataclass(frozen=True)
-class Garbage:
-    """Something that can go: files or folders that belong together."""
+class Garbage(NamedTuple):
+    """A file or folder that can go."""
 
-    kind: Literal["entry", "checkpoint", "temporary", "quarantine"]
-    paths: tuple[Path, ...]
-    n_bytes: int
-
-
-@dataclass(frozen=True)
-class Usage:
-    """How many there are of a kind, and how large they are together."""
-
-    count: int
+    kind: str  # entry, checkpoint, temporary or quarantine
+    path: Path
     n_bytes: int
 
 
@@ -70,12 +58,6 @@ def list_entries(store: Store) -> Iterator[Entry]:
             yield _describe(folder)
 
 
-def measure_folders(store: Store) -> dict[str, Usage]:
-    """What lies beside the entries: checkpoints, temporary and quarantine."""
-    folders = {path.name: list_folder(path) for path in (store.checkpoints, store.temporary, store.quarantine)}
-    return {name: Usage(len(paths), sum(map(count_bytes, paths))) for name, paths in folders.items()}
-
-
 def find_entry(store: Store, prefix: str) -> Path:
     """Folder of the one entry whose key begins with `prefix`.
 
@@ -84,12 +66,10 @@ def find_entry(store: Store, prefix: str) -> Path:
     """
     if not PREFIX.fullmatch(prefix):
         raise ValueError(f"key: expected up to 64 hexadecimal digits, got '{prefix}'")
-    shards = [store.root / prefix[:2]] if len(prefix) > 1 else store.root.glob(f"{prefix}[0-9a-f]")
-    found = sorted(path for shard in shards for path in list_folder(shard) if path.name.startswith(prefix))
+    found = [path for path in entry_folders(store) if path.name.startswith(prefix)]
     if len(found) != 1:
-        names = ", ".join(path.name[: len(prefix) + 6] for path in found[:3])
-        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
-        raise ValueError(f"key: expected the beginning of one, got '{prefix}', which fits {names or 'none'}{more}")
+        names = ", ".join(path.name[: len(prefix) + 6] for path in found[:3]) or "none"
+        raise ValueError(f"key: expected the beginning of one, got '{prefix}', which fits {names}")
     return found[0]
 
 
@@ -102,7 +82,8 @@ def find_damage(folder: Path) -> str | None:
     try:
         files = read_folder(folder)
         record = check_entry(files, folder.name)
-        if record["sources"] == source_fingerprint():
+        own = "content_digest" in record["config"].get("tasks", {}) and record["config"]["tasks"]["content_digest"]
+        if record["sources"] == source_fingerprint() and not own:  # own tasks may be known elsewhere alone
             unpack_entry(files, folder.name, recipe_kind(record["config"]).from_params(record["config"]))
     except FileNotFoundError:
         return None
@@ -136,32 +117,37 @@ def find_garbage(store: Store, needed: Container[str], *, days: float, checkpoin
         days: entries, quarantined ones and temporary folders that were written in the last `days` stay.
         checkpoint_days: the same for checkpoints; those that a training holds stay in any case.
     """
-    now_s = time.time()
-    entries = [path for path in entry_folders(store) if path.name not in needed and _age_s(path, now_s) > days * DAY_S]
-    spoiled = [path for path in list_folder(store.quarantine) if _age_s(path, now_s) > days * DAY_S]
-    garbage = [_garbage("entry", [path]) for path in entries]
-    garbage += [_garbage("checkpoint", group) for group in _idle_checkpoints(store, now_s - checkpoint_days * DAY_S)]
-    garbage += [_garbage("temporary", [path]) for path in store.leftovers()]
-    garbage += [_garbage("quarantine", [path]) for path in spoiled]
-    return garbage
+    checkpoints = [path for path in list_folder(store.checkpoints) if not path.name.endswith(".tmp")]
+    found = [("entry", path, days) for path in entry_folders(store) if path.name not in needed]
+    found += [("checkpoint", path, checkpoint_days) for path in sorted(checkpoints) if not is_held(path)]
+    found += [("quarantine", path, days) for path in list_folder(store.quarantine)]
+    old = [(kind, path) for kind, path, least in found if _age_s(path) > least * DAY_S]
+    old += [("temporary", path) for path in store.leftovers()]
+    return [Garbage(kind, path, count_bytes(path)) for kind, path in old]
 
 
-def collect(store: Store, garbage: Sequence[Garbage]) -> Iterator[Garbage]:
+def collect(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
     """Remove garbage; yields each piece that is gone.
 
     An entry leaves by a renaming, so that nobody sees half of it. A checkpoint that a training took meanwhile stays.
     """
     for piece in garbage:
-        if any(map(is_held, piece.paths)):
-            continue
-        for path in piece.paths:
-            _retire(store, path)
-        if not any(map(os.path.lexists, piece.paths)):
-            yield piece
+        if not is_held(piece.path):
+            temporary = store.temporary / new_temporary_name()
+            with contextlib.suppress(OSError):
+                temporary.parent.mkdir(parents=True, exist_ok=True)
+                piece.path.rename(temporary)
+                remove(temporary)
+            if not os.path.lexists(piece.path):
+                yield piece
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds a lease on the file: flock(2)."""
+    """Whether a living process holds a lease on the file, or on what the lease of its name is for: flock(2)."""
+    return any(map(_is_locked, {path, path.with_suffix(".lease")}))
+
+
+def _is_locked(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -187,23 +173,14 @@ def count_bytes(path: Path) -> int:
 
 
 def _describe(folder: Path) -> Entry:
-    found = folder.lstat()
+    written_s = folder.lstat().st_mtime
     try:
         record = read_record((folder / RECORD).read_bytes())
     except (ValueError, OSError):
-        record = {"status": DAMAGED}
-    config = record.get("config", {})
-    return Entry(
-        key=folder.name,
-        arm=_look_up(config, "network", "arm"),
-        n_units=_look_up(config, "network", "n_units"),
-        n_contexts=_look_up(config, "network", "n_contexts"),
-        seed=_look_up(config, "seed"),
-        status=record["status"],
-        n_updates=record.get("n_updates"),
-        n_bytes=count_bytes(folder),
-        written_s=found.st_mtime,
-    )
+        record = {"status": "damaged", "config": None, "n_updates": None}
+    network = (_look_up(record["config"], "network", name) for name in ("arm", "n_units", "n_contexts"))
+    outcome = _look_up(record["config"], "seed"), record["status"], record["n_updates"]
+    return Entry(folder.name, *network, *outcome, count_bytes(folder), written_s)
 
 
 def _look_up(value: Any, *names: str) -> Any:
@@ -213,32 +190,7 @@ def _look_up(value: Any, *names: str) -> Any:
     return value
 
 
-def _garbage(kind: str, paths: Sequence[Path]) -> Garbage:
-    return Garbage(kind, tuple(paths), sum(map(count_bytes, paths)))
-
-
-def _age_s(path: Path, now_s: float) -> float:
+def _age_s(path: Path) -> float:
     with contextlib.suppress(FileNotFoundError):
-        return now_s - path.lstat().st_mtime
+        return time.time() - path.lstat().st_mtime
     return 0.0
-
-
-def _idle_checkpoints(store: Store, before_s: float) -> list[list[Path]]:
-    """Checkpoints, each with its lease, that were last written before `before_s` and that no process holds."""
-    groups: dict[str, list[Path]] = {}
-    for path in sorted(list_folder(store.checkpoints)):
-        if not path.name.endswith(".tmp"):  # on its way in: see Store.leftovers
-            groups.setdefault(path.name.split(".")[0], []).append(path)
-    return [
-        group
-        for group in groups.values()
-        if min(_age_s(path, before_s) for path in group) > 0 and not any(map(is_held, group))
-    ]
-
-
-def _retire(store: Store, path: Path) -> None:
-    temporary = store.temporary / new_temporary_name()
-    with contextlib.suppress(OSError):
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(temporary)
-        remove(temporary)

@@ -18,12 +18,14 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cemrnn.config import digest
-from cemrnn.store.entry import entry_key, pack_entry, unpack_entry
+from cemrnn.store.entry import entry_key, pack_entry, seal, unpack_entry, unseal
 from cemrnn.system.clone import find_store
-from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_through
+from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_bytes, write_through
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
 
@@ -71,7 +73,7 @@ class Store:
         return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.safetensors"
 
     def check_writable(self) -> None:
-        """Nothing, if entries and checkpoints can be written; leftovers of writers that died are removed.
+        """Check that entries and checkpoints can be written, and remove what writers that died left.
 
         Raises:
             OSError: they cannot; PermissionError if that is why.
@@ -92,7 +94,7 @@ class Store:
         return [path for path in (*list_folder(self.temporary), *self.checkpoints.glob(".*.tmp")) if is_leftover(path)]
 
     def save(self, config: Recipe, network: TrainedNetwork) -> None:
-        """Nothing; afterwards the store holds a whole entry of the config, this one or one that was there before.
+        """Make sure that the store holds a whole entry of the config, this one or one that was there before.
 
         Raises:
             ValueError: the network is not one of this config.
@@ -169,6 +171,22 @@ class Store:
         raise FileExistsError(errno.EEXIST, "there is an entry that can be neither used nor moved", str(target))
 
 
+def recall(path: Path) -> dict[str, Any] | None:
+    """The document that `keep` wrote, or None when there is none, or none that is whole; the latter is told."""
+    try:
+        return unseal(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        log.warning("%s is not used (%s); it is computed again", path, _one_line(error))
+        return None
+
+
+def keep(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document; the file appears complete, with a checksum, or not at all."""
+    write_bytes(path, seal(document))
+
+
 def read_identity(path: Path) -> int | None:
     """A number that another file or folder of this name would not have; None if nothing has the name."""
     try:
@@ -203,7 +221,7 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Nothing; a file, a link or a folder with all that is in it goes, as far as it may and still exists."""
+    """Remove a file, a link or a folder with all that is in it, as far as it may go and still exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cemrnn.store.store import Store
-from cemrnn.sweep.cost import core_seconds, entry_bytes
+from cemrnn.sweep.cost import count_work, entry_bytes
 from cemrnn.training.recipe import Recipe
 
-JOB_S = 60.0  # seconds on one core: long beside the scheduler's overhead, short beside a sweep
+JOB_WORK = 2e12  # about a minute of one core: long beside the scheduler's overhead, short beside a sweep
 SMALLEST_JOB, LARGEST_JOB = 4, 32  # networks: an ensemble of fewer or of more is slower per network
 
 
@@ -26,9 +27,9 @@ class Job:
         return self.configs[0].label
 
     @functools.cached_property
-    def core_seconds(self) -> float:
-        """Seconds on one core, at most."""
-        return len(self.configs) * core_seconds(self.configs[0], n_together=len(self.configs))
+    def work(self) -> float:
+        """Multiplications and additions, at most."""
+        return len(self.configs) * count_work(self.configs[0])
 
 
 def plan_jobs(configs: Iterable[Recipe]) -> list[Job]:
@@ -42,11 +43,11 @@ def plan_jobs(configs: Iterable[Recipe]) -> list[Job]:
         shapes.setdefault(config.shape, []).append(config)
     jobs = []
     for shape in shapes.values():
-        fitting = round(JOB_S / core_seconds(shape[0], n_together=SMALLEST_JOB))
+        fitting = round(JOB_WORK / count_work(shape[0]))
         size = min(max(fitting, SMALLEST_JOB), LARGEST_JOB)
         n_jobs = -(-len(shape) // size)
         jobs += [Job(tuple(shape[k::n_jobs])) for k in range(n_jobs)]
-    return sorted(jobs, key=lambda job: (job.configs[0].start is not None, -job.core_seconds))
+    return sorted(jobs, key=lambda job: (job.configs[0].start is not None, -job.work))
 
 
 def take_shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
@@ -71,41 +72,45 @@ def keep_missing(jobs: Iterable[Job], store: Store) -> list[Job]:
     return [Job(configs) for configs in lacking if configs]
 
 
-def announce(missing: Sequence[Job], n_total: int, n_workers: int) -> str:
+def announce(missing: Sequence[Job], seconds: Sequence[float], n_total: int, n_workers: int) -> str:
     """One line: how many networks are missing, and what they will cost at most.
 
     Args:
         missing: jobs to do.
+        seconds: of each on one core; empty if they were not estimated.
         n_total: networks, those in the store included.
         n_workers: cores that will work.
     """
     n_missing = sum(len(job.configs) for job in missing)
     if n_missing == 0:
         return f"training: all {n_total:,} networks are in the store, nothing to do"
-    seconds = sum(job.core_seconds for job in missing)
+    text = f"training: {n_missing:,} of {n_total:,} networks missing"
+    if not seconds:
+        return text
     cores = "1 core" if n_workers == 1 else f"{n_workers:,} cores"
-    each = seconds / min(n_workers, len(missing)) if n_workers > 1 else seconds
-    return (
-        f"training: {n_missing:,} of {n_total:,} networks missing, at most about {_duration(seconds, 'core-')}; "
-        f"{cores}: {_duration(max(each, missing[0].core_seconds))}"
-    )
+    each = max(sum(seconds) / min(n_workers, len(missing)), *seconds, 0.0)
+    return f"{text}, at most about {_duration(sum(seconds), 'core-')}; {cores}: {_duration(each)}"
 
 
-def tabulate(jobs: Sequence[Job], missing: Sequence[Job]) -> str:
-    """A row per shape: networks in the store and missing, time and bytes that the missing will take."""
+def tabulate(jobs: Sequence[Job], missing: Sequence[Job], seconds: Sequence[float]) -> str:
+    """A row per shape: networks in the store and missing, time and bytes that the missing will take.
+
+    Args:
+        jobs: all.
+        missing: those of them to do.
+        seconds: of each missing one on one core.
+    """
     lines = [f"{'shape':<34}{'missing':>8}{'there':>8}{'core time':>16}{'store':>10}"]
-    shapes: dict[tuple, list[Job]] = {}
+    n_all, n_missing, time_s = Counter(), Counter(), Counter()
     for job in jobs:
-        shapes.setdefault(job.configs[0].shape, []).append(job)
-    lacking: dict[tuple, list[Job]] = {}
-    for job in missing:
-        lacking.setdefault(job.configs[0].shape, []).append(job)
-    for shape, members in shapes.items():
-        absent = lacking.get(shape, [])
-        n_missing, n_all = (sum(len(job.configs) for job in group) for group in (absent, members))
-        time = _duration(sum(job.core_seconds for job in absent), "core-") if absent else "-"
-        size = f"{n_missing * entry_bytes(members[0].configs[0]) / 1e6:.1f} MB"
-        lines.append(f"{members[0].label:<34}{n_missing:>8,}{n_all - n_missing:>8,}{time:>16}{size:>10}")
+        n_all[job.configs[0].shape] += len(job.configs)
+    for job, job_s in zip(missing, seconds, strict=True):
+        n_missing[job.configs[0].shape] += len(job.configs)
+        time_s[job.configs[0].shape] += job_s
+    for shape, config in {job.configs[0].shape: job.configs[0] for job in jobs}.items():
+        n, time = n_missing[shape], _duration(time_s[shape], "core-") if n_missing[shape] else "-"
+        size = f"{n * entry_bytes(config) / 1e6:.1f} MB"
+        lines.append(f"{config.label:<34}{n:>8,}{n_all[shape] - n:>8,}{time:>16}{size:>10}")
     return "\n".join(lines)
 
 

@@ -23,7 +23,7 @@ class SweepProgress:
 
     Attributes:
         label: what trains now, and where if that is not here.
-        work_done, work_total: seconds on one core, of what is done and of all that was missing, as estimated.
+        work_done, work_total: what is done and all that was missing, see `cemrnn.sweep.cost.count_work`.
         n_done, n_total: networks.
         worst_score: median over the networks in training of the score on their worst task, the last reported.
     """

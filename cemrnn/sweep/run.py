@@ -109,7 +109,6 @@ def train_missing(
     *,
     device: str = "auto",
     report: Callable[[SweepProgress], None] | None = None,
-    execute: Executor | None = None,
 ) -> int:
     """Number of networks that were trained because the store lacked them.
 
@@ -118,13 +117,12 @@ def train_missing(
         store: where finished networks go, and checkpoints of unfinished ones.
         device: see `cemrnn.training.train.train`; for training in this process.
         report: called at every evaluation of every ensemble.
-        execute: where the work is done, see `run_here` (the default) and `cemrnn.sweep.cluster.run_on_cluster`.
 
     Raises:
         TrainingInterrupted: Ctrl-C; the same call goes on where it stopped.
         SweepError: the store cannot be written, the cluster was lost, or a job failed; the others are done then.
     """
-    return run_jobs(keep_missing(plan_jobs(configs), store), execute or run_here(store, device), store, report)
+    return run_jobs(keep_missing(plan_jobs(configs), store), run_here(store, device), store, report)
 
 
 def run_jobs(
@@ -178,14 +176,14 @@ class _Tally:
     jobs: Sequence[Job]
     report: Callable[[SweepProgress], None] | None
     running: dict[int, tuple[str, float]] = field(default_factory=dict)  # number -> where and what, share done
-    done_s: float = 0.0
+    work_done: float = 0.0
     n_done: int = 0
     n_trained: int = 0
     worst_score: float = math.nan
 
     def __post_init__(self) -> None:
         self.n_jobs, self.all = len(self.jobs), [config for job in self.jobs for config in job.configs]
-        self.n_total, self.total_s = len(self.all), sum(job.core_seconds for job in self.jobs)
+        self.n_total, self.work_total = len(self.all), sum(job.work for job in self.jobs)
 
     def start(self, jobs: Sequence[Job]) -> None:
         self.jobs, self.running = jobs, {}
@@ -202,7 +200,7 @@ class _Tally:
         n_held = len(outcome.held_elsewhere)
         self.n_done += len(outcome.job.configs) - n_held
         self.n_trained += outcome.n_trained
-        self.done_s += outcome.job.core_seconds * (1 - n_held / len(outcome.job.configs))
+        self.work_done += outcome.job.work * (1 - n_held / len(outcome.job.configs))
         self._tell()
 
     def saved(self, store: Store) -> str:
@@ -213,10 +211,10 @@ class _Tally:
     def _tell(self) -> None:
         if self.report is None:
             return
-        under_way_s = sum(share * self.jobs[number].core_seconds for number, (_, share) in self.running.items())
+        under_way = sum(share * self.jobs[number].work for number, (_, share) in self.running.items())
         label = "; ".join(text for text, _ in self.running.values()) or "saving"
-        work_s = min(self.done_s + under_way_s, self.total_s)
-        self.report(SweepProgress(label, work_s, self.total_s, self.n_done, self.n_total, self.worst_score))
+        work = min(self.work_done + under_way, self.work_total)
+        self.report(SweepProgress(label, work, self.work_total, self.n_done, self.n_total, self.worst_score))
 
 
 def load_population(

@@ -60,7 +60,7 @@ def create_environment(venv: Path, pip_arguments: list[str]) -> None:
 
 
 def check_space(folder: Path) -> None:
-    """Nothing, if the folder's disk has room for the environment.
+    """Check that the folder's disk has room for the environment.
 
     Raises:
         SetupError: it has not.

@@ -26,7 +26,7 @@ LEFTOVER_S = 24 * 3600.0
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], document: Any) -> None:
-    """Nothing; the file appears complete, under its name, or not at all. See `pack_tensors`."""
+    """Write a file that appears complete, under its name, or not at all. See `pack_tensors`."""
     write_bytes(path, pack_tensors(tensors, document))
 
 
@@ -70,7 +70,7 @@ def unpack_tensors(content: bytes) -> tuple[dict[str, Tensor], Any]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Nothing; the file appears complete, under its name, or not at all, even if power fails.
+    """Write a file that appears complete, under its name, or not at all, even if power fails.
 
     Raises:
         OSError: it cannot be written; the error names the path, and what was there stays.
@@ -87,7 +87,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_through(path: Path, content: bytes) -> None:
-    """Nothing; the content is on the disk, not only in its cache, but a reader may see a part of it meanwhile."""
+    """Write to the disk, not only to its cache; a reader may see a part of the content meanwhile."""
     with naming(path), path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -95,7 +95,7 @@ def write_through(path: Path, content: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Nothing; names that were added to the folder, or renamed in it, survive a loss of power."""
+    """Make names that were added to the folder, or renamed in it, survive a loss of power."""
     with naming(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:

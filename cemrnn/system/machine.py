@@ -41,7 +41,7 @@ def peak_bytes() -> int | None:
 
 
 def forget_peak() -> None:
-    """Nothing; memory that was freed goes back to the system, and the peak is counted from now on (Linux only)."""
+    """Give freed memory back to the system, and count the peak from now on (Linux only)."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if FORGET.exists() else None
     if trim is not None:
         trim(0)

@@ -13,7 +13,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
 
 
 def keep_freed_memory() -> None:
-    """Nothing; freed buffers stay with the process, so that the next ones cause no page faults (glibc only)."""
+    """Keep freed buffers with the process, so that the next ones cause no page faults (glibc only)."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -23,5 +23,5 @@ def keep_freed_memory() -> None:
 
 
 def let_idle_threads_sleep() -> None:
-    """Nothing; torch's idle threads do not spin on the cores that the kernels use. Works before torch is loaded."""
+    """Keep torch's idle threads from spinning on the cores that the kernels use. Works before torch is loaded."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

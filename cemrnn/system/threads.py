@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 @contextlib.contextmanager
 def limit_threads(n_threads: int) -> Iterator[None]:
-    """Nothing; within the block torch, and the compiled functions, use so many threads."""
+    """Let torch, and the compiled functions, use so many threads within the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
@@ -32,7 +32,7 @@ def split_evenly(n_items: int) -> list[slice]:
 
 
 def run_on_threads(function: Callable[[Item], None], items: Sequence[Item]) -> None:
-    """Nothing; calls the function, which must release the interpreter's lock, with each item on a thread of its own.
+    """Call the function, which must release the interpreter's lock, with each item on a thread of its own.
 
     The first item runs on the calling thread. An exception of any call is raised when all have ended.
     """

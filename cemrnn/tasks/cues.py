@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cemrnn.config import Config
-from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms
+from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms, stream
 from cemrnn.tasks import Trials
 
 N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whether and from which task it carries over
@@ -48,7 +48,7 @@ class CueConfig(Config):
 class Cue(NamedTuple):
     """What a network is told in a batch of trials."""
 
-    context: Tensor  # (M, B, K) for the whole trial, or (M, B, T, K)
+    context: Tensor | None  # (M, B, K) for the whole trial, or (M, B, T, K); None: it is inferred
     previous: Tensor | None  # (M, B, K) context at which the modulators start, 0 at rest; None: all start at rest
 
     def to(self, device: torch.device) -> Cue:
@@ -82,6 +82,8 @@ class CueStream:
         if c.is_plain:
             self._n_drawn += shape[1]
             return Cue(trials.cue(), None)
+        if trials.context.ndim == 4:
+            raise ValueError("cue: expected nothing to happen to contexts that move within a trial, got a CueConfig")
         keys = np.empty(shape, np.uint64)
         fill_trial_keys(self._event_keys, self._n_drawn, keys)
         uniforms = np.empty((keys.size, N_UNIFORMS))
@@ -99,7 +101,7 @@ class CueStream:
         return Cue(context, carried if c.carry_share > 0 else None)
 
     def select(self, networks: Sequence[int]) -> None:
-        """Nothing; keeps the streams of some networks, where they are."""
+        """Keep the streams of some networks, where they are."""
         positions = list(networks)
         self._event_keys, self._noise_keys = self._event_keys[positions], self._noise_keys[positions]
 
@@ -108,7 +110,7 @@ class CueStream:
         return {"n_drawn": self._n_drawn}
 
     def load_state(self, state: dict[str, int]) -> None:
-        """Nothing; continues where the stream was when `state` returned the given value."""
+        """Continue where the stream was when `state` returned the given value."""
         self._n_drawn = state["n_drawn"]
 
 
@@ -116,13 +118,15 @@ def switch_cue(first: Tensor, second: Tensor, switch_steps: Tensor | int, n_step
     """Cue (M, B, T, K) that names one context and, from a step on, another.
 
     Args:
-        first, second: (M, B, K).
+        first: (M, B, K).
+        second: (M, B, K) or (M, B, T, K).
         switch_steps: (M, B) or one number, first step of the second.
         n_steps: T.
     """
     switch = torch.as_tensor(switch_steps, device=first.device).expand(first.shape[:2])
     early = torch.arange(n_steps, device=first.device)[:, None] < switch[:, None]  # (M, T, B)
-    cue = torch.where(early[..., None], first[:, None], second[:, None])  # time-major, as trials are
+    second = second[:, None] if second.ndim == 3 else second.transpose(1, 2)
+    cue = torch.where(early[..., None], first[:, None], second)  # time-major, as trials are
     return cue.transpose(1, 2)
 
 
@@ -145,6 +149,23 @@ def draw_step_noise(network_keys: np.ndarray, first_trial: int, trials: Trials) 
     fill_trial_keys(network_keys, first_trial, keys)
     add_noise(noise, keys, np.zeros_like(ends), ends, np.ones(n_contexts, np.float32))
     return torch.from_numpy(noise).transpose(1, 2)
+
+
+def draw_frozen_noise(seeds: Sequence[int], n_trials: int, n_contexts: int, *names: str) -> Tensor:
+    """Standard normal numbers (M, B, K), one draw per trial and context that stays throughout the trial.
+
+    Args:
+        seeds: one per network.
+        n_trials, n_contexts: B and K.
+        names: of the random stream.
+    """
+    draws = [stream(seed, *names).standard_normal((n_trials, n_contexts)) for seed in seeds]
+    return torch.as_tensor(np.stack(draws), dtype=torch.float32)
+
+
+def mix_cues(own: Tensor, other: Tensor, share: float) -> Tensor:
+    """The cue (1 - share) own + share other, in between two contexts of the same shape."""
+    return (1 - share) * own + share * other
 
 
 def derive_keys(seeds: Sequence[int], *names: str) -> np.ndarray:

@@ -27,7 +27,7 @@ _TIE = 1e-9  # strengths closer than this differ by rounding only
 
 
 def draw_pair(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, preset: Preset, *, simultaneous: bool) -> None:
-    """Nothing; the given trials get two directions, with strengths mean +- coherence in each modality.
+    """Give the trials two directions, with strengths mean +- coherence in each modality.
 
     Source: Yang et al. 2019, methods; where `multi` differs, see the module.
 

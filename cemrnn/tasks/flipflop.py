@@ -17,7 +17,7 @@ _LAST_PULSE = 0.8  # as a share of the trial
 
 
 def draw_pulses(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
-    """Nothing; the given trials get pulses of random sign: one at the start, the others at random times, in order.
+    """Give the trials pulses of random sign: one at the start, the others at random times, in order.
 
     Args:
         rows: which of the P trials.

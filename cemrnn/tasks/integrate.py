@@ -18,7 +18,7 @@ _STRENGTHS = np.array([0.2, 0.4, 0.8])
 
 
 def draw_streams(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
-    """Nothing; the given trials get two streams with independent means, +- .2, .4 or .8.
+    """Give the trials two streams with independent means, +- .2, .4 or .8.
 
     Source: ours, after the two-stream decisions of Mante et al. 2013. With these strengths and STREAM_SIGMA the
     weakest and shortest stimulus has a signal-to-noise ratio of about 1.

@@ -81,6 +81,12 @@ class Layout:
             **{name: torch.from_numpy(array.reshape(*shape, *array.shape[1:])) for name, array in per_trial.items()},
         )
 
+    def held_inputs(self, plan: Plan, epoch: int) -> np.ndarray:
+        """Inputs (P, I) without noise while an epoch (index into EPOCHS) lasts: fixation and the stimuli shown then."""
+        on, off = np.moveaxis(self._windows[plan.task].reshape(len(plan.task), -1, 2), 2, 0)  # (P, event) each
+        shown = (on <= epoch) & (epoch < off)
+        return (encode_stimuli(plan.stimuli, self._tasks) * shown[..., None]).sum(axis=1)
+
     def _fill(self, plan: Plan, noise_keys: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (M, B, T, I), targets (M, B, T, O) and weights (M, B, T), time-major in memory."""
         (m, b), n_steps = noise_keys.shape, int(plan.onsets[:, END].max())

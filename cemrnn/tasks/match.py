@@ -16,7 +16,7 @@ _N_DIRECTIONS = 10  # directions of the category tasks: 18, 54, ... degrees, fiv
 
 
 def draw_two(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset, *, category: bool) -> None:
-    """Nothing; the given trials get two stimuli of strength 1, each in either modality; half of them match.
+    """Give the trials two stimuli of strength 1, each in either modality; half of them match.
 
     Location: equal directions, or 20 to 340 degrees apart. Category: two independent draws of ten directions.
     Source: Yang et al. 2019, methods; Driscoll et al. 2024 draw the category directions from the whole circle.

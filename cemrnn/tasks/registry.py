@@ -31,7 +31,29 @@ CORE_TASKS: tuple[str, ...] = (
     "match_location_nogo",
 )
 
+OWN: set[str] = set()  # names that were registered from outside the package
+
 _ROTATE = re.compile(r"rotate_(\d+)_of_(\d+)")
+
+
+def register_task(name: str, task: Task) -> None:
+    """Make a task known by its name, from a notebook or a file of one's own; the same name again replaces it.
+
+    Its networks are found again by the code of its parts, which the store's key covers.
+
+    Args:
+        name: letters, digits and underscores.
+        task: of a family of ours or of one's own, with a rule of ours or of one's own.
+
+    Raises:
+        ValueError: the name is not one, or is that of a task of the package.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"name: expected letters, digits and underscores, got {name!r}")
+    if name in TASKS and name not in OWN or _ROTATE.fullmatch(name):
+        raise ValueError(f"name: expected one that no task of the package has, got '{name}'")
+    TASKS[name] = task
+    OWN.add(name)
 
 
 def find_task(name: str) -> Task:

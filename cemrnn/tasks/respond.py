@@ -12,7 +12,7 @@ _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "de
 
 
 def draw_one(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
-    """Nothing; the given trials get one stimulus of strength 1, in any direction, in either modality.
+    """Give the trials one stimulus of strength 1, in any direction, in either modality.
 
     Args:
         rows: which of the P trials.

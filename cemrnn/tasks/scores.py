@@ -60,6 +60,8 @@ def score_trials(outputs: Tensor, trials: Trials, rule: str) -> Tensor:
     to keep fixation, the fixation output is above .5; and the mean output over the last 100 ms is as in `last18`.
     A sign, and every bit, has to be within 1 (`last36`) or .5 of its target; bits have no fixation.
 
+    Own tasks have a score of their own, whatever the rule.
+
     Args:
         outputs: (M, B, T, O).
         trials: the trials that were answered.
@@ -74,6 +76,8 @@ def score_trials(outputs: Tensor, trials: Trials, rule: str) -> Tensor:
     if rule not in TOLERANCES:
         raise ValueError(unknown_name(rule, TOLERANCES, "rule"))
     _check_shape(outputs, trials)
+    if trials.own_score is not None:
+        return _score_own(outputs, trials)
     tolerance, kind = TOLERANCES[rule][trials.answer_kind], trials.answer_kind
     if rule != "strict":
         return _matches(_final_outputs(outputs, trials, 1), trials.response, kind, tolerance).float()
@@ -132,11 +136,6 @@ def answer_outputs(trials: Trials, response: Tensor) -> Tensor:
     return torch.where(early, fixation, answer) * inside
 
 
-def optimal_outputs(trials: Trials) -> Tensor:
-    """Outputs of a noiseless network that does everything right: the targets (M, B, T, O)."""
-    return trials.targets
-
-
 def chance_level(tasks: TaskSet, rule: str, *, seed: int, n_trials: int) -> np.ndarray:
     """Score of answers that have the right distribution and do not depend on the stimulus.
 
@@ -164,6 +163,13 @@ def chance_level(tasks: TaskSet, rule: str, *, seed: int, n_trials: int) -> np.n
         outputs = answer_outputs(trials, trials.response.roll(-1, dims=1))
         levels.append(score_trials(outputs, trials, rule).mean(dtype=torch.float64).item())
     return np.array(levels)
+
+
+def _score_own(outputs: Tensor, trials: Trials) -> Tensor:
+    scores = torch.as_tensor(trials.own_score(outputs, trials.targets, trials.weights), dtype=torch.float32)
+    if scores.shape != trials.task.shape:
+        raise ValueError(f"score: expected (network, trial) {tuple(trials.task.shape)}, got {tuple(scores.shape)}")
+    return scores
 
 
 def _check_shape(outputs: Tensor, trials: Trials) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cemrnn.random import derive_seed, fill_trial_keys
 from cemrnn.tasks.layout import Layout
+from cemrnn.tasks.own import OwnStream, OwnTasks
 from cemrnn.tasks.planning import Planner
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
@@ -94,6 +95,11 @@ class TrialStream:
         if not np.issubdtype(index.dtype, np.integer) or index.min() < 0 or index.max() >= self.tasks.n_contexts:
             raise ValueError(f"{name}: expected indices of {self.tasks.n_contexts} tasks, got {value!r}")
         return index.astype(np.int64)
+
+
+def open_stream(tasks: TaskSet | OwnTasks, seeds: Sequence[int], *, name: str) -> TrialStream | OwnStream:
+    """The named stream of trials of any tasks, ours or own ones, for networks with these seeds."""
+    return tasks.stream(seeds, name=name) if isinstance(tasks, OwnTasks) else TrialStream(tasks, seeds, name=name)
 
 
 def _network_keys(seeds: Sequence[int], *names: str) -> np.ndarray:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cemrnn.config import Config
+from cemrnn.tasks.content import digest_content
 from cemrnn.tasks.family import Task
 from cemrnn.tasks.presets import PRESETS, Preset
-from cemrnn.tasks.registry import find_task
+from cemrnn.tasks.registry import OWN, find_task
 
 RING_UNITS = 32  # per modality
 # (inputs, outputs) of each answer kind; inputs of "direction" are for the cosine encoding
@@ -24,14 +25,18 @@ class TaskSet(Config):
         names: task names, all with the same kind of answer.
         preset: time step, noise, durations and strengths, see PRESETS.
         encoding: of directions in the input: cosine and sine, or a ring of 32 tuned units, per modality.
+        content_digest: of the tasks among them that were registered from outside; set here, "" if there are none.
     """
 
     names: tuple[str, ...]
     preset: Literal["yang", "driscoll", "fast"]
     encoding: Literal["cosine", "ring"] = "cosine"
+    content_digest: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        own = [find_task(name) for name in self.names if name in OWN]
+        object.__setattr__(self, "content_digest", digest_content(*own) if own else "")
         if not self.names or len(set(self.names)) < len(self.names):
             raise ValueError(f"names: expected one or more different tasks, got {self.names}")
         kinds = {task.answer_kind for task in self.tasks}
@@ -41,16 +46,15 @@ class TaskSet(Config):
             raise ValueError(f"encoding: expected 'cosine' for answers of kind '{self.answer_kind}', got 'ring'")
 
     @classmethod
-    def rotate(cls, n_tasks: int, *, preset: str, encoding: str = "cosine") -> TaskSet:
+    def rotate(cls, n_tasks: int, *, preset: str) -> TaskSet:
         """The rotate-K family: task k answers at the stimulus plus 2 pi k / K.
 
         Args:
             n_tasks: K.
             preset: as in TaskSet.
-            encoding: as in TaskSet.
         """
         names = tuple(f"rotate_{k}_of_{n_tasks}" for k in range(n_tasks))
-        return cls(names=names, preset=preset, encoding=encoding)
+        return cls(names=names, preset=preset)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -109,6 +113,13 @@ class TaskSet(Config):
             sum(self.to_steps(max(span.values)) for span in task.family.durations_ms(self.settings).values())
             for task in self.tasks
         )
+
+    @property
+    def mean_steps(self) -> float:
+        """Mean length of a trial in steps, over timings and tasks."""
+        spans = [task.family.durations_ms(self.settings).values() for task in self.tasks]
+        durations_ms = [sum(sum(span.values) / len(span.values) for span in of_task) for of_task in spans]
+        return sum(durations_ms) / len(durations_ms) * self.settings.stretch / self.dt_ms
 
     def to_steps(self, duration_ms: float) -> int:
         """A duration of the unstretched timing in steps of this preset, to the nearest."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,19 +23,20 @@ class Trials:
         targets: (M, B, T, O) float32.
         weights: (M, B, T) float32 loss weights of the steps.
         output_weights: (O,) float32 loss weights of the outputs: 2 for fixation, 1 for others.
-        context: (M, B, K) float32, one-hot cue of the task.
+        context: (M, B, K) float32, one-hot cue of the task; of own tasks any numbers, or (M, B, T, K).
         context_onset_steps: (M, B) int64 step at which the context begins.
         task: (M, B) int64 index of the task, which is that of its context.
         epochs: names of the E epochs.
         onsets: (M, B, E) int64 first step of each epoch; an epoch that a task lacks begins with the next.
         go_steps: (M, B) int64 first step of the response.
         end_steps: (M, B) int64 length of the trial.
-        answer_kind: "direction", "sign" or "bits".
+        answer_kind: "direction", "sign" or "bits"; of own tasks see `cemrnn.tasks.own`.
         response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form;
             NaN: keep fixation.
         alternative: (M, B, K) float32 answer that each task of the set would require on the same stimulus.
         alternative_defined: (M, B, K) bool whether its rule says anything about the stimulus.
         dt_ms: length of a step, ms.
+        own_score: of own tasks: (outputs, targets, weights) -> (M, B).
     """
 
     inputs: Tensor
@@ -52,6 +55,7 @@ class Trials:
     alternative: Tensor
     alternative_defined: Tensor
     dt_ms: float
+    own_score: Callable[[Tensor, Tensor, Tensor], Any] | None = None
 
     def cue(self) -> Tensor:
         """Context as a network receives it: (M, B, K), or (M, B, T, K) if any begins after the trial does."""
@@ -63,6 +67,23 @@ class Trials:
 
     def to(self, device: str) -> Trials:
         """The same trials on another device, in the same memory layout."""
+        return self._map(lambda values, _: values.to(device))
+
+    def take(self, index: Tensor | slice) -> Trials:
+        """Some of the trials, the same ones of every network, padded to the longest of them."""
+        n_steps = int(self.end_steps[:, index].max())
+
+        def pick(values: Tensor, name: str) -> Tensor:
+            chosen = values if name == "output_weights" else values[:, index]
+            moves = name in ("inputs", "targets", "weights") or (name == "context" and values.ndim == 4)
+            return chosen[:, :, :n_steps] if moves else chosen
+
+        return self._map(pick)
+
+    def repeat(self, n_networks: int) -> Trials:
+        """The trials of one network, given to each of several; nothing is copied."""
+        return self._map(lambda v, name: v if name == "output_weights" else v.expand(n_networks, *v.shape[1:]))
+
+    def _map(self, change: Callable[[Tensor, str], Tensor]) -> Trials:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        moved = {name: v.to(device) if isinstance(v, Tensor) else v for name, v in values.items()}
-        return Trials(**moved)
+        return Trials(**{name: change(v, name) if isinstance(v, Tensor) else v for name, v in values.items()})

@@ -11,7 +11,7 @@ import torch
 from cemrnn.config import Config
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.network.model import CEMRNN
-from cemrnn.tasks import TaskSet
+from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.learner import Learner
 
@@ -21,7 +21,7 @@ class TrainingConfig(Config):
     """One network to train: what it is, what it learns, how, and from which seed."""
 
     network: NetworkConfig
-    tasks: TaskSet
+    tasks: TaskSet | OwnTasks
     n_updates: int  # at most
     batch_trials: int  # trials per update, dealt to the tasks in turn
     learning_rate: float
@@ -91,7 +91,7 @@ class TrainingConfig(Config):
 
 
 def _check_start(config: TrainingConfig, start: TrainingConfig) -> None:
-    """Nothing, if the start can be given the contexts that the config has beyond it.
+    """Check that the start can be given the contexts that the config has beyond it.
 
     Raises:
         ValueError: it cannot; the message says why.

@@ -14,8 +14,8 @@ from torch import Tensor
 from cemrnn.network.engine.recurrence import Goal
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.tasks import TrialStream
-from cemrnn.tasks.cues import CueStream
+from cemrnn.tasks import Trials, open_stream
+from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.optimiser import Adam, clip_gradient
 
@@ -48,7 +48,8 @@ class Learner:
         n_updates: updates so far.
     """
 
-    streams = ("trials", "evaluation", "cues", "evaluation_cues", "noise")  # attributes that are random streams
+    # Attributes that are random streams; looking draws from its own, so that it changes nothing.
+    streams = ("trials", "cues", "noise", "evaluation", "evaluation_cues", "evaluation_noise")
 
     def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
         seeds = [config.seed for config in configs]
@@ -56,11 +57,12 @@ class Learner:
         self.model = CEMRNN(self.config.network, seeds, device=device)
         self.is_trained = None if starts is None else self._continue(starts, seeds)
         self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
-        self.trials = TrialStream(self.config.tasks, seeds, name="training")
-        self.evaluation = TrialStream(self.config.tasks, seeds, name="evaluation")
+        self.trials = open_stream(self.config.tasks, seeds, name="training")
+        self.evaluation = open_stream(self.config.tasks, seeds, name="evaluation")
         self.cues = CueStream(self.config.cue, seeds, name="training")
         self.evaluation_cues = CueStream(self.config.cue, seeds, name="evaluation")
         self.noise = NoiseStream(seeds, name="training", device=device)
+        self.evaluation_noise = NoiseStream(seeds, name="evaluation", device=device)
         self._begin(len(configs))
 
     def _begin(self, n_networks: int) -> None:
@@ -69,7 +71,7 @@ class Learner:
         self._history: dict[int, list[dict[str, float]]] = {m: [] for m in self.active}
 
     def update(self) -> None:
-        """Nothing; every active network takes one step. One whose loss is not finite ends as failed."""
+        """Let every active network take one step; one whose loss is not finite ends as failed."""
         loss = self.measure_loss()
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
@@ -89,7 +91,7 @@ class Learner:
         """Loss (M,) of every active network on the trials of the next update; differentiable."""
         c = self.config
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
-        cue, trials = self.cues.draw(trials).to(self.device), trials.to(self.device)
+        cue, trials = self._tell(self.cues, trials), trials.to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
         goal = Goal(trials.targets, trials.weights, trials.output_weights)
         return self.model.measure_error(
@@ -119,12 +121,16 @@ class Learner:
         c = self.config
         n_trials = len(c.trained_tasks) * c.evaluation_trials
         trials = self.evaluation.draw(n_trials, self._deal(n_trials))
-        cue, trials = self.evaluation_cues.draw(trials).to(self.device), trials.to(self.device)
+        cue, trials = self._tell(self.evaluation_cues, trials), trials.to(self.device)
         outputs, _ = self.model.simulate(
-            trials.inputs, cue.context, previous=cue.previous, noise=self.noise, lengths=trials.end_steps
+            trials.inputs, cue.context, previous=cue.previous, noise=self.evaluation_noise, lengths=trials.end_steps
         )
         scores = score_per_task(score_trials(outputs, trials, c.score_rule), trials.task, c.tasks.n_contexts).cpu()
         return scores[:, c.first_task :]
+
+    def stop(self) -> None:
+        """End the training of all networks, as they are, as if their updates were exhausted."""
+        self._retire(dict.fromkeys(range(len(self.active)), "exhausted"))
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, for a checkpoint."""
@@ -143,7 +149,7 @@ class Learner:
         }
 
     def restore(self, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
-        """Nothing; the learner goes on where `tensors` and `document` were taken."""
+        """Go on where `tensors` and `document` were taken."""
         self._keep([self.active.index(m) for m in document["active"]])
         self.n_updates = self.optimiser.n_steps = document["n_updates"]
         self.model.load(tensors["flat"].to(self.device))
@@ -154,6 +160,11 @@ class Learner:
         self._history = {int(m): rows for m, rows in document["history"].items()}
         for m, (status, n_updates) in document["finished"].items():
             self._finish(int(m), tensors[f"finished/{m}"], status, n_updates)
+
+    def _tell(self, cues: CueStream, trials: Trials) -> Cue:
+        """What the networks are told in some trials: nothing if they infer their context."""
+        cue = cues.draw(trials)
+        return Cue(None, None) if self.config.network.infers_context else cue.to(self.device)
 
     def _deal(self, n_trials: int, n_batches: int = 0) -> Tensor:
         """Task of every trial: all trained tasks in turn, and the next batch goes on where the last one ended."""

@@ -26,7 +26,7 @@ class Adam:
         self.n_steps = 0
 
     def step(self, flat: Tensor, gradient: Tensor, learning_rate: float) -> None:
-        """Nothing; moves the parameters (M, P) in place along the gradient (M, P)."""
+        """Move the parameters (M, P) in place along the gradient (M, P)."""
         self.n_steps += 1
         kept = 1 - learning_rate * self.weight_decay
         rate, growth = learning_rate / (1 - BETA_1**self.n_steps), 1 / (1 - BETA_2**self.n_steps)
@@ -34,7 +34,7 @@ class Adam:
         move(flat, gradient, self.first, self.second, kept, rate, growth)
 
     def select(self, networks: Sequence[int]) -> None:
-        """Nothing; keeps the moments of some networks."""
+        """Keep the moments of some networks."""
         self.first, self.second = self.first[list(networks)], self.second[list(networks)]
 
 

@@ -1,4 +1,4 @@
-"""What the store, a sweep and the cost model need to know of a network to train, whatever it learns."""
+"""What the store and a sweep need to know of a network to train, whatever it learns."""
 
 from __future__ import annotations
 

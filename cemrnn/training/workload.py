@@ -1,19 +1,28 @@
-"""The work whose time is measured: one training update, or one simulation, of an ensemble on data drawn beforehand."""
+"""The work whose time is measured: updates in training, or one update or simulation on data drawn beforehand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.engine.recurrence import Goal
 from cemrnn.network.model import CEMRNN
+from cemrnn.system.threads import limit_threads
+from cemrnn.system.timing import Turn, time_rounds, time_turn
 from cemrnn.training.optimiser import Adam
+from cemrnn.training.recipe import Recipe
 
 LEARNING_RATE = 1e-3
+N_ROUNDS, TURN_S = 3, 0.005
+STANDING = 1e-12  # learning rate of networks that are only timed: none may diverge
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -60,3 +69,31 @@ def build_simulation(work: Workload, device: str | torch.device = "cpu") -> Call
     model = CEMRNN(work.network, range(work.n_networks), device=device)
     inputs, cue, _ = (tensor.to(device) for tensor in work.draw())
     return lambda: model.simulate(inputs, cue, noise=None)[0][0, 0, 0, 0].item()
+
+
+def time_updates(
+    populations: Mapping[Name, Sequence[Recipe]], *, n_rounds: int = N_ROUNDS, seconds: float = TURN_S
+) -> dict[Name, float]:
+    """Median seconds on one core of one update of one network, of networks that train together, drawing included.
+
+    Populations take turns, round after round, so that what slows the machine slows all of them. What a training
+    starts from makes no difference to its time, and is not loaded.
+
+    Args:
+        populations: networks of one shape each.
+        n_rounds: turns that each takes.
+        seconds: least length of a turn, after one update that is not timed.
+    """
+    turns = {}
+    for name, recipes in populations.items():
+        standing = [replace(recipe, learning_rate=STANDING) for recipe in recipes]
+        turns[name] = make_turn(recipes[0].make_learner(standing, torch.device("cpu"), None).update, "cpu")
+    with limit_threads(1):
+        times = time_rounds(turns, n_rounds, seconds)
+    return {name: float(np.median(times[name])) / len(recipes) for name, recipes in populations.items()}
+
+
+def make_turn(call: Callable[[], object], device: str) -> Turn:
+    """A turn at the call, on the clock that suits the device."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    return lambda seconds: time_turn(call, seconds, clock)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from cemrnn.bench import engine, environments, pathways, rows, topics, worker
+from cemrnn.bench import engine, environments, rows, topics, worker
 from cemrnn.bench.peers import (
     LOOP,
     PEERS,
@@ -27,7 +27,6 @@ from cemrnn.bench.peers import (
 from cemrnn.bench.rows import Bench, make_row, take_turns
 from cemrnn.commands.bench import TOPIC_NAMES, bench
 from cemrnn.network.model import CEMRNN
-from cemrnn.network.pathways import ARMS
 from cemrnn.system.environment import SetupError
 
 TINY = Case("plain", "tanh", n_units=16, n_networks=2, n_trials=8, n_steps=6)
@@ -224,19 +223,6 @@ def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_
     assert len(made) == 2
 
 
-def test_every_arm_is_compared_with_the_plain_network_twice(a_bench, monkeypatch):
-    monkeypatch.setattr(pathways, "CASE", dataclasses.replace(pathways.CASE, n_networks=1, n_trials=2, n_steps=2))
-    monkeypatch.setattr(pathways, "INFERRED", dict(n_units=8, n_networks=1, n_contexts=2, rank=2))
-    compared = pathways.compare_pathways(a_bench)
-    arms = [arm for arm in ARMS if arm != "plain"]
-    inferred = [arm for arm in pathways.INFERRED_ARMS for _ in pathways.INFERRED_SOURCES]
-    assert [row["case"].split(",")[0] for row in compared] == 2 * arms + inferred
-    assert [row["goal"] for row in compared] == [0.8] * len(arms) + [None] * len(arms) + [1 / 1.5] * len(inferred)
-    assert compared[0]["case"] == "bias, equal N, N = 64"
-    assert compared[2 * len(arms) - 1]["case"] == "combined, equal parameters, N = 64, R = 4"
-    assert compared[-1]["case"] == "combined, inferred from the state, N = 8"
-
-
 def test_topics_and_command_agree():
     assert tuple(topics.TOPICS) == TOPIC_NAMES
 
@@ -261,4 +247,4 @@ def test_the_command_writes_what_a_topic_measured(tmp_path, monkeypatch):
 def test_the_command_knows_its_topics():
     result = CliRunner().invoke(bench, ["--topic", "engin"])
     assert result.exit_code == 2
-    assert "'engin' is not one of 'engine', 'trials', 'pathways', 'fixed_points', 'scaling', 'cost'" in result.output
+    assert "'engin' is not one of 'engine', 'trials', 'fixed_points', 'sweeps'" in result.output

@@ -16,7 +16,7 @@ CASES = [(arm, "tanh") for arm in ARMS] + [("combined", phi) for phi in ACTIVATI
 
 
 def make(arm, activation="tanh", **changes):
-    rank = 2 if "synaptic" in ARMS[arm] else 0
+    rank = ARMS[arm].rank_of(2)
     shape = dict(n_units=N, n_contexts=K, n_inputs=I, n_outputs=2, rank=rank, recurrent_start="gaussian")
     config = NetworkConfig(arm=arm, activation=activation, **(shape | changes))
     model = CEMRNN(config, [3, 8], dtype=torch.float64)
@@ -33,7 +33,7 @@ def make_flow(model, inputs=None, context=None):
     network = torch.tensor([0, 1, 1, 0, 0, 1])
     inputs = draw(1, P, I) if inputs is None else inputs
     context = draw(2, P, K) if context is None else context
-    takes_context = ARMS[model.config.arm] and model.config.context_source == "cue"
+    takes_context = ARMS[model.config.arm].pathways and model.config.context_source == "cue"
     return Flow.of(model, network, inputs, context if takes_context else None), network, inputs, context
 
 
@@ -56,7 +56,7 @@ def test_velocity_is_a_step_of_the_model(arm, activation, n_each):
 def step(model, network, inputs, context, state):
     """The state (N,) after one step of one network, without noise, with modulators that have settled."""
     alone, context = model.select([int(network)]), context[None, None]
-    cue = context if ARMS[model.config.arm] and model.config.context_source == "cue" else None
+    cue = context if ARMS[model.config.arm].pathways and model.config.context_source == "cue" else None
     settings = dict(initial=state[None, None], previous=cue, keep_rates=True, backend="batched")
     return alone.run(inputs[None, None, None], cue, **settings)[1][0, 0, 0].detach()
 

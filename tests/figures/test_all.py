@@ -15,7 +15,7 @@ from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
-from cemrnn.figures.remember import pack_result, unpack_result
+from cemrnn.figures.remember import from_document, to_document
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, _deal_cues, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations, summarise
 from cemrnn.figures.shared.rotations import SEPARATE
@@ -24,6 +24,7 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims
 from cemrnn.reproduce.finding import FIELD, TEMPLATE, write_finding
 from cemrnn.reproduce.project import Project
+from cemrnn.store.entry import seal, unseal
 from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
 from cemrnn.sweep.run import train_missing
@@ -258,7 +259,7 @@ def test_a_result_is_complete_and_can_be_kept(result):
     assert result.config.device == "cpu" and result.stem in list_figures()
     assert result.n_replicates == result.config.n_replicates
     assert all(len(table) for table in result.tables.values())
-    kept = unpack_result(pack_result(result), result.config)
+    kept = from_document(unseal(seal(to_document(result))), result.config)
     assert kept.scalars.keys() == result.scalars.keys()
     for name, table in result.tables.items():
         pd.testing.assert_frame_equal(kept.tables[name], table, check_exact=True, check_dtype=False)

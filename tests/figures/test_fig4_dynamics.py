@@ -8,14 +8,14 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from cemrnn.dynamics.fixed_points import FixedPoints
+from cemrnn.dynamics.fixed_points import FixedPoints, carry
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig4_dynamics import experiment as fig4_dynamics
 from cemrnn.figures.fig4_dynamics.config import DynamicsConfig, neighbouring_pairs
 from cemrnn.figures.fig4_dynamics.experiment import CLAIMED, measure_arm
 from cemrnn.figures.fig4_dynamics.measure import measure_network
 from cemrnn.figures.fig4_dynamics.plot import plot
-from cemrnn.figures.fig4_dynamics.search import _carry, _count_stable, follow_paths, search_epochs
+from cemrnn.figures.fig4_dynamics.search import _count_stable, follow_paths, search_epochs
 from cemrnn.figures.shared.battery import load_populations
 from cemrnn.figures.shared.states import constant_inputs, visit
 from cemrnn.figures.style import LOOKS
@@ -164,7 +164,7 @@ def test_a_bifurcation_is_found_where_it_is(make_model):
 
 def test_starts_are_carried_along_the_flow_for_their_time():
     flow = tanh_flow(np.zeros((2, 3, 3)))  # dr/dt = -r
-    states, which = _carry(flow, np.ones((2, 4, 3)), (5.0, 25.0), torch.device("cpu"))
+    states, which = carry(flow, np.ones((2, 4, 3)), (5.0, 25.0), torch.device("cpu"))
     assert which.tolist() == [0] * 4 + [1] * 4
     expected = np.tile(0.75 ** np.array([20, 100, 20, 100]), 2)  # steps of a quarter of tau
     np.testing.assert_allclose(states, np.repeat(expected[:, None], 3, axis=1), rtol=1e-9)

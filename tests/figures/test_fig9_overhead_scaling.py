@@ -93,13 +93,6 @@ def test_times_are_per_network_and_steps_per_step(monkeypatch):
     assert table[table["quantity"] == "step"]["value"].unique() == pytest.approx([per_network / SMOKE.n_steps])
 
 
-def test_turns_are_timed_on_the_clock_of_the_device(monkeypatch):
-    clocks = []
-    monkeypatch.setattr(overhead, "time_turn", lambda call, seconds, clock: clocks.append(clock) or 1.0)
-    assert [overhead.make_turn(print, device)(0.1) for device in ("cpu", "cuda")] == [1.0, 1.0]
-    assert clocks == [overhead.time.process_time, overhead.time.perf_counter]
-
-
 @pytest.mark.skipif(not machine.STATUS.exists(), reason="only Linux tells the peak of a process")
 def test_memory_holds_the_trials_and_grows_with_them():
     cell = next(cell for cell in base_cells(SMOKE) if cell.arm == "plain")

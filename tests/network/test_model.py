@@ -12,7 +12,7 @@ from cemrnn.network.budget import TOLERANCE, match_budget
 from cemrnn.network.config import NetworkConfig, count_parameters, parameter_shapes
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.network.pathways import ARMS, draw_gate, low_pass
+from cemrnn.network.pathways import ARMS, Told, draw_gate, low_pass
 from cemrnn.random import stream
 
 SEEDS = [3, 8]
@@ -20,7 +20,7 @@ SIZES = dict(n_units=10, n_contexts=3, n_inputs=4, n_outputs=2)
 
 
 def make(arm, seeds=SEEDS, dtype=torch.float64, **changes):
-    rank = 2 if "synaptic" in ARMS[arm] else 0
+    rank = ARMS[arm].rank_of(2)
     return CEMRNN(NetworkConfig(**(SIZES | dict(arm=arm, rank=rank, activation="tanh") | changes)), seeds, dtype=dtype)
 
 
@@ -175,7 +175,7 @@ def test_synapses_that_are_told_the_same_change_nothing():
     inputs, cue = draw_inputs()
     model = randomise(make("combined", tau_excitability_ms=200.0, tau_synaptic_ms=300.0))
     expected, _ = model.run(inputs, cue)
-    outputs, _ = model.run(inputs, cue, synaptic_context=cue.clone())
+    outputs, _ = model.run(inputs, Told(cue, cue.clone()))
     torch.testing.assert_close(outputs, expected, rtol=0, atol=0)
 
 
@@ -188,9 +188,9 @@ def test_each_pathway_hears_its_own_context_alone(silent, heard):
     told = cue, cue.roll(1, dims=-1)
     first, second = (model.run(inputs, context)[0] for context in told)
     assert (first - second).abs().max() > 0.01
-    outputs, _ = model.run(inputs, told[0], synaptic_context=told[1])
+    outputs, _ = model.run(inputs, Told(told[0], told[1]))
     torch.testing.assert_close(outputs, (first, second)[heard], rtol=0, atol=0)
-    outputs, _ = model.run(inputs, told[1], synaptic_context=told[0])
+    outputs, _ = model.run(inputs, Told(told[1], told[0]))
     torch.testing.assert_close(outputs, (second, first)[heard], rtol=0, atol=0)
 
 
@@ -198,7 +198,7 @@ def test_each_pathway_hears_its_own_context_alone(silent, heard):
 def test_a_single_pathway_hears_the_context_that_is_its_own(arm):
     inputs, cue = draw_inputs()
     other, model = cue.roll(1, dims=-1), randomise(make(arm))
-    outputs, _ = model.run(inputs, cue, synaptic_context=other)
+    outputs, _ = model.run(inputs, Told(cue, other))
     expected, _ = model.run(inputs, cue if arm == "excitability" else other)
     torch.testing.assert_close(outputs, expected, rtol=0, atol=0)
 
@@ -206,11 +206,11 @@ def test_a_single_pathway_hears_the_context_that_is_its_own(arm):
 def test_a_simulation_cuts_both_contexts_into_the_same_chunks():
     inputs, cue = draw_inputs(n_trials=40)
     other, model = cue.roll(1, dims=-1), randomise(make("combined"))
-    whole, _ = model.run(inputs, cue, synaptic_context=other)
-    parts, _ = model.simulate(inputs, cue, synaptic_context=other, noise=None, chunk_trials=7)
+    whole, _ = model.run(inputs, Told(cue, other))
+    parts, _ = model.simulate(inputs, Told(cue, other), noise=None, chunk_trials=7)
     torch.testing.assert_close(parts, whole.detach(), rtol=1e-13, atol=1e-13)
     with pytest.raises(ValueError, match="context: expected"):
-        model.run(inputs, cue, synaptic_context=other[..., :2])
+        model.run(inputs, Told(cue, other[..., :2]))
 
 
 def test_inferred_context_is_the_encoder_of_the_current_input():
@@ -257,6 +257,12 @@ def test_an_encoder_that_ignores_the_state_reads_the_input_alone():
     of_state.parameters["encoder_state"].data.zero_()
     torch.testing.assert_close(of_state.run(inputs, None)[0], of_input.run(inputs, None)[0], rtol=1e-12, atol=1e-12)
     assert not make("combined", context_source="state").parameters["encoder_state"].any()  # so they start
+
+
+@pytest.mark.parametrize("source", ["input", "state"])
+def test_a_drawn_gate_has_to_be_told_which_to_open(source):
+    with pytest.raises(ValueError, match="context_source: expected another .* gate, got .* have to be told"):
+        make("gating", context_source=source)
 
 
 @pytest.mark.parametrize("change", [dict(tau_synaptic_ms=50.0), dict(arm="gating")])

@@ -61,9 +61,9 @@ def test_every_entry_is_listed_with_what_it_is(store):
 
 
 def test_ls_filters_and_adds_up(store):
-    assert "4 entries" in call("ls").output
-    assert "3 entries" in call("ls", "--status", "reached").output
-    assert "0 entries" in call("ls", "--arm", "plain").output
+    assert "entries: 4, " in call("ls").output
+    assert "entries: 3, " in call("ls", "--status", "reached").output
+    assert "entries: 0, " in call("ls", "--arm", "plain").output
     rows = [json.loads(line) for line in call("ls", "--json").output.splitlines()]
     assert sorted(row["key"] for row in rows) == sorted(KEYS)
 
@@ -71,7 +71,7 @@ def test_ls_filters_and_adds_up(store):
 def test_a_record_that_cannot_be_read_is_listed_as_damaged(store):
     (store.folder(KEYS[0]) / "entry.json").write_bytes(b"{")
     assert [entry.key for entry in list_entries(store) if entry.status == "damaged"] == [KEYS[0]]
-    assert "1 entry" in call("ls", "--status", "damaged").output
+    assert "entries: 1, " in call("ls", "--status", "damaged").output
 
 
 def test_an_entry_is_found_by_the_beginning_of_its_key(store):
@@ -103,12 +103,12 @@ def test_verify_finds_damage_and_moves_it_unless_told_not_to(store):
     spoil(store)
     dry = call("verify", "--dry-run")
     assert dry.exit_code == 1
-    assert "4 entries read, 1 damaged" in dry.output
+    assert "entries: 4 read, 1 damaged" in dry.output
     assert store.folder(KEYS[0]).exists()
     assert "moved to quarantine" in call("verify").output
     assert not store.folder(KEYS[0]).exists()
     assert len(list(store.quarantine.iterdir())) == 1
-    assert "3 entries read, 0 damaged" in call("verify").output
+    assert "entries: 3 read, 0 damaged" in call("verify").output
 
 
 def test_verify_computes_the_key_again(store):
@@ -119,7 +119,7 @@ def test_verify_computes_the_key_again(store):
 def test_garbage_is_what_is_old_and_needed_by_nobody(store):
     grow_old(*map(store.folder, KEYS[:3]))  # the last one is young
     garbage = find_garbage(store, {KEYS[0]}, days=1, checkpoint_days=30)
-    assert sorted(piece.paths[0].name for piece in garbage) == sorted(KEYS[1:3])
+    assert sorted(piece.path.name for piece in garbage) == sorted(KEYS[1:3])
     assert {piece.kind for piece in garbage} == {"entry"}
     assert len(list(collect(store, garbage))) == 2
     assert sorted(entry.key for entry in list_entries(store)) == sorted([KEYS[0], KEYS[3]])
@@ -134,7 +134,7 @@ def test_a_checkpoint_that_a_training_holds_stays(store):
     with hold_leases([held.with_suffix(".lease")]):
         grow_old(held, idle, held.with_suffix(".lease"))
         garbage = find_garbage(store, KEYS, days=1, checkpoint_days=30)
-        assert [piece.paths for piece in garbage] == [(idle,)]
+        assert [piece.path for piece in garbage] == [idle]
         assert len(list(collect(store, garbage))) == 1
     assert held.exists()
 

@@ -1,8 +1,6 @@
-"""The cost model: the algebra of its counts, the fit on synthetic measurements, bytes against a real entry."""
+"""What a training costs: the algebra of its work, seconds from known timings, bytes against a real entry."""
 
 import dataclasses
-import json
-import math
 
 import numpy as np
 import pandas as pd
@@ -11,22 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cemrnn.bench import cost as bench_cost
-from cemrnn.bench.cost import draw_design, fit_seconds, measure_point, predict_seconds
-from cemrnn.bench.rows import Bench
 from cemrnn.network.config import count_parameters
 from cemrnn.store.store import Store, entry_key
-from cemrnn.sweep.cost import (
-    COEFFICIENTS_S,
-    TERMS,
-    core_seconds,
-    count_training_work,
-    count_work,
-    entry_bytes,
-    mean_steps,
-)
-from cemrnn.tasks import CORE_TASKS, TaskSet, TrialStream
-from cemrnn.tasks.cues import CueConfig
+from cemrnn.sweep import cost
+from cemrnn.sweep.cost import UNIT_STEP, UPDATE, count_update, count_work, entry_bytes, estimate_seconds
+from cemrnn.tasks import CORE_TASKS, TaskSet
 from cemrnn.training.learner import TrainedNetwork
 from tests.networks import small_config
 
@@ -38,13 +25,12 @@ def resized(config, **sizes):
 
 
 @given(st.integers(1, 60), st.integers(1, 50), st.integers(0, 99))
-def test_seconds_are_proportional_to_whole_evaluation_periods(n_periods, period, seed):
-    one = core_seconds(small_config(n_updates=period, evaluate_every=period))
-    many = core_seconds(small_config(seed, n_updates=n_periods * period, evaluate_every=period))
+def test_work_is_proportional_to_whole_evaluation_periods(n_periods, period, seed):
+    one = count_work(small_config(n_updates=period, evaluate_every=period))
+    many = count_work(small_config(seed, n_updates=n_periods * period, evaluate_every=period))
     assert many == pytest.approx(n_periods * one)
 
 
-@pytest.mark.parametrize("n_together", [1, 8])
 @pytest.mark.parametrize(
     "sizes",
     [
@@ -54,118 +40,51 @@ def test_seconds_are_proportional_to_whole_evaluation_periods(n_periods, period,
         [small_config(batch_trials=b) for b in (1, 16, 64)],
         [small_config(evaluation_trials=n) for n in (1, 20, 100)],
         [small_config(tasks=TaskSet(names=CORE_TASKS, preset=preset)) for preset in ("fast", "yang")],
-        [resized(small_config(), activation=name) for name in ("relu", "softplus")],
     ],
-    ids=["units", "rank", "contexts", "trials", "evaluation", "steps", "activation"],
+    ids=["units", "rank", "contexts", "trials", "evaluation", "steps"],
 )
-def test_seconds_grow_with_every_size(sizes, n_together):
-    seconds = [core_seconds(config, n_together=n_together) for config in sizes]
-    assert seconds[0] > 0
-    assert np.all(np.diff(seconds) > 0)
+def test_work_grows_with_every_size(sizes):
+    work = [count_work(config) for config in sizes]
+    assert work[0] > 0
+    assert np.all(np.diff(work) > 0)
 
 
-def test_sharing_saves_the_calls_and_nothing_else():
-    config = small_config(n_updates=30, evaluate_every=10)
-    saved = core_seconds(config) - core_seconds(config, n_together=4)
-    calls = 30 * COEFFICIENTS_S["update"]["call"] + 3 * COEFFICIENTS_S["evaluation"]["call"]
-    assert saved == pytest.approx(0.75 * calls)
-    with pytest.raises(ValueError, match="n_together: expected a positive number, got 0"):
-        core_seconds(config, n_together=0)
+def test_an_update_counts_what_a_network_multiplies():
+    config = small_config(arm="combined", rank=3, n_units=10)
+    unit_steps = 7 * config.tasks.max_steps * 10
+    assert count_update(config, 7) == 3 * (unit_steps * (10 + 5 + 3 + 2 * 3 + UNIT_STEP) + UPDATE)
 
 
-def test_coefficients_are_complete_and_never_negative():
-    for coefficients in COEFFICIENTS_S.values():
-        assert set(coefficients) == set(TERMS)
-        assert min(coefficients.values()) >= 0
+def test_seconds_are_the_work_at_the_timed_price(monkeypatch):
+    monkeypatch.setattr(cost, "time_work", lambda configs: 1e-10 * configs[0].network.n_units)
+    ensembles = [[small_config(seed, n_units=n) for seed in range(3)] for n in (8, 32)]
+    expected = [3 * count_work(configs[0]) * 1e-10 * n for configs, n in zip(ensembles, (8, 32), strict=True)]
+    assert estimate_seconds(ensembles) == pytest.approx(expected)
+    assert estimate_seconds([]) == []
 
 
-@pytest.mark.parametrize("preset", ["fast", "yang", "driscoll"])
-def test_mean_steps_is_that_of_drawn_trials(preset):
-    tasks = TaskSet(names=CORE_TASKS, preset=preset)
-    n = 4000
-    steps = TrialStream(tasks, [1]).draw(n, np.arange(n) % len(CORE_TASKS)).end_steps.double()
-    # Four standard errors, and half a step for durations that are rounded to steps.
-    assert abs(steps.mean() - mean_steps(tasks)) < 4 * steps.std() / math.sqrt(n) + 0.5
+def test_few_shapes_are_timed_and_the_others_lie_between_them(monkeypatch):
+    timed = []
+    monkeypatch.setattr(cost, "SHAPES_TIMED", 2)
+    monkeypatch.setattr(cost, "time_work", lambda configs: timed.append(configs[0].network.n_units) or 1.0 / len(timed))
+    ensembles = [[small_config(n_units=n)] for n in (32, 8, 16)]
+    prices = [s / count_work(c[0]) for s, c in zip(estimate_seconds(ensembles), ensembles, strict=True)]
+    assert timed == [8, 32]
+    assert prices[1] == pytest.approx(1.0)
+    assert prices[0] == pytest.approx(0.5)
+    assert 0.5 < prices[2] < 1
 
 
-def test_work_counts_what_a_network_does():
-    config = small_config(arm="combined", rank=3, n_units=10, batch_trials=7)
-    work = count_work(config.network, config.tasks, 7, n_together=2)
-    unit_steps = 7 * mean_steps(config.tasks) * 10
-    assert work["products"] == pytest.approx(unit_steps * (10 + 5 + 3 + 6))
-    assert work["units"] == pytest.approx(2 * unit_steps)
-    assert (work["softplus"], work["answers"], work["call"]) == (0, 14, 0.5)
-    assert work["parameters"] == count_parameters(config.network)
-    assert work["modulation"] == 0
-    moved = count_work(config.network, config.tasks, 7, n_together=2, context_moves=True)
-    assert moved == work | {"modulation": 7 * config.tasks.max_steps * (10 + 10 + 3 + 2)}
-    assert set(work) == set(TERMS)
-
-
-@pytest.mark.parametrize(
-    ("arm", "change", "moves"),
-    [
-        ("excitability", dict(), False),
-        ("excitability", dict(tau_excitability_ms=100.0), True),
-        ("excitability", dict(tau_synaptic_ms=100.0), False),  # it has no such modulator
-        ("plain", dict(tau_synaptic_ms=100.0), False),
-    ],
-)
-def test_a_modulator_with_a_time_constant_or_a_cue_that_moves_is_priced(arm, change, moves):
-    config = resized(small_config(arm=arm), **change)
-    cued = dataclasses.replace(config, cue=CueConfig(noise_sigma=0.1))
-    assert (count_training_work(config, 7)["modulation"] > 0) == moves
-    assert (count_training_work(cued, 7)["modulation"] > 0) == (arm != "plain")
-    if moves:
-        assert core_seconds(config) == core_seconds(cued) > core_seconds(small_config(arm=arm))
-
-
-def test_the_fit_finds_known_coefficients():
-    known = {term: 10.0 ** -(i + 3) for i, term in enumerate(TERMS)} | {"softplus": 0.0}
-    work = [count_training_work(c, c.batch_trials, n_together=m) for c, m in draw_design(60)]
-    fitted = fit_seconds(work, [predict_seconds(point, known) for point in work])
-    # Numbers are in float64, and the design's condition number is far below 1e6.
-    assert fitted == pytest.approx(known, rel=1e-6, abs=1e-12)
-
-
-def test_the_fit_never_goes_below_zero():
-    work = [dict.fromkeys(TERMS, 0.0) | {"units": u, "steps": s} for u, s in ((1.0, 1.0), (1.0, 2.0), (2.0, 1.0))]
-    fitted = fit_seconds(work, [2.0, 1.0, 5.0])  # steps that pay would fit best
-    assert fitted["steps"] == 0
-    assert fitted["units"] > 0
-    assert fitted["softplus"] == 0
-
-
-def test_the_design_is_the_same_every_time_and_varies_every_size():
-    design = draw_design(40)
-    assert design == draw_design(40)
-    for name in ("arm", "n_units", "rank", "activation", "n_contexts", "n_inputs"):
-        assert len({getattr(config.network, name) for config, _ in design}) >= 2, name
-    assert len({m for _, m in design}) >= 3
-
-
-def test_a_measurement_is_per_network_and_leaves_threads_as_they_were():
+def test_a_price_is_that_of_an_update_however_large_it_is(monkeypatch):
     threads = torch.get_num_threads()
-    config = dataclasses.replace(small_config(), n_updates=10**6)
-    point = measure_point(config, 2, seconds=0.0)
-    assert set(point) == set(COEFFICIENTS_S)
-    assert min(point.values()) > 0
+    config = small_config(batch_trials=64, learning_rate=1e30)  # at which no network would live to a second update
+    assert cost.time_work([config] * 6) > 0
+    drawn = []
+    monkeypatch.setattr(cost, "time_updates", lambda some, **_: drawn.extend(some[""]) or {"": 1.0})
+    monkeypatch.setattr(cost, "LARGEST_TIMED", count_update(config, 64) / 4)
+    assert cost.time_work([config] * 6) == 1 / count_update(config, 16)
+    assert [c.batch_trials for c in drawn] == [16] * cost.TOGETHER
     assert torch.get_num_threads() == threads
-
-
-def test_the_topic_gives_coefficients_to_paste_and_how_well_they_predict(tmp_path, monkeypatch):
-    lines = []
-    monkeypatch.setattr(bench_cost, "N_POINTS", 3)
-    monkeypatch.setattr(bench_cost, "SECONDS_PER_POINT", 0.0)
-    fitted = bench_cost.measure_cost(Bench(tmp_path, n_repeats=1, turn_s=0.0, say=lines.append))
-    assert json.loads(json.dumps(fitted)) == fitted
-    namespace = {}
-    exec(lines[-1], namespace)  # what is printed is Python, to be pasted into cemrnn/cost.py
-    assert namespace["COEFFICIENTS_S"] == fitted["coefficients_s"]
-    assert {kind: set(c) for kind, c in fitted["coefficients_s"].items()} == dict.fromkeys(COEFFICIENTS_S, set(TERMS))
-    for quantiles in fitted["predicted_over_measured"].values():
-        assert quantiles == sorted(quantiles)
-        assert quantiles[0] - 0.01 <= 1 <= quantiles[-1] + 0.01  # coefficients are rounded to three digits
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
-from cemrnn.sweep.cost import core_seconds
 from cemrnn.sweep.jobs import LARGEST_JOB, SMALLEST_JOB, Job, announce, keep_missing, plan_jobs, tabulate, take_shard
 from cemrnn.sweep.progress import SweepProgress
 from cemrnn.sweep.run import (
@@ -40,7 +39,7 @@ def test_a_plan_holds_every_network_once_and_shards_are_its_parts(networks, coun
     for job in jobs:
         assert len({config.shape for config in job.configs}) == 1
         assert len(job.configs) <= LARGEST_JOB
-    costs = [job.core_seconds for job in jobs]
+    costs = [job.work for job in jobs]
     assert costs == sorted(costs, reverse=True)
     shards = [take_shard(jobs, index, count) for index in range(1, count + 1)]
     assert members(sum(shards, start=[])) == members(jobs)
@@ -68,23 +67,21 @@ def test_a_shard_that_is_not_there_is_refused(index):
 
 
 def test_the_announcement_counts_what_is_missing_and_what_it_costs():
-    config = small_config(n_updates=10**7)
-    jobs = [Job((config,) * 4), Job((config,) * 4)]
-    hours = 2 * 4 * core_seconds(config, n_together=4) / 3600
-    text = announce(jobs, 1240, 2)
-    assert text.startswith("training: 8 of 1,240 networks missing, at most about ")
-    assert f" {hours:.1f} core-hours; 2 cores: {hours / 2:.1f} h" in text
+    jobs = [Job((small_config(),) * 4)] * 2
+    text = announce(jobs, [7200.0, 3600.0], 1240, 2)
+    assert text == "training: 8 of 1,240 networks missing, at most about 3.0 core-hours; 2 cores: 2.0 h"
     # more cores than jobs are of no use
-    assert f"16 cores: {hours / 2:.1f} h" in announce(jobs, 1240, 16)
-    assert announce([], 12, 2) == "training: all 12 networks are in the store, nothing to do"
+    assert announce(jobs, [7200.0, 7200.0], 1240, 16).endswith("16 cores: 2.0 h")
+    assert announce(jobs, [], 1240, 2) == "training: 8 of 1,240 networks missing"
+    assert announce([], [], 12, 2) == "training: all 12 networks are in the store, nothing to do"
 
 
 def test_the_table_has_a_row_per_shape():
     small, large = (Job(tuple(small_config(s, n_units=n) for s in range(3))) for n in (8, 20))
-    lines = tabulate([large, small], [Job(small.configs[:2])]).splitlines()
+    lines = tabulate([large, small], [Job(small.configs[:2])], [7200.0]).splitlines()
     assert [line.split("K = 2")[0].strip() for line in lines[1:]] == ["excitability, N = 20,", "excitability, N = 8,"]
     assert lines[1].split("K = 2")[1].split()[:3] == ["0", "3", "-"]
-    assert lines[2].split("K = 2")[1].split()[:2] == ["2", "1"]
+    assert lines[2].split("K = 2")[1].split()[:4] == ["2", "1", "2.0", "core-hours"]
 
 
 def test_a_lease_is_held_once_and_leaves_no_file(tmp_path):

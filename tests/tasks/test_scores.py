@@ -19,7 +19,6 @@ from cemrnn.tasks.scores import (
     chance_level,
     decode_direction,
     matches_response,
-    optimal_outputs,
     score_per_task,
     score_trials,
 )
@@ -60,7 +59,7 @@ def test_directions_are_decoded_whatever_their_length(theta, length):
 @pytest.mark.parametrize("tasks", SETS, ids=lambda s: f"{s.names[0]}-{s.preset}")
 def test_optimal_answers_score_1_on_every_task(tasks, rule):
     trials = draw(tasks)
-    scores = score_trials(optimal_outputs(trials), trials, rule)
+    scores = score_trials(trials.targets, trials, rule)
     assert scores.shape == (2, 200) and scores.dtype == torch.float32
     assert (score_per_task(scores, trials.task, tasks.n_contexts) == 1).all()
 
@@ -87,7 +86,7 @@ def test_width_of_the_window(rule, side):
 @pytest.mark.parametrize("rule", RULES)
 def test_fixation_decides_between_go_and_no_go(rule):
     trials = draw(FAST)
-    go, outputs = ~trials.response.isnan(), optimal_outputs(trials).clone()
+    go, outputs = ~trials.response.isnan(), trials.targets.clone()
     outputs[..., 0] = 1  # never let go
     assert torch.equal(score_trials(outputs, trials, rule).bool(), ~go)
     outputs[..., 0] = 0  # never kept
@@ -97,18 +96,16 @@ def test_fixation_decides_between_go_and_no_go(rule):
 def test_only_strict_sees_that_fixation_was_broken_early():
     trials = draw(FAST)
     step = torch.arange(trials.targets.shape[2])
-    broken = optimal_outputs(trials).clone()
+    broken = trials.targets.clone()
     broken[..., 0][step >= trials.go_steps[..., None] - 3] = 0  # three of at most 48 steps before go: over 5 %
-    broken[..., 0][step >= trials.go_steps[..., None]] = optimal_outputs(trials)[..., 0][
-        step >= trials.go_steps[..., None]
-    ]
+    broken[..., 0][step >= trials.go_steps[..., None]] = trials.targets[..., 0][step >= trials.go_steps[..., None]]
     assert score_trials(broken, trials, "last36").all()
     assert not score_trials(broken, trials, "strict").any()
 
 
 def test_strict_allows_one_slip_in_twenty_steps_and_none_of_the_first_100_ms_count():
     trials = TrialStream(TaskSet(names=("reaction_pro",), preset="fast"), [0]).draw(300)
-    go, slipped = trials.go_steps, optimal_outputs(trials).clone()
+    go, slipped = trials.go_steps, trials.targets.clone()
     slipped[:, :, :2, 0] = 0
     assert score_trials(slipped, trials, "strict").all()
     slipped[:, :, 2, 0] = 0  # one of the go - 2 steps that count
@@ -120,7 +117,7 @@ def test_strict_allows_one_slip_in_twenty_steps_and_none_of_the_first_100_ms_cou
 def test_strict_asks_for_fixation_until_the_end_where_it_is_the_answer():
     trials = draw(FAST)
     hold, step = trials.response.isnan(), torch.arange(trials.targets.shape[2])
-    outputs = optimal_outputs(trials).clone()
+    outputs = trials.targets.clone()
     slip = hold[..., None] & (step == trials.go_steps[..., None] + 2)  # the first weighted step of the response
     outputs[..., 0][slip] = 0
     n_weighted = (trials.weights > 0).sum(2)
@@ -131,7 +128,7 @@ def test_strict_asks_for_fixation_until_the_end_where_it_is_the_answer():
 @pytest.mark.parametrize("preset, n_steps", [("fast", 2), ("yang", 5)])
 def test_strict_reads_the_mean_of_the_last_100_ms(preset, n_steps):
     trials = draw(TaskSet(names=BATTERY, preset=preset))
-    go, right, wrong = ~trials.response.isnan(), optimal_outputs(trials), turned(trials, 30)
+    go, right, wrong = ~trials.response.isnan(), trials.targets, turned(trials, 30)
     before_end = trials.end_steps[..., None, None] - torch.arange(right.shape[2])[:, None]  # (M, B, T, 1), last: 1
     half = torch.where(
         (before_end >= 1) & (before_end <= n_steps // 2), wrong, right
@@ -149,12 +146,12 @@ def test_strict_reads_the_mean_of_the_last_100_ms(preset, n_steps):
 @pytest.mark.parametrize("tasks", [STREAMS, BITS], ids=["sign", "bits"])
 def test_signs_and_bits_have_a_tolerance(tasks, rule, width):
     trials = draw(tasks)
-    outputs = optimal_outputs(trials).clone()
+    outputs = trials.targets.clone()
     final = trials.targets.shape[2] - 1 if tasks is BITS else None
     after_go = torch.arange(outputs.shape[2]) >= trials.go_steps[..., None]
     outputs[..., -1][after_go] *= 1 - (width - 0.01)
     assert score_trials(outputs, trials, rule).all()
-    outputs[..., -1] = torch.where(after_go, optimal_outputs(trials)[..., -1] * (1 - (width + 0.01)), outputs[..., -1])
+    outputs[..., -1] = torch.where(after_go, trials.targets[..., -1] * (1 - (width + 0.01)), outputs[..., -1])
     assert not score_trials(outputs, trials, rule).any()
     assert final is None or (trials.end_steps == final + 1).all()
 
@@ -168,7 +165,7 @@ def test_outputs_that_are_not_finite_score_0(rule):
 
 def test_padding_does_not_count():
     trials = draw(FAST)
-    outputs = optimal_outputs(trials).clone()
+    outputs = trials.targets.clone()
     outputs[torch.arange(outputs.shape[2]) >= trials.end_steps[..., None]] = torch.nan
     for rule in RULES:
         assert score_trials(outputs, trials, rule).all()
@@ -179,7 +176,7 @@ def test_answers_of_other_tasks_are_recognised():
     first, second = torch.tensor([0, 1, 2, 3]).repeat(25), torch.tensor([1, 0, 3, 2]).repeat(25)
     trials = TrialStream(tasks, [0, 1]).draw(100, first, conflict_with=second)
     other = trials.alternative.gather(2, second.expand(2, -1)[..., None])[..., 0]
-    for outputs, given_first in ((optimal_outputs(trials), True), (answer_outputs(trials, other), False)):
+    for outputs, given_first in ((trials.targets, True), (answer_outputs(trials, other), False)):
         assert matches_response(outputs, trials, trials.response).all() == given_first
         assert matches_response(outputs, trials, other).all() != given_first
         assert (matches_response(outputs, trials, trials.response) ^ matches_response(outputs, trials, other)).all()
@@ -189,7 +186,7 @@ def test_answers_of_other_tasks_are_recognised():
 
 def test_a_match_is_what_last36_scores():
     trials = draw(FAST)
-    outputs = optimal_outputs(trials) + 0.7 * torch.randn(trials.targets.shape, generator=torch.manual_seed(0))
+    outputs = trials.targets + 0.7 * torch.randn(trials.targets.shape, generator=torch.manual_seed(0))
     scores = score_trials(outputs, trials, "last36")
     assert 0 < scores.mean() < 1
     assert torch.equal(matches_response(outputs, trials, trials.response).float(), scores)
@@ -240,9 +237,9 @@ def test_chance_is_that_of_its_seed():
 def test_wrong_arguments_are_refused():
     trials = draw(FAST, 10)
     with pytest.raises(ValueError, match="unknown rule 'last35'; did you mean 'last36'"):
-        score_trials(optimal_outputs(trials), trials, "last35")
+        score_trials(trials.targets, trials, "last35")
     with pytest.raises(ValueError, match=r"outputs: expected .* \(2, 10, .*, 3\), got \(2, 10, 1, 3\)"):
-        score_trials(optimal_outputs(trials)[:, :, :1], trials, "last36")
+        score_trials(trials.targets[:, :, :1], trials, "last36")
 
 
 def test_scores_do_not_depend_on_the_network_axis():

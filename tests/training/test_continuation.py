@@ -17,14 +17,12 @@ from cemrnn.training.train import TrainingInterrupted, train
 from tests.networks import TASKS, small_config
 
 MORE = dataclasses.replace(TASKS, names=(*TASKS.names, "delay_pro"))
-TRAINED = [
-    arm for arm in ARMS if count_context_parameters(small_config(arm=arm, rank=2 * ("synaptic" in ARMS[arm])).network)
-]
+TRAINED = [arm for arm in ARMS if count_context_parameters(small_config(arm=arm, rank=ARMS[arm].rank_of(2)).network)]
 CPU = torch.device("cpu")
 
 
 def base(seed=0, *, arm="combined", **changes):
-    return small_config(seed, arm=arm, rank=2 if "synaptic" in ARMS[arm] else 0, **changes)
+    return small_config(seed, arm=arm, rank=ARMS[arm].rank_of(2), **changes)
 
 
 def extend(start, *, tasks=MORE, **changes):

@@ -22,7 +22,7 @@ def train_with_threads(configs, n_threads):
 @pytest.mark.parametrize("arm", ARMS)
 def test_alone_in_an_ensemble_and_with_other_threads_a_network_has_the_same_bits(arm):
     config = small_config(n_updates=12, evaluate_every=6, target_score=None, batch_trials=34)
-    network = dataclasses.replace(config.network, arm=arm, n_units=19, rank=3 if "synaptic" in ARMS[arm] else 0)
+    network = dataclasses.replace(config.network, arm=arm, n_units=19, rank=ARMS[arm].rank_of(3))
     configs = [dataclasses.replace(config, network=network, seed=seed) for seed in range(5)]
     together = train_with_threads(configs, 2)
     alone = train_with_threads(configs[3:4], 1)

@@ -166,6 +166,17 @@ def test_every_setting_changes_training(field):
     assert not torch.equal(train([base])[0].flat, train([changed])[0].flat)
 
 
+@pytest.mark.parametrize("cue", [CueConfig(), CueConfig(noise_sigma=0.3, switch_share=0.5, settle_ms=100.0)])
+def test_looking_changes_nothing(cue):
+    often, seldom, thoroughly = (
+        train([small_config(seed, sigma_rec=0.3, n_updates=20, cue=cue, **look) for seed in range(2)])
+        for look in (dict(evaluate_every=1), dict(evaluate_every=20), dict(evaluate_every=7, evaluation_trials=33))
+    )
+    for seen, unseen in zip(often + thoroughly, seldom + seldom, strict=True):
+        assert torch.equal(seen.flat, unseen.flat)
+    assert len(often[0].history) == 20 and len(seldom[0].history) == 1
+
+
 def test_configs_must_differ_in_the_seed_alone():
     with pytest.raises(ValueError, match="seed alone"):
         train([small_config(0), small_config(1, learning_rate=1e-3)])
@@ -268,7 +279,7 @@ def test_a_damaged_checkpoint_is_removed_and_training_starts_again(tmp_path, cap
 KILLED = """
     import sys
     from pathlib import Path
-    from cemrnn import training
+    from cemrnn.training import train as training
     from tests.networks import small_config
 
     training.CHECKPOINT_EVERY_S = 0.0

@@ -8,12 +8,12 @@ import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
-from cemrnn.figures.fig10_interpretability.lesions import learned_pathways
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_arm
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.battery import SINGLE, all_conditions, load_populations, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.network.pathways import ARMS
 
 conditions = all_conditions
 SHOWN = "combined"  # arm of the network that is shown, and of the shuffled control
@@ -78,7 +78,7 @@ def _scalars(
         scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
         for measure in MEASURES:
             scalars |= mean(part[measure].to_numpy(float)).to_scalars(f"{measure}_{arm}")
-        if learned_pathways(arm):
+        if ARMS[arm].learned:
             scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
             scalars |= _lesion_scalars(joined["lesions"], tables["lesions"], arm, mean)
     for row in tables["relations"].itertuples():

@@ -6,7 +6,7 @@ its mean it loses what it learned about the context and no more. Pathways are tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -15,44 +15,21 @@ from torch import Tensor
 
 from cemrnn.figures.shared.battery import BatteryConfig, score_fresh
 from cemrnn.network.model import CEMRNN
-from cemrnn.network.pathways import ARMS
+from cemrnn.network.pathways import ARMS, PATHWAYS
 from cemrnn.random import stream
-
-# Trained tensor (context, feature) of each pathway; the gate is not trained.
-LEARNED = {
-    "bias": "bias_modulation",
-    "gain": "gain_modulation",
-    "synaptic": "strength_modulation",
-    "scale": "scale_modulation",
-}
-
-
-def learned_pathways(arm: str) -> list[str]:
-    """Pathways of an arm whose modulation is learned."""
-    return [pathway for pathway in ARMS[arm] if pathway in LEARNED]
-
-
-def measure_components(model: CEMRNN) -> Tensor:
-    """Sizes (M, R) of the synaptic components: |u_r| |v_r|, the Frobenius norm of the weights at strength 1."""
-    p = model.parameters
-    return (p["synaptic_in"].norm(dim=1) * p["synaptic_out"].norm(dim=1)).detach()
 
 
 def read_modulations(model: CEMRNN) -> dict[str, np.ndarray]:
-    """Learned modulation (M, K, F) of each pathway of an arm; strengths are in units of weights, times the sizes."""
-    found = {name: model.parameters[LEARNED[name]].detach() for name in learned_pathways(model.config.arm)}
-    if "synaptic" in found:
-        found["synaptic"] = found["synaptic"] * measure_components(model)[:, None]
-    return {name: values.double().cpu().numpy() for name, values in found.items()}
+    """Learned modulation (M, K, F) of each pathway of an arm, in units in which its features can be compared."""
+    learned = ARMS[model.config.arm].learned
+    return {name: p.modulation(model.parameters).double().cpu().numpy() for name, p in learned.items()}
 
 
-def hold_pathways(model: CEMRNN, pathways: list[str]) -> CEMRNN:
+def hold_pathways(model: CEMRNN, pathways: Iterable[str]) -> CEMRNN:
     """A copy in which the modulation of these pathways is the same in all contexts, its mean over them."""
     held = model.select(range(model.n_networks))
-    with torch.no_grad():
-        for pathway in pathways:
-            values = held.parameters[LEARNED[pathway]]  # (M, K, F)
-            values.copy_(values.mean(dim=1, keepdim=True).expand_as(values))
+    for pathway in pathways:
+        PATHWAYS[pathway].hold(held.parameters)
     return held
 
 
@@ -66,10 +43,11 @@ def hold_direction(model: CEMRNN, directions: Tensor) -> CEMRNN:
         model: M networks with synaptic components.
         directions: (M, R) or (R,), of length one.
     """
-    held, sizes = model.select(range(model.n_networks)), measure_components(model)[:, None]
+    held, pathway = model.select(range(model.n_networks)), ARMS[model.config.arm].with_components
+    sizes = pathway.component_sizes(model.parameters)[:, None]
     directions = directions.expand(model.n_networks, -1)[:, None]  # (M, 1, R)
     with torch.no_grad():
-        values = held.parameters[LEARNED["synaptic"]]  # (M, K, R)
+        values = held.parameters[pathway.learned[0]]  # (M, K, R)
         centred = (values - values.mean(dim=1, keepdim=True)) * sizes
         along = (centred * directions).sum(dim=2, keepdim=True) * directions
         values.sub_(along / sizes)
@@ -100,12 +78,12 @@ def score_lesions(model: CEMRNN, config: BatteryConfig, seeds: list[int], n_tria
 
 
 def _all_lesions(model: CEMRNN, seed: int, n_bases: int) -> Iterator[tuple[str, str, CEMRNN]]:
-    pathways, rank = learned_pathways(model.config.arm), model.config.rank
-    for pathway in pathways:
+    arm, rank = ARMS[model.config.arm], model.config.rank
+    for pathway in arm.learned:
         yield "pathway", pathway, hold_pathways(model, [pathway])
-    if len(pathways) > 1:
-        yield "pathway", "all", hold_pathways(model, pathways)
-    if "synaptic" not in pathways:
+    if len(arm.learned) > 1:
+        yield "pathway", "all", hold_pathways(model, arm.learned)
+    if not arm.with_components:
         return
     for r, direction in enumerate(torch.eye(rank, device=model.flat.device)):
         yield "component", str(r), hold_direction(model, direction)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
-from cemrnn.figures.fig10_interpretability.lesions import learned_pathways, read_modulations, score_lesions
+from cemrnn.figures.fig10_interpretability.lesions import read_modulations, score_lesions
 from cemrnn.figures.shared.battery import Population
 from cemrnn.figures.shared.states import Visited, visit
 from cemrnn.measures.geometry import cluster_units, task_variance
@@ -22,6 +22,7 @@ from cemrnn.measures.sharing import (
     permute_relation,
     share_blocks,
 )
+from cemrnn.network.pathways import ARMS, PATHWAYS
 from cemrnn.random import stream
 
 USE = ("mean_rate", "active_fraction", "energy")
@@ -53,7 +54,7 @@ def measure_arm(population: Population, config: InterpretabilityConfig, *, shuff
         config: of the figure.
         shuffle: whether the context is decoded with shuffled labels as well.
     """
-    pathways, passed = learned_pathways(population.arm), population.passed(config.passing_score)
+    pathways, passed = ARMS[population.arm].learned, population.passed(config.passing_score)
     kept = np.flatnonzero(passed) if pathways else np.arange(len(passed))
     networks = pd.DataFrame({"network": np.arange(len(passed)), "passed": passed})
     if not len(kept):
@@ -140,12 +141,22 @@ def _average_decoding(decoding: pd.DataFrame) -> pd.DataFrame:
 def _summarise_modulation(
     modulations: dict[str, np.ndarray], variances: list[np.ndarray], network: int
 ) -> dict[str, float]:
-    values = {}
-    if "synaptic" in modulations:
-        values["components_used"] = count_effective(modulations["synaptic"][network].var(axis=0))
-    if "gain" in modulations:
-        values["gain_follows_use"] = follow_use(modulations["gain"][network], variances[network])
+    values, strength, gain = {}, find_strength(modulations), find_modulation(modulations, "gain")
+    if strength is not None:
+        values["components_used"] = count_effective(strength[network].var(axis=0))
+    if gain is not None:
+        values["gain_follows_use"] = follow_use(gain[network], variances[network])
     return values
+
+
+def find_strength(modulations: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Strengths (M, K, R) of synaptic components, if a pathway has some."""
+    return next((x for name, x in modulations.items() if PATHWAYS[name].has_components), None)
+
+
+def find_modulation(modulations: dict[str, np.ndarray], what: str) -> np.ndarray | None:
+    """Modulation (M, K, N) of what each unit has one of, "gain" or "bias", if a pathway sets it."""
+    return next((x for name, x in modulations.items() if PATHWAYS[name].acts_on(what)), None)
 
 
 def _select(lesions: pd.DataFrame, config: InterpretabilityConfig) -> pd.DataFrame:
@@ -185,9 +196,10 @@ def _relate(
 
 def _tabulate_components(modulations: dict[str, np.ndarray], config: InterpretabilityConfig) -> pd.DataFrame | None:
     """Strengths of the first network's components, which come in the order of their variance over tasks."""
-    if "synaptic" not in modulations:
+    strengths = find_strength(modulations)
+    if strengths is None:
         return None
-    strength = modulations["synaptic"][0]  # (K, R)
+    strength = strengths[0]  # (K, R)
     order = np.argsort(-strength.var(axis=0), kind="stable")
     k, place = np.indices(strength.shape)
     columns = {"component": order[place.ravel()], "task": np.array(config.tasks)[k.ravel()]}
@@ -201,6 +213,6 @@ def _tabulate_units(
     cluster, (k, unit) = cluster_units(variance, config.max_clusters).label, np.indices(variance.shape)
     columns = {"unit": unit.ravel(), "cluster": cluster[unit.ravel()], "task": np.array(config.tasks)[k.ravel()]}
     for name in ("gain", "bias"):
-        values = modulations[name][0] if name in modulations else np.full(variance.shape, np.nan)
-        columns[name] = values.ravel()
+        values = find_modulation(modulations, name)
+        columns[name] = np.full(variance.size, np.nan) if values is None else values[0].ravel()
     return pd.DataFrame(columns | {"variance": variance.ravel(), "network": 0})

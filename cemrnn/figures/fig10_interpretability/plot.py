@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cemrnn.figures.fig10_interpretability.experiment import CHANCE, SHOWN
-from cemrnn.figures.fig10_interpretability.lesions import learned_pathways
 from cemrnn.figures.result import Result
 from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, draw_curves, open_figure
+from cemrnn.network.pathways import ARMS, PATHWAYS
 
 WIDTHS = ((1, 1.5, 1.5), (1.1, 1.3, 1), (1, 1, 1), (1, 1, 1))  # of the panels in each row
 DIVERGING, GROWING = "RdBu_r", "cividis"
@@ -21,7 +21,6 @@ USE_LABELS = {
     "active_fraction": "active fraction (share of units)",
     "energy": "energy (squared rate, all units)",
 }
-PATHWAY_LABELS = {"bias": "bias", "gain": "gain", "synaptic": "synapses", "scale": "scale", "all": "all"}
 ENDS = ["selectivity_random", "selectivity"]
 CONTROL = dict(color="0.55", linestyle="--", linewidth=1)
 
@@ -86,7 +85,7 @@ def _draw_components(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
 
 
 def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -> None:
-    """Nothing; gain, or task variance relative to each unit's largest, of units in the order of their clusters."""
+    """Draw gain, or task variance relative to each unit's largest, of units in the order of their clusters."""
     axes.set_xlabel("units of the same network, by cluster")
     if table[value].isna().all():
         return _say_blank(axes)
@@ -104,7 +103,7 @@ def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -
 
 
 def _draw_lesions(axes: Axes, tables: dict[str, pd.DataFrame], tasks: list[str]) -> None:
-    """Nothing; loss by lesions of each component of the shown network, in the order of panel a."""
+    """Draw the loss by lesions of each component of the shown network, in the order of panel a."""
     axes.set_xlabel("component held at its mean")
     shown, lesions = tables["components"], tables["lesions_networks"]
     if shown["strength"].isna().all():
@@ -119,12 +118,12 @@ def _draw_lesions(axes: Axes, tables: dict[str, pd.DataFrame], tasks: list[str])
 
 
 def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
-    pathways = [*learned_pathways(SHOWN), "all"]
+    pathways = [*ARMS[SHOWN].learned, "all"]
     for offset, pathway in zip(np.linspace(-0.27, 0.27, len(pathways)), pathways, strict=True):
         part = table[(table["arm"] == SHOWN) & (table["lesion"] == pathway)].set_index("task").reindex(tasks)
         look, position = LOOKS[SHOWN if pathway == "all" else pathway], np.arange(len(tasks)) + offset
         axes.hlines(position, part["low"], part["high"], color=look.colour, linewidth=1)
-        style = dict(marker=look.marker, color=look.colour, linestyle="none", label=PATHWAY_LABELS[pathway])
+        style = dict(marker=look.marker, color=look.colour, linestyle="none", label=_label(pathway))
         axes.plot(part["loss"], position, **style)
     axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
     axes.set_xlabel(f"loss of score, {SHOWN} networks, pathway held at its mean")
@@ -133,8 +132,8 @@ def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
 
 
 def _draw_selectivity(axes: Axes, networks: pd.DataFrame, arms: list[str]) -> None:
-    """Nothing; a line per network, from random directions to components."""
-    shown = [arm for arm in arms if "synaptic" in learned_pathways(arm)]
+    """Draw a line per network, from random directions to components."""
+    shown = [arm for arm in arms if ARMS[arm].with_components]
     for i, arm in enumerate(shown):
         look, part = LOOKS[arm], networks[networks["arm"] == arm]
         for pair in part[ENDS].to_numpy(float):
@@ -150,7 +149,7 @@ def _draw_decoding(axes: Axes, tables: dict[str, pd.DataFrame], first_stimulus_m
     accuracy, held = tables["decoding"], tables["decoding_held"]
     draw_curves(axes, accuracy[accuracy["labels"] == "true"], "time_ms", "accuracy")
     for arm, part in held[held["labels"] == "true"].groupby("arm", sort=False):
-        if learned_pathways(arm):
+        if ARMS[arm].learned:
             axes.plot(part["time_ms"], part["held"], color=LOOKS[arm].colour, linewidth=0.8, linestyle=(0, (1, 1)))
     shuffled = accuracy[accuracy["labels"] == "shuffled"]
     axes.plot(shuffled["time_ms"], shuffled["accuracy"], **CONTROL)
@@ -179,8 +178,8 @@ def _draw_pairs(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_relations(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
-    """Nothing; a row per arm and pathway; filled if the tasks are related beyond relabelled ones."""
-    rows = [(arm, name) for arm in arms if learned_pathways(arm) for name in _relation_names(arm)]
+    """Draw a row per arm and pathway; filled if the tasks are related beyond relabelled ones."""
+    rows = [(arm, name) for arm in arms if ARMS[arm].learned for name in _relation_names(arm)]
     found = table.set_index(["arm", "pathway"])
     if table["r"].isna().all():  # fewer than three tasks
         _say_blank(axes)
@@ -192,14 +191,18 @@ def _draw_relations(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
         fill = look.colour if row["p"] < 0.05 else "white"
         axes.plot(row["r"], position, marker=look.marker, color=look.colour, markerfacecolor=fill, markersize=5)
     axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(rows)), [f"{arm}: {PATHWAY_LABELS[name]}" for arm, name in rows], fontsize=6)
+    axes.set_yticks(range(len(rows)), [f"{arm}: {_label(name)}" for arm, name in rows], fontsize=6)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("related tasks, related modulation (r)")
 
 
 def _relation_names(arm: str) -> list[str]:
-    pathways = learned_pathways(arm)
+    pathways = list(ARMS[arm].learned)
     return pathways if len(pathways) == 1 else [*pathways, "all"]
+
+
+def _label(pathway: str) -> str:
+    return "all" if pathway == "all" else PATHWAYS[pathway].label
 
 
 def _draw_use(axes: Axes, table: pd.DataFrame, arms: list[str], tasks: list[str], measure: str) -> None:

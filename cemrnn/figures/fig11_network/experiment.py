@@ -18,23 +18,9 @@ from cemrnn.figures.shared.battery import (
 )
 from cemrnn.figures.shared.states import visit
 from cemrnn.measures.intervals import bootstrap_mean
-from cemrnn.network.config import count_parameters
+from cemrnn.network.config import count_parameters, list_matrices
 from cemrnn.tasks.scores import chance_level
 from cemrnn.training.config import TrainingConfig
-
-# Trained tensors, by the letters of the model, with the names of their rows and columns; both are "unit" in W.
-MATRICES = {
-    "W": ("recurrent", "unit", "unit"),
-    "V": ("synaptic_in", "unit", "component"),
-    "U": ("synaptic_out", "unit", "component"),
-    "S": ("strength_modulation", "task", "component"),
-    "B": ("input", "input", "unit"),
-    "b": ("bias", "", "unit"),
-    "E": ("bias_modulation", "task", "unit"),
-    "G": ("gain_modulation", "task", "unit"),
-    "C": ("readout", "unit", "output"),
-    "d": ("readout_bias", "", "output"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +93,7 @@ def _order_units(population: Population, shown: int) -> np.ndarray:
 def _weight_table(population: Population, shown: int, config: NetworkPageConfig) -> pd.DataFrame:
     """One row per trained number: matrix, row, column, value; units are numbered in the order shown, from 1."""
     order, parts = _order_units(population, shown), []
-    for matrix, (name, rows, columns) in MATRICES.items():
+    for name, (matrix, rows, columns, _) in list_matrices(population.model.config).items():
         values = population.model.parameters[name][shown].detach().cpu().numpy()
         values = values if values.ndim == 2 else values[None]
         values = values[order] if rows == "unit" else values
@@ -122,7 +108,7 @@ def _weight_table(population: Population, shown: int, config: NetworkPageConfig)
 def _name_axis(axis: str, n: int, config: NetworkPageConfig) -> list[str]:
     names = {
         "": [""],
-        "task": [task.replace("_", " ") for task in config.tasks],
+        "context": [task.replace("_", " ") for task in config.tasks],
         "input": ["fixation", "mod1 cos", "mod1 sin", "mod2 cos", "mod2 sin"],
         "output": ["fixation", "cos", "sin"],
     }

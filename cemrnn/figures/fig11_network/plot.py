@@ -102,7 +102,7 @@ def _write_equations(axes: Axes) -> None:
 
 
 def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> None:
-    """Nothing; one trial per task in a column: input, rates, output."""
+    """Draw one trial per task in a column: input, rates, output."""
     panels = figure.subplots(3, len(tasks), squeeze=False, sharex="col", height_ratios=[0.8, 1.6, 1])
     largest = {kind: part["value"].abs().max() for kind, part in rates.groupby("kind")}
     for k, task in enumerate(tasks):

@@ -50,7 +50,7 @@ def plot(result: Result) -> Figure:
 
 
 def _draw_portraits(figure: SubFigure, result: Result) -> None:
-    """Nothing; two panels per arm: the flow in the context of either task, on the same plane."""
+    """Draw two panels per arm: the flow in the context of either task, on the same plane."""
     field, shown = result.tables["portrait_field"], [arm for arm in PORTRAYED if arm in result.config.arms]
     for arm, part in zip(shown, np.atleast_1d(figure.subfigures(1, len(shown))), strict=True):
         part.suptitle(arm, color=LOOKS[arm].colour, fontweight="bold", fontsize=8)
@@ -107,7 +107,7 @@ def _draw_plane(axes: Axes, networks: pd.DataFrame, arms: list[str]) -> None:
 
 
 def _draw_both(axes: Axes, measures: dict[str, pd.DataFrame], arms: list[str], names: dict[str, str]) -> None:
-    """Nothing; the first measure as in `draw_estimates`, the second with open markers on the same rows."""
+    """Draw the first measure as in `draw_estimates`, the second with open markers on the same rows."""
     (first, label), (second, other) = names.items()
     draw_estimates(axes, measures[first], arms, "value")
     rows = measures[second].set_index("arm")
@@ -131,7 +131,7 @@ def _draw_both(axes: Axes, measures: dict[str, pd.DataFrame], arms: list[str], n
 
 
 def _draw_networks(axes: Axes, networks: pd.DataFrame, arms: list[str], measure: str) -> None:
-    """Nothing; a faint marker per network."""
+    """Draw a faint marker per network."""
     for position, arm in enumerate(arms):
         values, look = networks.loc[networks["arm"] == arm, measure], LOOKS[arm]
         axes.plot(
@@ -149,7 +149,7 @@ def _draw_bifurcations(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_variance(axes: Axes, units: pd.DataFrame, result: Result) -> None:
-    """Nothing; task variance of the units of one network, grouped by cluster."""
+    """Draw task variance of the units of one network, grouped by cluster."""
     compared = set(units.loc[units["variance"].notna(), "arm"])
     arm = next((arm for arm in reversed(PORTRAYED) if arm in compared), None)
     if arm is None:

@@ -11,17 +11,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.dynamics.fixed_points import FixedPoints, NotConvergedError, System, find_fixed_points, follow_fixed_points
+from cemrnn.dynamics.fixed_points import (
+    CARRIED,
+    FixedPoints,
+    NotConvergedError,
+    System,
+    carry,
+    find_fixed_points,
+    follow_fixed_points,
+)
 from cemrnn.dynamics.flow import Flow
 from cemrnn.dynamics.merging import find_distinct
 from cemrnn.figures.shared.states import Visited
 from cemrnn.network.model import CEMRNN
 
 MERGE_DISTANCE = 1e-4  # points nearer to each other than this are one, as in `find_fixed_points`
-# Time, in tau, for which starts are carried along the flow, in turn. From a visited state itself the descent of the
-# speed often ends at a kink of the activation: two thirds of the starts were lost, and a fifth of those carried on.
-CARRIED = (5.0, 25.0, 50.0)
-EULER_STEP = 0.25  # tau
 FIXED_ALONE = {"tolerance": 1e-9, "slow_tolerance": 1e-9}  # along paths, where slow points do not count
 
 
@@ -62,18 +66,6 @@ def make_flow(model: CEMRNN, network: np.ndarray, inputs: np.ndarray, context: n
     return Flow.of(model, torch.tensor(np.array(network), device=model.flat.device), u, c)
 
 
-def _carry(system: System, starts: np.ndarray, times: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Starts (P, n, N) after some time in the flow, as states (P * n, N), and the condition (P * n,) of each."""
-    n_conditions, n_starts = starts.shape[:2]
-    states = torch.as_tensor(starts, dtype=torch.float64, device=device).flatten(0, 1)
-    which = torch.arange(n_conditions, device=device).repeat_interleave(n_starts)
-    duration = torch.tensor([times[i % len(times)] for i in range(n_starts)], device=device).repeat(n_conditions)
-    for step in range(round(max(times) / EULER_STEP)):
-        left = torch.nonzero(duration > step * EULER_STEP)[:, 0]
-        states[left] += EULER_STEP * system.velocity(states[left], which[left])
-    return states, which
-
-
 def _find(system: System, starts: Tensor, which: Tensor, **settings: float) -> FixedPoints:
     """Points from the starts; where few of them lead to one, those that do: how many is part of the result."""
     try:
@@ -103,7 +95,7 @@ def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts
     conditions = pd.DataFrame(rows)
     inputs = np.stack(shown["inputs"].to_list())[conditions["input"]]
     flow = make_flow(model, conditions["network"], inputs, np.eye(model.config.n_contexts)[conditions["task"]])
-    found = _find(flow, *_carry(flow, np.stack(starts), CARRIED, model.flat.device))
+    found = _find(flow, *carry(flow, np.stack(starts), CARRIED, model.flat.device))
     columns = {
         "condition": found.which,
         "kind": np.where(found.slow, "slow", np.where(found.stable, "stable", "unstable")),
@@ -150,7 +142,7 @@ def follow_paths(
     points, there, device = None, [], model.flat.device
     for share in lambdas:
         flow = mix(share)
-        fresh = _carry(flow, starts, CARRIED[-1:], device)  # those that are there, and stable
+        fresh = carry(flow, starts, CARRIED[-1:], device)  # those that are there, and stable
         if points is None:
             points = _find(flow, *fresh, **FIXED_ALONE)
         else:

@@ -19,6 +19,7 @@ from cemrnn.measures.ideal_observer import ideal_sigma
 from cemrnn.measures.intervals import Interval, adjust_holm, bootstrap_mean, bootstrap_statistic
 from cemrnn.measures.packing import average_thresholds
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
+from cemrnn.network.pathways import ARMS
 from cemrnn.tasks import conflict_pairs
 from cemrnn.tasks.scores import chance_level
 
@@ -33,8 +34,13 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if set(self.arms) != set(DESIGN):
+        if not set(self.arms) >= set(DESIGN):
             raise ValueError(f"arms: expected the two by two design {', '.join(DESIGN)}, got {', '.join(self.arms)}")
+
+    @property
+    def shown_arms(self) -> list[str]:
+        """The design, then others whose outcomes are shown beside it."""
+        return [*DESIGN, *(arm for arm in self.arms if arm not in DESIGN)]
 
 
 @experiment
@@ -63,7 +69,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
     ideal = ideal_sigma(0.75, len(config.tasks), pair_chance)
     cells, most = score_rotations(config.rotations), np.log2(config.packing.task_counts[-1])
     rows = []
-    for arm in DESIGN:
+    for arm in config.shown_arms:
         curves = measure_arm(populations[arm], config, chance)
         robust = curves.networks()
         values = {
@@ -71,7 +77,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
             "noise": robust["sigma75"].to_numpy(float) / ideal,
             "packing": average_thresholds(octaves_by_size(cells, arm, config.rotations)).level / most,
         }
-        if arm == "plain":  # ignores the context, so that there is nothing to lose: 0 on both scales
+        if not ARMS[arm].pathways:  # ignores the context, so that there is nothing to lose: 0 on both scales
             values |= {name: np.nan_to_num(values[name]) for name in ("mixture", "noise")}
         values["joint"] = np.mean([values[name] for name in OUTCOMES[:3]], axis=0)
         for outcome, by_network in values.items():
@@ -98,8 +104,8 @@ def _measure(
         for measure, statistic in SYNERGY.items():
             estimate = functools.partial(bootstrap_statistic, statistic, seed=seed)
             add(outcome, measure, f"{outcome}_{measure}", estimate, *samples)
-        for arm, sample in zip(DESIGN, samples, strict=True):
-            scalars |= bootstrap_mean(sample, seed=seed).to_scalars(f"{outcome}_{arm}")
+        for arm in config.shown_arms:
+            scalars |= bootstrap_mean(values[outcome][arm], seed=seed).to_scalars(f"{outcome}_{arm}")
     mean = functools.partial(bootstrap_mean, seed=seed)
     accuracy = lesions.pivot(index="network", columns="lesion", values="accuracy")
     excess = lesion_excess(*(accuracy[lesion].to_numpy(float) for lesion in LESIONS))

@@ -9,6 +9,7 @@ import torch
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, draw_conflicts
 from cemrnn.figures.shared.battery import Population, simulate
 from cemrnn.measures.robustness import average_pairs, normalise_accuracy
+from cemrnn.network.pathways import Told
 
 LESIONS = ("intact", "excitability clamped", "synapses clamped", "both clamped")
 
@@ -30,7 +31,7 @@ def score_lesions(population: Population, config: AmbiguityConfig, chance: np.nd
     cues = dict(zip(LESIONS, ((told, told), (mean, told), (told, mean), (mean, mean)), strict=True))
     right = {}
     for lesion, (excitability, synapses) in cues.items():
-        outputs = simulate(model, conflicts.trials, excitability, config, "ambiguity", synapses)
+        outputs = simulate(model, conflicts.trials, Told(excitability, synapses), config, "ambiguity")
         right[lesion], _ = conflicts.answers(outputs)  # (M, P)
     rows = []
     for lesion, own in right.items():
@@ -48,7 +49,7 @@ def score_conflict(population: Population, config: AmbiguityConfig) -> pd.DataFr
     """
     model, passed = population.model, population.passed(config.passing_score)
     conflicts = draw_conflicts(config, model.flat.device)
-    outputs = simulate(model, conflicts.trials, conflicts.own, config, "ambiguity", conflicts.other)
+    outputs = simulate(model, conflicts.trials, Told(conflicts.own, conflicts.other), config, "ambiguity")
     shares = [average_pairs(x[..., None], passed)[:, 0] for x in conflicts.answers(outputs)]
     table = pd.DataFrame({"network": np.arange(len(passed)), "excitability": shares[0], "synapses": shares[1]})
     return table.assign(neither=1 - table["excitability"] - table["synapses"])

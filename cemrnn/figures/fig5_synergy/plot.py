@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
+from cemrnn.figures.fig5_synergy.experiment import OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.result import Result
 from cemrnn.figures.style import LOOKS, SHEET, add_legend, add_letter, open_figure
@@ -29,21 +29,21 @@ def plot(result: Result) -> Figure:
     with pyplot.style.context(SHEET):
         figure = open_figure(10, 5.4)
         panels = figure.subplot_mosaic([list("aabb"), list("ccde")])
-        _draw_outcomes(panels["a"], tables["outcomes"])
+        _draw_outcomes(panels["a"], tables["outcomes"], result.config.shown_arms)
         _draw_synergy(panels["b"], tables["synergy"])
-        _draw_plane(panels["c"], tables["outcomes_networks"])
+        _draw_plane(panels["c"], tables["outcomes_networks"], result.config.shown_arms)
         _draw_bars(panels["d"], tables["lesions"].set_index("lesion").loc[list(LESIONS)], "accuracy")
         panels["d"].set_xlabel("normalised accuracy")
         add_letter(panels["d"], "d")
         _draw_bars(panels["e"], tables["conflict"].set_index("decides").loc[list(DECIDES)], "share")
         panels["e"].set_xlabel("share of answers for its task")
         add_letter(panels["e"], "e")
-        add_legend(figure, list(DESIGN))
+        add_legend(figure, result.config.shown_arms)
     return figure
 
 
-def _draw_outcomes(axes: Axes, table: pd.DataFrame) -> None:
-    for offset, arm in zip(np.linspace(-0.24, 0.24, len(DESIGN)), DESIGN, strict=True):
+def _draw_outcomes(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
+    for offset, arm in zip(np.linspace(-0.24, 0.24, len(arms)), arms, strict=True):
         part, look = table[table["arm"] == arm].set_index("outcome").loc[list(OUTCOMES)], LOOKS[arm]
         position = np.arange(len(OUTCOMES)) + offset
         axes.vlines(position, part["low"], part["high"], color=look.colour, linewidth=1)
@@ -80,8 +80,8 @@ def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
     add_letter(axes, "b")
 
 
-def _draw_plane(axes: Axes, table: pd.DataFrame) -> None:
-    for arm in DESIGN:
+def _draw_plane(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
+    for arm in arms:
         part, look = table[table["arm"] == arm].pivot(index="network", columns="outcome", values="value"), LOOKS[arm]
         axes.plot(part["noise"], part["packing"], linestyle="none", marker=look.marker, color=look.colour, alpha=0.35)
         centre = part[["noise", "packing"]].mean()

@@ -70,16 +70,11 @@ class TimescalesConfig(LearningConfig):
 
     def network(self, condition: Condition) -> NetworkConfig:
         """The network of a condition, at the budget of the combined arm."""
-        tasks = self.task_set
-        reference = NetworkConfig(
+        reference = NetworkConfig.for_tasks(
+            self.task_set,
             arm="combined",
             n_units=self.n_units,
             rank=self.rank,
-            n_contexts=tasks.n_contexts,
-            n_inputs=tasks.n_inputs,
-            n_outputs=tasks.n_outputs,
-            dt_ms=tasks.dt_ms,
-            tau_ms=tasks.tau_ms,
             activation=self.activation,
             tau_excitability_ms=condition.tau_excitability_ms or 0.0,
             tau_synaptic_ms=condition.tau_synaptic_ms or 0.0,

@@ -50,7 +50,7 @@ def plot(result: Result) -> Figure:
 def _draw_map(
     axes: Axes, table: pd.DataFrame, taus_ms: list[float], label: str, colours: str, form: str, letter: str
 ) -> None:
-    """Nothing; means over (tau_E, tau_S), single pathways in the row and the column without the other."""
+    """Draw means over (tau_E, tau_S), single pathways in the row and the column without the other."""
     ticks = [NO_PATHWAY, *(f"{tau:g}" for tau in taus_ms)]
     cells = np.full((len(ticks), len(ticks)), np.nan)
     for row in table.itertuples():
@@ -79,7 +79,7 @@ def _draw_map(
 
 
 def _draw_front(axes: Axes, measures: pd.DataFrame) -> None:
-    """Nothing; a point with both intervals per condition, and the front of the single pathways as steps."""
+    """Draw a point with both intervals per condition, and the front of the single pathways as steps."""
     keys = ["arm", TAU_E, TAU_S]
     wide = measures.set_index(["measure", *keys])
     named = [wide.loc[measure].add_suffix(f"_{measure}") for measure in ("latency", "sigma75")]
@@ -102,7 +102,7 @@ def _draw_front(axes: Axes, measures: pd.DataFrame) -> None:
 
 
 def _draw_extremes(axes: Axes, curves: pd.DataFrame, taus_ms: list[float], label: str, letter: str) -> None:
-    """Nothing; each arm's curve with the shortest time constant, dashed, and with the longest, or with both."""
+    """Draw each arm's curve with the shortest time constant, dashed, and with the longest, or with both."""
     fast, slow = taus_ms[0], taus_ms[-1]
     shown = (
         ("excitability", (fast, None), "--"),

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared.battery import ReplicatesConfig, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
@@ -103,7 +103,7 @@ def conditions(config: ImagesConfig) -> list[SequenceConfig]:
     return recipes + config.control()
 
 
-@experiment
+@experiment_here
 def run(config: ImagesConfig) -> tuple[Tables, Scalars]:
     """Test accuracy of every model, at equal updates and at equal time; packing; the control."""
     networks, learning, timed = _score_scans(config)

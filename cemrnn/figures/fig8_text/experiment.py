@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared.battery import ReplicatesConfig, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
@@ -115,7 +115,7 @@ def conditions(config: TextConfig) -> list[SequenceConfig]:
     return recipes + config.inferred.recipes("combined", config.seeds)
 
 
-@experiment
+@experiment_here
 def run(config: TextConfig) -> tuple[Tables, Scalars]:
     """Bits per character of every model, at equal updates and at equal time; packing of registers; samples."""
     bits, learning, timed, samples = _score_single(config)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,16 +17,13 @@ from cemrnn.network.config import NetworkConfig
 from cemrnn.network.pathways import ARMS
 from cemrnn.system.machine import forget_peak, peak_bytes
 from cemrnn.system.threads import limit_threads
-from cemrnn.system.timing import Turn, time_rounds, time_turn
-from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import Learner
-from cemrnn.training.workload import Workload, build_simulation, build_update
+from cemrnn.system.timing import Turn, time_rounds
+from cemrnn.training.workload import Workload, build_simulation, build_update, make_turn
 
 TURN_S = 0.005
 NEEDED = ("plain", "bias", "combined")
 BASE = "nothing"  # what is varied where arms are compared at one size
 MEMORY_UNITS = 1024  # in all networks of one call, at least: they must need more than the rest of the process
-TRAINING_ROUNDS = 3
 BUILDERS = {"update": build_update, "step": build_simulation}
 
 
@@ -84,8 +80,7 @@ class OverheadConfig(PackedBatteryConfig):
 
     def timed_network(self, arm: str, n_units: int, rank: int, n_contexts: int) -> NetworkConfig:
         """A network like those of figure 1 in another size, without noise."""
-        rank = rank if "synaptic" in ARMS[arm] else 0
-        sizes = dict(arm=arm, n_units=n_units, rank=rank, n_contexts=n_contexts, sigma_rec=0.0)
+        sizes = dict(arm=arm, n_units=n_units, rank=ARMS[arm].rank_of(rank), n_contexts=n_contexts, sigma_rec=0.0)
         return dataclasses.replace(self.network("combined"), **sizes)
 
 
@@ -150,12 +145,6 @@ def measure_cells(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def make_turn(call: Callable[[], object], device: str) -> Turn:
-    """A turn at the call, on the clock that suits the device."""
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    return lambda seconds: time_turn(call, seconds, clock)
-
-
 def measure_memory(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataFrame:
     """Bytes per network that the first update needs beyond what was held before the network was made.
 
@@ -190,13 +179,3 @@ def _peak_of_update(work: Workload, device: str) -> float:
         build_update(work, device)()
     after = peak_bytes()
     return np.nan if before is None or after is None else float(after - before)
-
-
-def measure_training(populations: Mapping[Hashable, Sequence[TrainingConfig]]) -> dict[Hashable, float]:
-    """Median seconds of one update of one network on one core, of networks that train together, drawing included."""
-    turns = {
-        name: make_turn(Learner(recipes, torch.device("cpu")).update, "cpu") for name, recipes in populations.items()
-    }
-    with limit_threads(1):
-        times = time_rounds(turns, TRAINING_ROUNDS, TURN_S)
-    return {name: float(np.median(times[name])) / len(recipes) for name, recipes in populations.items()}

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig, measure_training
+from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
 from cemrnn.figures.shared.learning_curves import follow, score_after, time_to_score, worst_histories
 from cemrnn.measures.intervals import bootstrap_difference
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import choose_device
+from cemrnn.training.workload import time_updates
 
 REFERENCES = ("plain", "bias")  # no context, and a context that is an input like any other
 SPANS = ("n_units", "n_tasks")
@@ -50,7 +51,7 @@ class BatteryScores(NamedTuple):
 def score_battery(config: OverheadConfig) -> BatteryScores:
     """The networks of figure 1 against time."""
     populations = {arm: config.training(arm) for arm in config.arms}
-    seconds, histories = measure_training(populations), _load_histories(populations, config)
+    seconds, histories = time_updates(populations), _load_histories(populations, config)
     curves = follow(histories, "score")
     timed = score_after(histories, fit_updates(seconds, config.n_updates))
     return BatteryScores(
@@ -68,7 +69,7 @@ def score_grid(config: OverheadConfig) -> pd.DataFrame:
     """
     rotations, tables = config.rotations, []
     cells = {(c.arm, c.n_units, c.n_tasks): rotations.packed(c) for c in rotations.cells()}
-    seconds = measure_training(cells)
+    seconds = time_updates(cells)
     for n_units in rotations.units:
         for n_tasks in rotations.task_counts:
             here = {arm: cells[arm, n_units, n_tasks] for arm in config.arms}

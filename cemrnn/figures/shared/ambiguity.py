@@ -19,8 +19,8 @@ from cemrnn.measures.robustness import (
     threshold_level,
 )
 from cemrnn.network.model import CEMRNN
-from cemrnn.random import stream
 from cemrnn.tasks import Trials, TrialStream, conflict_pairs
+from cemrnn.tasks.cues import draw_frozen_noise, mix_cues
 from cemrnn.tasks.scores import matches_response
 
 
@@ -146,9 +146,9 @@ def measure_arm(population: Population, config: AmbiguityConfig, chance: np.ndar
     """
     conflicts = draw_conflicts(config, population.model.flat.device)
     own, other = conflicts.own, conflicts.other
-    noise = _draw_cue_noise(config, own)
+    noise = draw_frozen_noise(config.seeds, *own.shape[1:], "ambiguity", "cue noise").to(own)
     contexts = {
-        "mixture": [(1 - level) * own + level * other for level in config.lambdas],
+        "mixture": [mix_cues(own, other, level) for level in config.lambdas],
         "noise": [own + level * noise for level in config.sigmas],
         "strength": [level * own for level in config.kappas],
     }
@@ -161,12 +161,6 @@ def measure_arm(population: Population, config: AmbiguityConfig, chance: np.ndar
         other={name: second for name, (_, second) in shares.items()},
         chance=chance[conflicts.pairs[:, 0]],
     )
-
-
-def _draw_cue_noise(config: AmbiguityConfig, like: Tensor) -> Tensor:
-    """(M, B, K) unit normal noise, frozen: one draw per trial, which every level scales."""
-    draws = [stream(seed, "ambiguity", "cue noise").standard_normal(like.shape[1:]) for seed in config.seeds]
-    return torch.as_tensor(np.stack(draws)).to(like)
 
 
 def _answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: AmbiguityConfig):

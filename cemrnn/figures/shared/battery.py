@@ -16,7 +16,7 @@ from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
-from cemrnn.network.pathways import ARMS
+from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
@@ -82,19 +82,8 @@ class BatteryConfig(PopulationConfig):
 
     def network(self, arm: str) -> NetworkConfig:
         """The network of an arm, at the budget of the combined one."""
-        tasks = self.task_set
-        reference = NetworkConfig(
-            arm="combined",
-            n_units=self.n_units,
-            rank=self.rank,
-            n_contexts=tasks.n_contexts,
-            n_inputs=tasks.n_inputs,
-            n_outputs=tasks.n_outputs,
-            dt_ms=tasks.dt_ms,
-            tau_ms=tasks.tau_ms,
-            activation=self.activation,
-        )
-        return match_budget(arm, reference)
+        sizes = dict(n_units=self.n_units, rank=self.rank, activation=self.activation)
+        return match_budget(arm, NetworkConfig.for_tasks(self.task_set, arm="combined", **sizes))
 
     def training(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate."""
@@ -146,15 +135,14 @@ def draw_test_trials(config: BatteryConfig) -> Trials:
     return draw_fresh(config.task_set, config.seeds, config.test_trials)
 
 
-def score_tasks(model: CEMRNN, config: BatteryConfig, context: Tensor | None = None) -> np.ndarray:
+def score_tasks(model: CEMRNN, config: BatteryConfig) -> np.ndarray:
     """Score of every network on every task (M, K) on fresh trials, by rule last36.
 
     Args:
         model: M networks.
         config: tasks, seeds and number of trials.
-        context: (M, B, K) another cue for the same trials; None for the right one.
     """
-    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36", context)
+    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36")
 
 
 def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
@@ -163,9 +151,7 @@ def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
     return TrialStream(tasks, seeds, name="test").draw(total, np.arange(total) % tasks.n_contexts)
 
 
-def score_fresh(
-    model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str, context: Tensor | None = None
-) -> np.ndarray:
+def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str) -> np.ndarray:
     """Score of every network on every task (M, K) on fresh trials.
 
     Args:
@@ -174,32 +160,23 @@ def score_fresh(
         seeds: one per network, of trials and noise.
         n_trials: per task.
         rule: see `cemrnn.tasks.scores.score_trials`.
-        context: (M, B, K) another cue for the same trials; None for the right one.
     """
     trials = draw_fresh(tasks, seeds, n_trials).to(model.flat.device)
     noise = NoiseStream(seeds, name="test", device=model.flat.device)
-    cue = trials.cue() if context is None else context
-    outputs, _ = model.simulate(trials.inputs, cue, noise=noise, lengths=trials.end_steps)
+    outputs, _ = model.simulate(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
     return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
 
 
 def simulate(
     model: CEMRNN,
     trials: Trials,
-    context: Tensor,
+    context: Tensor | Told,
     config: BatteryConfig,
     name: str,
-    synaptic_context: Tensor | None = None,
 ) -> Tensor:
-    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call.
-
-    Synapses are told `synaptic_context` if there is one, else what excitability is told.
-    """
+    """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
     noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
-    outputs, _ = model.simulate(
-        trials.inputs, context, synaptic_context=synaptic_context, noise=noise, lengths=trials.end_steps
-    )
-    return outputs
+    return model.simulate(trials.inputs, context, noise=noise, lengths=trials.end_steps)[0]
 
 
 def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:

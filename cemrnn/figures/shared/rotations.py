@@ -70,20 +70,11 @@ class RotationConfig(RotationSizes, PopulationConfig):
 
     def network(self, arm: str, match: str, n_units: int, tasks: TaskSet) -> NetworkConfig:
         """The network of an arm that learns the tasks."""
-        reference = NetworkConfig(
-            arm="combined",
-            n_units=n_units,
-            rank=max(2, n_units // self.units_per_component),
-            n_contexts=tasks.n_contexts,
-            n_inputs=tasks.n_inputs,
-            n_outputs=tasks.n_outputs,
-            dt_ms=tasks.dt_ms,
-            tau_ms=tasks.tau_ms,
-            activation=self.activation,
-        )
+        sizes = dict(n_units=n_units, rank=max(2, n_units // self.units_per_component), activation=self.activation)
+        reference = NetworkConfig.for_tasks(tasks, arm="combined", **sizes)
         if match == "parameters":
             return match_budget(arm, reference, tolerance=BUDGET_TOLERANCE)
-        return dataclasses.replace(reference, arm=arm, rank=reference.rank if "synaptic" in ARMS[arm] else 0)
+        return dataclasses.replace(reference, arm=arm, rank=ARMS[arm].rank_of(reference.rank))
 
     def rotations(self, n_tasks: int) -> TaskSet:
         """The rotations by 2 pi k / K."""

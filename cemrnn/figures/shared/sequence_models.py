@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -22,15 +21,14 @@ from cemrnn.network.gated import GatedConfig, match_gated
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
-from cemrnn.sweep.sequence_cost import update_seconds
 from cemrnn.tasks.sequences import ImageSet, TextSet
 from cemrnn.training.learner import TrainedNetwork, choose_device
 from cemrnn.training.sequences import SequenceConfig
 from cemrnn.training.train import train
+from cemrnn.training.workload import time_updates
 
 GATED = ("gru", "lstm")
-# Gating cannot infer a context: a gate that is drawn at random and fixed has to be told which one to open.
-MODELS = (*(arm for arm in ARMS if arm != "gating"), *GATED)
+REFERENCE = "combined"  # whose number of parameters the others match
 TAU_MS = 100.0
 RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation, in titles; the stronger one first
 
@@ -146,11 +144,10 @@ class Plan:
         Raises:
             ValueError: the model is unknown, or no size matches the budget.
         """
-        if model not in MODELS:
-            raise ValueError(unknown_name(model, MODELS, "model"))
+        check_models("model", [model], ())
         sizes = dict(n_inputs=self.data.n_inputs, n_outputs=self.data.n_outputs)
         reference = NetworkConfig(
-            arm="combined",
+            arm=REFERENCE,
             n_units=self.n_units,
             rank=self.rank,
             n_contexts=self.n_inferred or self.data.n_contexts,
@@ -170,8 +167,9 @@ class Plan:
         return match_gated(gated, count_parameters(reference))
 
     def recipes(self, model: str, seeds: Sequence[int], setting: Setting | None = None) -> list[SequenceConfig]:
-        """The networks of a model, one per seed, by default with the setting that it was tuned to."""
-        setting = TUNED[self.tuned_on][model] if setting is None else setting
+        """The networks of a model, one per seed, with the setting that it, or else the reference, was tuned to."""
+        tuned = TUNED[self.tuned_on]
+        setting = tuned.get(model, tuned[REFERENCE]) if setting is None else setting
         network = self.network(model, keeps=setting.keeps)
         return [
             SequenceConfig(
@@ -189,14 +187,14 @@ class Plan:
 
 
 def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> None:
-    """Nothing, if the models are known, and those that are needed among them.
+    """Check that the models are known, and those that are needed among them.
 
     Raises:
         ValueError: they are not.
     """
     for model in models:
-        if model not in MODELS:
-            raise ValueError(unknown_name(model, MODELS, "model"))
+        if model not in ARMS and model not in GATED:
+            raise ValueError(unknown_name(model, [*ARMS, *GATED], "model"))
     if missing := set(needed) - set(models):
         raise ValueError(f"{name}: expected {', '.join(needed)} among them, got no {', '.join(sorted(missing))}")
 
@@ -237,8 +235,8 @@ def score_in_time(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Learning curves against updates and seconds, and the score of every network when the fastest model is done.
 
-    Seconds are those of the cost model, so that they do not depend on what else the machine does. Scores are on
-    validation data; between two evaluations the earlier one counts.
+    Seconds of an update are measured on one core of this machine, the models by turns. Scores are on validation data;
+    between two evaluations the earlier one counts.
 
     Args:
         histories: model -> its recipes and trained networks.
@@ -248,10 +246,7 @@ def score_in_time(
     Returns:
         Table with the columns arm, update, seconds, score, low, high; table with arm, network and score.
     """
-    seconds = {
-        model: update_seconds(recipes[0], recipes[0].batch_trials, n_together=len(recipes))
-        for model, (recipes, _) in histories.items()
-    }
+    seconds = time_updates({model: recipes for model, (recipes, _) in histories.items()})
     limit_s = min(seconds[model] * recipes[0].n_updates for model, (recipes, _) in histories.items())
     frames = {model: [network.history for network in networks] for model, (_, networks) in histories.items()}
     curves = follow(frames, score_name).assign(seconds=lambda rows: rows["update"] * rows["arm"].map(seconds))
@@ -259,22 +254,19 @@ def score_in_time(
     return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
 
 
-def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int], checkpoints: Path | None = None) -> pd.DataFrame:
+def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     """Score of every model at every point of the grid on validation data, a row each, mean over seeds.
 
     NaN where the loss of a network did not stay finite.
 
     Args:
         plan: what is learned, and for how long.
-        models: names in `MODELS`.
+        models: names in `ARMS` or `GATED`.
         seeds: that no figure uses.
-        checkpoints: folder in which trainings that are interrupted go on; None for no checkpoints.
     """
     rows = []
     for model, setting in itertools.product(models, GRID):
-        name = f"{model}-{setting.learning_rate}-{setting.keeps}.safetensors"
-        path = None if checkpoints is None else checkpoints / name
-        networks = train(plan.recipes(model, seeds, setting), device="cpu", checkpoint=path)
+        networks = train(plan.recipes(model, seeds, setting), device="cpu")
         scores = [np.nan if n.status == "failed" else n.history[plan.data.score_name].iloc[-1] for n in networks]
         rows.append({"model": model, **setting._asdict(), plan.data.score_name: float(np.mean(scores))})
     return pd.DataFrame(rows)

@@ -242,7 +242,7 @@ _BACKENDS = {"compiled": compiled, "batched": batched}
 
 
 def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: str, backend: str) -> None:
-    """Nothing, if every shape, dtype and setting fits.
+    """Check that every shape, dtype and setting fits.
 
     Raises:
         ValueError: names the argument, what was expected and what was got.

@@ -45,7 +45,7 @@ REGISTERS = (*READERS, "corpus")
 
 
 def check_registers(registers: Sequence[str], known: Iterable[str], fewest: int) -> None:
-    """Nothing, if there are enough registers, all of them are known, and none is named twice.
+    """Check that there are enough registers, all of them known, and none named twice.
 
     Raises:
         ValueError: they are not.

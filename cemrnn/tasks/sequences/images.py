@@ -196,7 +196,7 @@ def read_images(path: Path, counts: Sequence[int]) -> Images:
 
 
 def check_images(pixels: np.ndarray, labels: np.ndarray, counts: Sequence[int]) -> None:
-    """Nothing, if there are so many images of each digit.
+    """Check that there are so many images of each digit.
 
     Raises:
         ValueError: there are not.
@@ -207,7 +207,7 @@ def check_images(pixels: np.ndarray, labels: np.ndarray, counts: Sequence[int]) 
 
 
 def check_mnist(pixels: np.ndarray, labels: np.ndarray) -> None:
-    """Nothing, if there are so many images of each digit as in MNIST, and the pixels of either part have its sum.
+    """Check that there are as many images of each digit as in MNIST, and that the pixels of either part have its sum.
 
     Raises:
         ValueError: it is something else.

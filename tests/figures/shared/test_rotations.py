@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from cemrnn.commands.common import experiment_config
+from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import conditions
 from cemrnn.figures.shared import rotations as packed
 from cemrnn.figures.shared.rotations import BUDGET_TOLERANCE, SEPARATE, Cell, RotationConfig
@@ -171,9 +172,9 @@ def test_columns_are_selected_by_replicate_and_number_of_tasks():
 
 def test_separate_networks_are_scored_by_the_worst_of_as_many_as_there_are_tasks(monkeypatch):
     pool_scores = np.array([[0.3], [0.9], [1.0]])
-    monkeypatch.setattr(packed, "_score", lambda trainings, config, rule: pool_scores)
+    monkeypatch.setattr(populations, "_score", lambda trainings, config, rule: pool_scores)
     config = dataclasses.replace(CONFIG, n_replicates=500)
-    scores = packed.score_separate(config)
+    scores = populations.score_separate(config)
     assert len(scores) == 9 * 500
     assert set(scores["arm"]) == {SEPARATE}
     np.testing.assert_allclose(scores["mean"], np.mean(pool_scores))
@@ -188,7 +189,7 @@ def test_separate_networks_are_scored_by_the_worst_of_as_many_as_there_are_tasks
 
 def test_separate_networks_that_are_trained_are_scored_on_their_own(store):
     config = dataclasses.replace(CONFIG, task_counts=(1, 4), equal_units=(8,), n_updates=5)
-    scores = packed.score_separate(config)
+    scores = populations.score_separate(config)
     assert len(scores) == 3 * 2 * 3
     assert scores["worst"].between(0, 1).all()
     means = scores.groupby(["match", "n_units", "n_tasks"])["mean"].nunique()
@@ -198,7 +199,7 @@ def test_separate_networks_that_are_trained_are_scored_on_their_own(store):
 @pytest.mark.parametrize(("target", "reached", "n_updates"), [(0.0, True, 5), (1.0, False, 10)])
 def test_the_price_of_one_more_task_is_counted(store, target, reached, n_updates):
     config = dataclasses.replace(CONFIG, target_score=target, n_updates=5)
-    added = packed.measure_added(config)
+    added = populations.measure_added(config)
     assert list(added) == ["arm", "n_tasks", "network", "reached", "n_trained", "n_updates", "score"]
     assert added["arm"].tolist() == ["excitability"] * 3 + ["combined"] * 3
     assert added["network"].tolist() == [0, 1, 2] * 2
@@ -222,7 +223,7 @@ def test_scores_of_rotations_have_a_row_per_replicate_with_the_networks_size(sto
     assert (scores["worst"] <= scores["mean"] + 1e-9).all()
     alone = scores[scores["n_tasks"] == 1]
     np.testing.assert_allclose(alone["worst"], alone["mean"])
-    battery = packed.score_battery(config)
+    battery = populations.score_battery(config)
     assert len(battery) == 2 * 2 * 2 * 3
     subsets = battery.groupby(["n_tasks", "network"])["tasks"].nunique()
     assert (subsets == 1).all()

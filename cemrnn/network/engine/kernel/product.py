@@ -35,7 +35,7 @@ def round_up(size):
 
 @njit(nogil=True, error_model="numpy")
 def multiply(a, b, c, add):
-    """Nothing; c = a @ b, or c += a @ b with add.
+    """Set c = a @ b, or c += a @ b with add.
 
     Args:
         a: (n, k), any strides.

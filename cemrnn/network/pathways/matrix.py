@@ -1,0 +1,54 @@
+"""Trained tensors: their letter in the model, what their axes are, and how they start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+# Axis -> field of the network's config that says its length; the axis "one" has length 1, and "" is no axis.
+AXES = {
+    "unit": "n_units",
+    "context": "n_contexts",
+    "input": "n_inputs",
+    "output": "n_outputs",
+    "component": "rank",
+}
+
+
+def zeros(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros."""
+    return np.zeros(shape)
+
+
+def gaussian(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Gaussian numbers with variance one over the number of rows."""
+    return generator.standard_normal(shape) / math.sqrt(shape[0])
+
+
+class Matrix(NamedTuple):
+    """What a trained tensor is; `start` gives its initial values, from a generator and its shape."""
+
+    letter: str
+    rows: str  # a name in AXES, "one", or "" for a vector
+    columns: str
+    start: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = zeros
+
+    def shape(self, config) -> tuple[int, ...]:
+        """Its shape in one network."""
+        return tuple(1 if axis == "one" else getattr(config, AXES[axis]) for axis in self[1:3] if axis)
+
+
+# Of every network; W starts as the config says.
+CORE = {
+    "recurrent": Matrix("W", "unit", "unit"),
+    "input": Matrix("B", "input", "unit", gaussian),
+    "bias": Matrix("b", "", "unit"),
+    "readout": Matrix("C", "unit", "output", gaussian),
+    "readout_bias": Matrix("d", "", "output"),
+}
+# Of a network that infers its context, which starts from the input alone; the last one where it reads its state.
+ENCODER = {"encoder_input": Matrix("C_u", "input", "context", gaussian), "encoder_bias": Matrix("c_0", "", "context")}
+STATE_ENCODER = {"encoder_state": Matrix("C_r", "unit", "context")}

@@ -1,0 +1,149 @@
+"""Which pathways and arms there are, and what makes an arm of several pathways."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cemrnn.config import digest, unknown_name
+from cemrnn.network.pathways.matrix import CORE, ENCODER, STATE_ENCODER, Matrix
+from cemrnn.network.pathways.pathway import JOINED, Look, Pathway
+from cemrnn.system.source import code_of
+
+P = TypeVar("P", bound=type[Pathway])
+PATHWAYS: dict[str, Pathway] = {}
+ARMS: dict[str, Arm] = {}
+PACKAGED: set[str] = set()  # arms whose code is that of the package
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What context reaches: pathways that act together.
+
+    Attributes:
+        name: in configs and in figures.
+        pathways: in the order of their parameters; none for a network that no context reaches.
+        look: in figures.
+    """
+
+    name: str
+    pathways: tuple[Pathway, ...]
+    look: Look
+
+    @property
+    def matrices(self) -> dict[str, Matrix]:
+        """Trained tensors of all pathways."""
+        return {name: matrix for pathway in self.pathways for name, matrix in pathway.matrices.items()}
+
+    @property
+    def learned(self) -> dict[str, Pathway]:
+        """The pathways whose modulation is learned, by their names."""
+        return {pathway.name: pathway for pathway in self.pathways if pathway.learned}
+
+    @property
+    def with_components(self) -> Pathway | None:
+        """The pathway that has synaptic components."""
+        return next((pathway for pathway in self.pathways if pathway.has_components), None)
+
+    @property
+    def sized_by(self) -> str:
+        """Field of the config by which it meets a budget: the rank where a pathway has one, else the units."""
+        return "rank" if any(pathway.sized_by == "rank" for pathway in self.pathways) else "n_units"
+
+    def rank_of(self, rank: int) -> int:
+        """The rank that a network of this arm has where others have the one given: the same, or 0."""
+        return rank if self.with_components else 0
+
+    def stepped(self, source: str) -> list[Pathway]:
+        """Pathways whose part the engine makes step by step from the modulator, with a context from this source.
+
+        The engine has one modulator, and one way to set a gain: where another pathway has a say in the same, what
+        both set is joined before the trial.
+        """
+        found = [pathway for pathway in self.pathways if source in pathway.stepped_with]
+        if source == "state":
+            return found
+        shared = [name for name in JOINED if sum(name in pathway.sets for pathway in self.pathways) > 1]
+        return [p for p in found if p.modulator == found[0].modulator and not set(p.sets) & set(shared)]
+
+    def engine_weights(self, source: str) -> list[str]:
+        """Trained tensors that are weights of the engine, with a context from this source."""
+        return [name for p in self.pathways for name in p.shared] + [p.stepped for p in self.stepped(source)]
+
+
+def register_pathway(kind: P) -> P:
+    """The class of a pathway, which arms can contain from now on.
+
+    Raises:
+        ValueError: it sets what the engine does not know, or another pathway has its name.
+    """
+    if unknown := set(kind.sets) - JOINED.keys():
+        raise ValueError(
+            f"sets of the pathway {kind.name}: expected some of {', '.join(JOINED)}, which the engine can vary with "
+            f"the context, got {', '.join(sorted(unknown))}"
+        )
+    _keep(PATHWAYS, "pathway", kind.name, kind(), lambda pathway: code_of(type(pathway)))
+    return kind
+
+
+def register_arm(name: str, *pathways: str, look: Look | None = None) -> Arm:
+    """A new arm of registered pathways, which every config and figure can name from now on.
+
+    Args:
+        name: an identifier, because results are named after it.
+        pathways: names in PATHWAYS; where several set the same, shifts add up and gains multiply.
+        look: in figures; None for that of its only pathway.
+
+    Raises:
+        ValueError: a pathway is unknown, two cannot be joined, or another arm has the name or the colour.
+    """
+    for pathway in pathways:
+        if pathway not in PATHWAYS:
+            raise ValueError(unknown_name(pathway, PATHWAYS, "pathway"))
+    if not name.isidentifier():
+        raise ValueError(f"name: expected an identifier, such as input_gain, got {name!r}")
+    if look is None and len(pathways) != 1:
+        raise ValueError(f"look of the arm {name}: expected one, because it has {len(pathways)} pathways")
+    chosen = tuple(PATHWAYS[pathway] for pathway in pathways)
+    _check_together(name, chosen)
+    arm = Arm(name, chosen, look or chosen[0].look)
+    if others := [other.name for other in ARMS.values() if other.look.colour == arm.look.colour and other.name != name]:
+        raise ValueError(f"look of the arm {name}: expected a colour of its own, got that of {others[0]}")
+    _keep(ARMS, "arm", name, arm, _code_of_arm)
+    return ARMS[name]
+
+
+def foreign_code(arm: str) -> str:
+    """Digest of the code of an arm that was registered from outside the package; empty for an arm of the package."""
+    return "" if arm in PACKAGED or arm not in ARMS else digest(_code_of_arm(ARMS[arm]))
+
+
+def _code_of_arm(arm: Arm) -> dict[str, str]:
+    return {pathway.name: code_of(type(pathway)) for pathway in arm.pathways}
+
+
+def _keep(registry: dict, what: str, name: str, new, code) -> None:
+    if name in registry and code(registry[name]) != code(new):
+        raise ValueError(
+            f"{what} {name}: expected a new name, or the code that was registered before; to replace that, "
+            f"del cemrnn.network.pathways.{what.upper()}S[{name!r}]"
+        )
+    registry[name] = new
+
+
+def _check_together(arm: str, pathways: tuple[Pathway, ...]) -> None:
+    owned = [("the network", _names(CORE | ENCODER | STATE_ENCODER))]
+    owned += [(p.name, _names(p.matrices) | {name for name in p.sets if JOINED[name] is None}) for p in pathways]
+    for (first, of_first), (second, of_second) in itertools.combinations(owned, 2):
+        if both := of_first & of_second:
+            raise ValueError(
+                f"arm {arm}: expected pathways that can act together, got {first} and {second}, which both have "
+                f"{', '.join(sorted(both))}"
+            )
+
+
+def _names(matrices: Mapping[str, Matrix]) -> set[str]:
+    """Names and letters."""
+    return {*matrices, *(matrix.letter for matrix in matrices.values())}
