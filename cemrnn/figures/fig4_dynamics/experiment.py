@@ -17,7 +17,6 @@ from cemrnn.figures.shared.battery import (
     SINGLE,
     Population,
     all_conditions,
-    collect_samples,
     load_populations,
     mean_scalars,
     summarise,
@@ -174,7 +173,6 @@ def _scalars(arms: dict[str, ArmDynamics], tables: dict[str, pd.DataFrame], conf
     if set(SINGLE) <= by_arm.keys():  # arms are not paired: their networks have nothing but trials in common
         difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
         for measure in CLAIMED:
-            scalars |= weigh_pathways(
-                measure, difference, collect_samples(tables["networks"], "arm", measure), both=False
-            )
+            samples = {arm: part[measure].to_numpy(float) for arm, part in by_arm.items()}
+            scalars |= weigh_pathways(measure, difference, samples, both=False)
     return scalars
