@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cemrnn.figures.shared.sequence_models import GRID, MODELS, TUNED, Plan, score_in_time, tune
+from cemrnn.figures.shared.sequence_models import GRID, MODELS, TUNED, Comparison, score_in_time, tune
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.gated import GatedConfig, GatedEnsemble
 from cemrnn.network.model import CEMRNN
@@ -142,7 +142,7 @@ def test_the_bias_of_the_gate_that_keeps_is_where_it_is_read():
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("n_inferred", [4, None])
 def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
-    plan = Plan(
+    plan = Comparison(
         data=PACKED, n_units=96, rank=8, n_inferred=n_inferred, encoder_reads="input", n_updates=1, batch_trials=1,
         evaluate_every=1, validation_size=1,
     )  # fmt: skip
@@ -152,7 +152,7 @@ def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
 
 
 def test_a_budget_chooses_the_rank():
-    plan = Plan(
+    plan = Comparison(
         data=PACKED, n_units=64, rank=4, n_inferred=None, encoder_reads="input", n_updates=1, batch_trials=1,
         evaluate_every=1, validation_size=1, budget=8000,
     )  # fmt: skip
@@ -165,7 +165,7 @@ def test_every_model_has_a_setting_of_the_grid_for_all_data():
 
 
 def test_tuning_gives_a_row_per_point():
-    plan = Plan(
+    plan = Comparison(
         data=ROWS,
         n_units=64,
         rank=4,

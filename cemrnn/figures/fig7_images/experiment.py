@@ -19,7 +19,7 @@ from cemrnn.figures.result import Result
 from cemrnn.figures.shared.battery import summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
-    Plan,
+    Comparison,
     check_models,
     compare,
     describe_lead,
@@ -71,12 +71,12 @@ class ImagesConfig(Config):
         """One per replicate."""
         return [self.seed + m for m in range(self.n_replicates)]
 
-    def plan(self, scan: str) -> Plan:
+    def plan(self, scan: str) -> Comparison:
         """Images read in one way, context inferred."""
         n_updates = self.rows_updates if scan == "rows" else self.pixels_updates
         return self._plan(ImageSet(source=self.source, scan=scan), self.n_units, self.n_inferred, n_updates)
 
-    def packing_plan(self, n_units: int, n_contexts: int) -> Plan:
+    def packing_plan(self, n_units: int, n_contexts: int) -> Comparison:
         """Images by rows, transformed in so many ways, context told."""
         data = ImageSet(source=self.source, scan="rows", n_contexts=n_contexts, transform=self.packing_transform)
         return self._plan(data, n_units, None, self.packing_updates)
@@ -93,8 +93,8 @@ class ImagesConfig(Config):
             "combined", self.seeds
         )
 
-    def _plan(self, data: ImageSet, n_units: int, n_inferred: int | None, n_updates: int) -> Plan:
-        return Plan(
+    def _plan(self, data: ImageSet, n_units: int, n_inferred: int | None, n_updates: int) -> Comparison:
+        return Comparison(
             data=data,
             n_units=n_units,
             rank=self.rank,

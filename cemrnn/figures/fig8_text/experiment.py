@@ -18,7 +18,7 @@ from cemrnn.figures.result import Result
 from cemrnn.figures.shared.battery import summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
-    Plan,
+    Comparison,
     check_models,
     compare,
     describe_lead,
@@ -84,22 +84,22 @@ class TextConfig(Config):
         return ("corpus", *self.registers[1:]) if self.corpus else self.registers
 
     @property
-    def single(self) -> Plan:
+    def single(self) -> Comparison:
         """The first register, context inferred."""
         return self._plan(self.learned_registers[:1], self.n_inferred)
 
     @property
-    def inferred(self) -> Plan:
+    def inferred(self) -> Comparison:
         """All registers, context inferred."""
         return self._plan(self.learned_registers, self.n_inferred)
 
     @property
-    def told(self) -> Plan:
+    def told(self) -> Comparison:
         """All registers, context told, with as many parameters as where it is inferred."""
         budget = self.inferred.recipes("combined", [self.seed])[0].n_parameters
         return dataclasses.replace(self.inferred, n_inferred=None, budget=budget)
 
-    def _plan(self, registers: tuple[str, ...], n_inferred: int | None) -> Plan:
+    def _plan(self, registers: tuple[str, ...], n_inferred: int | None) -> Comparison:
         data = TextSet(
             registers=registers,
             n_steps=self.n_steps,
@@ -107,7 +107,7 @@ class TextConfig(Config):
             warm_up=self.warm_up,
             corpus=self.corpus,
         )
-        return Plan(
+        return Comparison(
             data=data,
             n_units=self.n_units,
             rank=self.rank,

@@ -72,7 +72,7 @@ TUNED: dict[str, dict[str, Setting]] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
+class Comparison:
     """What all models of a comparison have in common.
 
     Attributes:
@@ -217,7 +217,7 @@ def score_in_time(
     return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
 
 
-def tune(plan: Plan, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
+def tune(plan: Comparison, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     """Score of every model at every point of the grid on validation data, a row each, mean over seeds.
 
     NaN where the loss of a network did not stay finite.
