@@ -142,21 +142,21 @@ def test_the_bias_of_the_gate_that_keeps_is_where_it_is_read():
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("n_inferred", [4, None])
 def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
-    plan = Comparison(
+    comparison = Comparison(
         data=PACKED, n_units=96, rank=8, n_inferred=n_inferred, encoder_reads="input", n_updates=1, batch_trials=1,
         evaluate_every=1, validation_size=1,
     )  # fmt: skip
-    sizes = [plan.recipes(name, [0], GRID[0])[0].n_parameters for name in ("combined", model)]
+    sizes = [comparison.recipes(name, [0], GRID[0])[0].n_parameters for name in ("combined", model)]
     assert abs(sizes[1] / sizes[0] - 1) <= 0.02
-    assert plan.recipes(model, [0], GRID[1])[0].n_parameters == sizes[1]  # whatever the setting
+    assert comparison.recipes(model, [0], GRID[1])[0].n_parameters == sizes[1]  # whatever the setting
 
 
 def test_a_budget_chooses_the_rank():
-    plan = Comparison(
+    comparison = Comparison(
         data=PACKED, n_units=64, rank=4, n_inferred=None, encoder_reads="input", n_updates=1, batch_trials=1,
         evaluate_every=1, validation_size=1, budget=8000,
     )  # fmt: skip
-    assert abs(plan.recipes("combined", [0], GRID[0])[0].n_parameters - 8000) <= 64 + 1
+    assert abs(comparison.recipes("combined", [0], GRID[0])[0].n_parameters - 8000) <= 64 + 1
 
 
 def test_every_model_has_a_setting_of_the_grid_for_all_data():
@@ -165,7 +165,7 @@ def test_every_model_has_a_setting_of_the_grid_for_all_data():
 
 
 def test_tuning_gives_a_row_per_point():
-    plan = Comparison(
+    comparison = Comparison(
         data=ROWS,
         n_units=64,
         rank=4,
@@ -176,7 +176,7 @@ def test_tuning_gives_a_row_per_point():
         evaluate_every=3,
         validation_size=20,
     )
-    table = tune(plan, ["plain", "gru"], [7])
+    table = tune(comparison, ["plain", "gru"], [7])
     assert len(table) == 2 * len(GRID) and table["accuracy"].between(0, 1).all()
 
 

@@ -217,19 +217,19 @@ def score_in_time(
     return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
 
 
-def tune(plan: Comparison, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
+def tune(comparison: Comparison, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     """Score of every model at every point of the grid on validation data, a row each, mean over seeds.
 
     NaN where the loss of a network did not stay finite.
 
     Args:
-        plan: what is learned, and for how long.
+        comparison: what is learned, and for how long.
         models: names in `MODELS`.
         seeds: that no figure uses.
     """
     rows = []
     for model, setting in itertools.product(models, GRID):
-        networks = train(plan.recipes(model, seeds, setting), device="cpu")
-        scores = [np.nan if n.status == "failed" else n.history[plan.data.score_name].iloc[-1] for n in networks]
-        rows.append({"model": model, **setting._asdict(), plan.data.score_name: float(np.mean(scores))})
+        networks = train(comparison.recipes(model, seeds, setting), device="cpu")
+        scores = [np.nan if n.status == "failed" else n.history[comparison.data.score_name].iloc[-1] for n in networks]
+        rows.append({"model": model, **setting._asdict(), comparison.data.score_name: float(np.mean(scores))})
     return pd.DataFrame(rows)
