@@ -13,7 +13,7 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.store.entry import entry_key, recipe_kind
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import count_work, entry_bytes
-from cemrnn.sweep.jobs import plan_jobs
+from cemrnn.sweep.jobs import split_jobs
 from cemrnn.sweep.run import load_population, train_missing
 from cemrnn.system.files import read_tensors
 from cemrnn.tasks.sequences import ImageSet, TextSet, average_loss, cross_entropy
@@ -227,7 +227,7 @@ def test_recipes_are_told_apart_and_read_back():
         assert recipe_kind(config.to_dict()) is kind
         assert kind.from_params(config.to_dict()) == config
     assert entry_key(recipe()) != entry_key(recipe(arm="gru"))
-    jobs = plan_jobs([recipe(seed, arm) for seed in range(3) for arm in ("combined", "gru")])
+    jobs = split_jobs([recipe(seed, arm) for seed in range(3) for arm in ("combined", "gru")])
     assert sorted(len(job.configs) for job in jobs) == [3, 3]
 
 
