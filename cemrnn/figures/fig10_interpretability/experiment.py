@@ -10,7 +10,7 @@ import pandas as pd
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.lesions import learned_pathways
-from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_arm
+from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import remember
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.battery import SINGLE, all_conditions, load_populations, summarise
@@ -29,7 +29,7 @@ RELATED_P = 0.05  # below it, a network's tasks count as related in their modula
 def run(config: InterpretabilityConfig) -> Result:
     """Loadings, lesions, decoding, use of units and similarity of tasks, in every arm."""
     started = time.monotonic()
-    arms = {p.arm: measure_arm(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
+    arms = {p.arm: measure_modulation(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
     joined, seed = _join(arms), config.seed
     by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
     curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]

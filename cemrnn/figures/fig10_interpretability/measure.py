@@ -45,7 +45,7 @@ class Findings(NamedTuple):
     units: pd.DataFrame | None  # of the first network: unit, cluster, task, gain, bias, variance
 
 
-def measure_arm(population: Population, config: InterpretabilityConfig, *, shuffle: bool) -> Findings:
+def measure_modulation(population: Population, config: InterpretabilityConfig, *, shuffle: bool) -> Findings:
     """What the networks of one arm learned that passed the filter; or of all, if no context reaches them.
 
     Args:
