@@ -13,7 +13,7 @@ from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, 
 from cemrnn.figures.remember import remember
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared import rotations
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_arm
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
 from cemrnn.figures.shared.battery import SINGLE, load_populations, summarise
 from cemrnn.figures.shared.rotations import PackedBatteryConfig, octaves_by_size, score_rotations
 from cemrnn.measures.evidence import weigh
@@ -75,7 +75,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
     cells, most = score_rotations(config.rotations), np.log2(config.packing_counts[-1])
     rows = []
     for arm in DESIGN:
-        curves = measure_arm(populations[arm], config, chance)
+        curves = measure_ambiguity(populations[arm], config, chance)
         robust = curves.networks()
         values = {
             "mixture": robust["auc"].to_numpy(float),
