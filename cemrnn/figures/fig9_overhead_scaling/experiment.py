@@ -22,7 +22,7 @@ from cemrnn.figures.fig9_overhead_scaling.worth import (
     compare_arms,
     describe_stop,
     find_stops,
-    score_battery,
+    score_battery_in_time,
     score_grid,
 )
 from cemrnn.figures.remember import remember_here
@@ -46,7 +46,7 @@ def run(config: OverheadConfig) -> Result:
     """Costs relative to plain, their exponents, scores against time and size, and where each arm stops paying."""
     started = time.monotonic()
     base, scaling = _measure_costs(config)
-    battery = score_battery(config)
+    battery = score_battery_in_time(config)
     grid = score_grid(config)
     differences = compare_arms(grid, config.arms, config.seed)
     tables = {
