@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig3_packing.populations import PackingConfig, measure_added, score_battery, score_separate
+from cemrnn.figures.fig3_packing.populations import PackingConfig, measure_added, score_packed_battery, score_separate
 from cemrnn.figures.remember import remember
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.battery import summarise
@@ -38,7 +38,7 @@ def run(config: PackingConfig) -> Result:
     """Scores over sizes and numbers of tasks, K* and its exponent, interference, and the price of one more task."""
     started = time.monotonic()
     cells = pd.concat([score_rotations(config), score_separate(config)], ignore_index=True)
-    battery, added = score_battery(config), measure_added(config)
+    battery, added = score_packed_battery(config), measure_added(config)
     arms = [*config.arms, SEPARATE]
     tables = {
         "cells": cells,

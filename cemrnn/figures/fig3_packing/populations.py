@@ -126,7 +126,7 @@ def score_separate(config: PackingConfig) -> pd.DataFrame:
     return pd.concat([_score_separate(cell, config) for cell in config.separate_cells()], ignore_index=True)
 
 
-def score_battery(config: PackingConfig) -> pd.DataFrame:
+def score_packed_battery(config: PackingConfig) -> pd.DataFrame:
     """One row per replicate and cell of random subsets: worst and mean score, and the subset."""
     rows = []
     for arm, n_units, n_tasks in _battery_cells(config):

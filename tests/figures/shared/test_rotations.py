@@ -222,7 +222,7 @@ def test_scores_of_rotations_have_a_row_per_replicate_with_the_networks_size(sto
     assert (scores["worst"] <= scores["mean"] + 1e-9).all()
     alone = scores[scores["n_tasks"] == 1]
     np.testing.assert_allclose(alone["worst"], alone["mean"])
-    battery = packed.score_battery(config)
+    battery = packed.score_packed_battery(config)
     assert len(battery) == 2 * 2 * 2 * 3
     subsets = battery.groupby(["n_tasks", "network"])["tasks"].nunique()
     assert (subsets == 1).all()
