@@ -9,7 +9,7 @@ import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
-from cemrnn.figures.fig10_interpretability.lesions import learned_pathways, read_modulations, score_lesions
+from cemrnn.figures.fig10_interpretability.lesions import learned_pathways, read_modulations, score_component_lesions
 from cemrnn.figures.shared.battery import Population
 from cemrnn.figures.shared.states import Visited, visit
 from cemrnn.measures.geometry import cluster_units, task_variance
@@ -66,7 +66,7 @@ def measure_modulation(population: Population, config: InterpretabilityConfig, *
     if pathways:
         modulations = read_modulations(model)
         variances = [task_variance(v.epoch_means(0), v.task, len(config.tasks)) for v in visits]
-        tables["lesions"] = score_lesions(model, config, seeds, config.test_trials, config.n_bases)
+        tables["lesions"] = score_component_lesions(model, config, seeds, config.test_trials, config.n_bases)
         tables["relations"], tables["pairs"], related = _relate(modulations, config)
         learned = [_summarise_modulation(modulations, variances, i) for i in range(len(kept))]
         found = found.join(pd.DataFrame(learned)).join(_select(tables["lesions"], config)).join(related)
