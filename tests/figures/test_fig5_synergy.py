@@ -61,7 +61,7 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
     made = {
         "load_populations": lambda config: [SimpleNamespace(arm=arm) for arm in DESIGN],
         "_outcome_table": lambda populations, config, chance: make_outcomes(means, spread),
-        "score_lesions": lambda population, config, chance: make_lesions(lesions, spread),
+        "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
     }
     for name, function in made.items():

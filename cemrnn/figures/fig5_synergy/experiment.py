@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_lesions
+from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import remember
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared import rotations
@@ -47,7 +47,7 @@ def run(config: SynergyConfig) -> Result:
     chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
     populations = {p.arm: p for p in load_populations(config)}
     outcomes = _outcome_table(populations, config, chance)
-    lesions = score_lesions(populations["combined"], config, chance)
+    lesions = score_pathway_lesions(populations["combined"], config, chance)
     conflict = score_conflict(populations["combined"], config)
     synergy, scalars = _measure(outcomes, lesions, conflict, config)
     tables = {
