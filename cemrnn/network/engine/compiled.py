@@ -16,7 +16,7 @@ import torch
 
 from cemrnn.network.engine import kernel
 from cemrnn.network.engine.activation import ACTIVATIONS
-from cemrnn.network.engine.kernel import GoalArrays, Gradients, Incoming, Kept, Operands, Returning
+from cemrnn.network.engine.kernel import Goal, Gradients, Incoming, Kept, Operands, Returning
 from cemrnn.network.engine.kernel.product import round_up
 from cemrnn.system.threads import run_on_threads
 
@@ -68,7 +68,7 @@ def fit(settings, t, targets, weights, output_weights, needed):
     operands = _operands(t, stacked)
     filled, gradients = _allocate_gradients(t, operands, n_blocks, needed)
     losses = np.empty(n_networks * n_blocks)
-    goal = GoalArrays(*(x.detach().numpy() for x in (targets, weights, output_weights)))
+    goal = Goal(*(x.detach().numpy() for x in (targets, weights, output_weights)))
     _run(
         kernel.run_fitting, operands, n_blocks, block, *_numbers(settings, t), t.inputs.dtype == torch.float32,
         operands, goal, _return(t, stacked, needed), gradients, losses,

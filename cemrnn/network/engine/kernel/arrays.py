@@ -57,7 +57,7 @@ class Returning(NamedTuple):
     encoder_state: np.ndarray  # (M, K, N)
 
 
-class GoalArrays(NamedTuple):
+class Goal(NamedTuple):
     """What the outputs should be; the loss is the squared error averaged with the weights."""
 
     targets: np.ndarray  # (M, T, B, O)
