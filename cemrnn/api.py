@@ -26,11 +26,14 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
-from cemrnn.reproduce.populations import as_they_stand, choose_configs, figure_config, plan_training, train_population
+from cemrnn.reproduce.populations import as_they_stand, choose_configs, figure_config, plan_training
 from cemrnn.store.bundle import is_bundle, read_bundle, write_bundle
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.drawing import Disturbance, Tasks, TrialBatch
 from cemrnn.tasks.scores import score_trials
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
+from cemrnn.training.learner import choose_device
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.train import TrainingInterrupted
@@ -248,7 +251,7 @@ def load(
     config = figure_config(str(what), profile, overrides)
     conditions = load_experiment(str(what)).conditions(config)
     configs = choose_configs(conditions, arm, label)
-    return _gather(configs, *train_population(configs, getattr(config, "device", "auto")))
+    return _obtain(configs, getattr(config, "device", "auto"))
 
 
 def from_torch(modules: torch_module.CEMRNN | Sequence[torch_module.CEMRNN], tasks: Tasks | None = None) -> Networks:
@@ -293,10 +296,15 @@ def train(
         source, arm=arm, n_units=n_units, n_networks=n_networks, defaults=defaults, settings=settings
     )
     try:
-        return _gather(configs, *train_population(configs, device))
+        return _obtain(configs, device)
     except TrainingInterrupted as error:
         log.warning("%s; the networks are returned as they stand", error)
         return _gather(*as_they_stand(configs))
+
+
+def _obtain(configs: Sequence[TrainingConfig], device: str) -> Networks:
+    """The networks of configs that differ in the seed alone; what the store lacks is trained, with a bar."""
+    return _gather(configs, *load_population(configs, Store.default(), device=choose_device(device)))
 
 
 def _gather(configs: Sequence[TrainingConfig], model: CEMRNN, records: Sequence[TrainedNetwork]) -> Networks:

@@ -1,4 +1,4 @@
-"""Populations by the name of a figure, or of one's own: which configs they are, and their training with a bar."""
+"""Populations by the name of a figure, or of one's own: which configs they are, and what an interrupt left of them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.store.store import Store
-from cemrnn.sweep.jobs import plan_jobs
-from cemrnn.sweep.progress import describe_progress
-from cemrnn.sweep.run import SweepProgress, load_population, train_missing
+from cemrnn.sweep.jobs import split_jobs
 from cemrnn.system.files import read_tensors
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.train import TrainingInterrupted
 
 
@@ -83,16 +81,6 @@ def plan_training(
     return [dataclasses.replace(first, seed=first.seed + m) for m in range(n_networks)]
 
 
-def train_population(configs: Sequence[TrainingConfig], device: str) -> tuple[CEMRNN, list[TrainedNetwork]]:
-    """The networks of configs that differ in the seed alone; a bar shows the progress of those that the store lacks."""
-    bar, store = _Bar(), Store.default()
-    try:
-        train_missing(configs, store, device=choose_device(device).type, report=bar)
-    finally:
-        bar.close()
-    return load_population(configs, store)
-
-
 def as_they_stand(
     configs: Sequence[TrainingConfig],
 ) -> tuple[list[TrainingConfig], CEMRNN, list[TrainedNetwork]]:
@@ -105,7 +93,7 @@ def as_they_stand(
         TrainingInterrupted: there is none.
     """
     store, found = Store.default(), {}
-    for job in plan_jobs(configs):
+    for job in split_jobs(configs):
         found |= {config: store.load(config) for config in job.configs}
         missing = [config for config in job.configs if found[config] is None]
         path = store.checkpoint_path(missing)
@@ -120,24 +108,3 @@ def as_they_stand(
     model = CEMRNN(kept[0].network, [config.seed for config in kept])
     model.load(torch.stack([found[config].flat for config in kept]))
     return kept, model, [found[config] for config in kept]
-
-
-class _Bar:
-    """A bar of the work that is done, on a terminal or in a notebook; none where nothing is to do."""
-
-    def __init__(self) -> None:
-        self._bar = None
-
-    def __call__(self, progress: SweepProgress) -> None:
-        from tqdm.auto import tqdm
-
-        if self._bar is None:
-            layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-            self._bar = tqdm(total=progress.work_total, bar_format=layout)
-        self._bar.set_description(describe_progress(progress), refresh=False)
-        self._bar.update(progress.work_done - self._bar.n)
-
-    def close(self) -> None:
-        """Leave the bar on its line."""
-        if self._bar is not None:
-            self._bar.close()

@@ -1,19 +1,39 @@
-"""Progress of training: a bar on a terminal, a line now and then in a log."""
+"""Progress of training: a bar on a terminal and in a notebook, a line now and then in a log."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TextIO
 
-from tqdm import tqdm
-
-if TYPE_CHECKING:
-    from cemrnn.sweep.run import SweepProgress
+from tqdm.auto import tqdm
 
 EVERY_S = 15.0  # between two lines in a log
 LEAST_SHARE = 0.02  # of the work, before which the time left would be a guess
+
+
+@dataclass(frozen=True)
+class SweepProgress:
+    """Where a sweep stands.
+
+    Attributes:
+        label: what trains now, and where if that is not here.
+        work_done, work_total: what is done and all that was missing, see `cemrnn.sweep.cost.count_work`.
+        n_done, n_total: networks.
+        worst_score: median over the networks in training of the score on their worst task, the last reported.
+    """
+
+    label: str
+    work_done: float
+    work_total: float
+    n_done: int
+    n_total: int
+    worst_score: float
 
 
 class TrainingProgress:
@@ -30,7 +50,7 @@ class TrainingProgress:
         self.bar: tqdm | None = None
 
     def __call__(self, progress: SweepProgress) -> None:
-        if self.stream.isatty():
+        if self.stream.isatty() or is_in_notebook(self.stream):
             self._draw_bar(progress)
         else:
             self._write_line(progress)
@@ -43,7 +63,7 @@ class TrainingProgress:
     def _draw_bar(self, progress: SweepProgress) -> None:
         if self.bar is None:
             layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-            self.bar = tqdm(total=progress.work_total, file=self.stream, bar_format=layout)
+            self.bar = tqdm(total=progress.work_total, file=self.stream, bar_format=layout, leave=self.stream.isatty())
         self.bar.set_description(describe_progress(progress), refresh=False)
         self.bar.update(progress.work_done - self.bar.n)
 
@@ -56,6 +76,24 @@ class TrainingProgress:
         left = f", {format_seconds(elapsed_s * (1 / share - 1))} left" if share > LEAST_SHARE else ""
         self.stream.write(f"training: {describe_progress(progress)}, {share:.0%}{left}\n")
         self.stream.flush()
+
+
+@contextlib.contextmanager
+def show_progress() -> Iterator[TrainingProgress | None]:
+    """What shows the progress of a training, until it ends; None in the notebooks that are run for the book."""
+    if os.environ.get("CEMRNN_OUT"):
+        yield None
+        return
+    progress = TrainingProgress()
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def is_in_notebook(stream: TextIO) -> bool:
+    """Whether what is written to the stream is shown in a notebook."""
+    return type(stream).__module__.startswith("ipykernel")
 
 
 def describe_progress(progress: SweepProgress) -> str:

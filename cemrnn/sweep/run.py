@@ -15,6 +15,7 @@ from cemrnn.network.ensemble import Ensemble
 from cemrnn.store.entry import entry_key
 from cemrnn.store.store import Store
 from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
+from cemrnn.sweep.progress import SweepProgress, show_progress
 from cemrnn.system.leases import hold_leases
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
@@ -26,25 +27,6 @@ LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
 
 class SweepError(Exception):
     """A sweep ended before all networks were trained; the message says why and how many are saved."""
-
-
-@dataclass(frozen=True)
-class SweepProgress:
-    """Where a sweep stands.
-
-    Attributes:
-        label: what trains now, and where if that is not here.
-        work_done, work_total: what is done and all that was missing, see `cemrnn.sweep.cost.count_work`.
-        n_done, n_total: networks.
-        worst_score: median over the networks in training of the score on their worst task, the last reported.
-    """
-
-    label: str
-    work_done: float
-    work_total: float
-    n_done: int
-    n_total: int
-    worst_score: float
 
 
 @dataclass(frozen=True)
@@ -240,6 +222,8 @@ def load_population(
 ) -> tuple[Ensemble, list[TrainedNetwork]]:
     """An ensemble of trained networks ready to simulate, and their records; missing ones are trained first.
 
+    Training shows its progress, unless a notebook is run for the book.
+
     Args:
         configs: configs that differ in the seed alone.
         store: where they are, or go.
@@ -247,7 +231,8 @@ def load_population(
     """
     networks = [store.load(config) for config in configs]
     if None in networks:
-        train_missing(configs, store, device=torch.device(device).type)
+        with show_progress() as report:
+            train_missing(configs, store, device=torch.device(device).type, report=report)
         networks = [store.load(config) for config in configs]
     population = configs[0].make_ensemble(configs[0].network, [c.seed for c in configs], device)
     for m, network in enumerate(networks):

@@ -73,16 +73,16 @@ def test_configs_need_the_whole_design():
     with pytest.raises(ValueError, match="arms: expected the two by two design combined, .* got plain, combined"):
         dataclasses.replace(CONFIG, arms=("plain", "combined"))
     with pytest.raises(ValueError, match="task_counts: expected to begin with 1"):
-        dataclasses.replace(CONFIG, packing_counts=(2, 4)).rotations  # noqa: B018
+        dataclasses.replace(CONFIG.packing, task_counts=(2, 4))
 
 
 def test_the_rotations_are_trained_with_their_own_settings():
     rotations = CONFIG.rotations
-    assert (rotations.n_updates, rotations.target_score) == (CONFIG.packing_updates, CONFIG.packing_target)
-    assert (rotations.units, rotations.task_counts) == (CONFIG.packing_units, CONFIG.packing_counts)
+    assert (rotations.n_updates, rotations.target_score) == (CONFIG.packing.n_updates, CONFIG.packing.target_score)
+    assert (rotations.units, rotations.task_counts) == (CONFIG.packing.units, CONFIG.packing.task_counts)
     assert rotations.seeds == CONFIG.seeds
     conditions = fig5_synergy.conditions(CONFIG)
-    assert len(conditions) == 8 * (4 + 4 * len(CONFIG.packing_units) * len(CONFIG.packing_counts))
+    assert len(conditions) == 8 * (4 + 4 * len(CONFIG.packing.units) * len(CONFIG.packing.task_counts))
 
 
 def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at_zero(monkeypatch):

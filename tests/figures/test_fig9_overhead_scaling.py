@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from cemrnn.commands.common import experiment_config
-from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
-from cemrnn.figures.fig3_packing import experiment as fig3_packing
+from cemrnn.figures import load_experiment
 from cemrnn.figures.fig9_overhead_scaling import cost as overhead
 from cemrnn.figures.fig9_overhead_scaling import experiment as fig9_overhead_scaling
 from cemrnn.figures.fig9_overhead_scaling.cost import (
@@ -44,8 +43,8 @@ def test_networks_are_those_of_figures_1_and_3():
     for profile, config in (("smoke", SMOKE), ("quick", QUICK)):
         others = [
             recipe
-            for module in (fig1_tasks, fig3_packing)
-            for recipe in module.conditions(experiment_config(Project(ROOT), module.STEM, profile))
+            for stem in ("fig1_tasks", "fig3_packing")
+            for recipe in load_experiment(stem).conditions(experiment_config(Project(ROOT), stem, profile))
         ]
         assert set(fig9_overhead_scaling.conditions(config)) <= set(others)
 

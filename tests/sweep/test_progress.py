@@ -5,7 +5,7 @@ import io
 import pytest
 
 from cemrnn.sweep import progress as shown
-from cemrnn.sweep.run import SweepProgress
+from cemrnn.sweep.progress import SweepProgress
 
 REPORT = SweepProgress("gain, N = 64, K = 8", work_done=25.0, work_total=100.0, n_done=3, n_total=12, worst_score=0.7)
 
@@ -56,3 +56,18 @@ def test_a_terminal_gets_a_bar(clock):
 )
 def test_seconds_are_readable(seconds, text):
     assert shown.format_seconds(seconds) == text
+
+
+def test_a_notebook_shows_a_bar_and_a_run_for_the_book_shows_nothing(monkeypatch):
+    stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    monkeypatch.setattr(shown.sys, "stderr", stream)
+    monkeypatch.setenv("CEMRNN_OUT", "build/quick")
+    with shown.show_progress() as report:
+        assert report is None
+    monkeypatch.delenv("CEMRNN_OUT")
+    with shown.show_progress() as report:
+        report(REPORT)
+        assert (report.bar.n, report.bar.total) == (25, 100)
+        assert report.bar.desc.startswith("3/12 networks, gain, N = 64, K = 8, worst task 0.70")
+    assert "| 00:00, " in stream.getvalue() and "training:" not in stream.getvalue()
+    assert report.bar.disable  # closed

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
 from cemrnn.sweep.jobs import LARGEST_JOB, SMALLEST_JOB, Job, announce, keep_missing, split_jobs, tabulate, take_shard
+from cemrnn.sweep.progress import SweepProgress
 from cemrnn.sweep.run import (
     SweepError,
-    SweepProgress,
     load_population,
     run_here,
     run_jobs,
