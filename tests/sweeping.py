@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cemrnn.store.store import Store
 from cemrnn.sweep.cluster import Cluster, run_on_cluster
-from cemrnn.sweep.jobs import keep_missing, plan_jobs, take_shard
+from cemrnn.sweep.jobs import keep_missing, split_jobs, take_shard
 from cemrnn.sweep.run import SweepError, run_here, run_jobs
 from cemrnn.training import train as train_module
 from tests.networks import small_config
@@ -44,7 +44,7 @@ def main(arguments):
         os.setuid(options.user)
     train_module.CHECKPOINT_EVERY_S = 0.2
     store = Store(options.store)
-    jobs = plan_jobs(configs(options.updates, with_failing=options.with_failing))
+    jobs = split_jobs(configs(options.updates, with_failing=options.with_failing))
     jobs = take_shard(jobs, *options.shard) if options.shard else jobs
     jobs = keep_missing(jobs[::-1] if options.backwards else jobs, store)
     execute = run_here(store, "cpu")

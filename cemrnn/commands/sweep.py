@@ -62,11 +62,11 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
         raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
     from cemrnn.store.store import Store
     from cemrnn.sweep.cost import estimate_seconds
-    from cemrnn.sweep.jobs import announce, keep_missing, plan_jobs, tabulate, take_shard
+    from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, tabulate, take_shard
 
     store = Store.default()
     with user_mistakes():
-        jobs = {device: plan_jobs(configs) for device, configs in _collect_configs(profile).items()}
+        jobs = {device: split_jobs(configs) for device, configs in _collect_configs(profile).items()}
     if shard is not None:
         jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
     missing = {device: keep_missing(part, store) for device, part in jobs.items()}

@@ -3,7 +3,8 @@
 The rules and their numbers are those of `newton`, with one more: a Newton step that leaves at most `REUSE` of
 the speed is followed by steps with the same factors, as long as each leaves as little. At N = 64 that saves a fifth of
 the factorisations, which take most of the time. A result does not depend on the starts beside it or on the
-number of threads.
+number of threads. A GPU, and a system that is no `Flow`, cannot take this way; `newton` is theirs, and the tests hold
+both to the same points.
 
 The matrix is the Jacobian's transpose, M = J^T with M_ij = W_ij g_j phi'(p_j) - [i = j], so that all loops, those of
 the triangular solves of M^T d = -v included, run along rows.

@@ -5,6 +5,9 @@ of what the linear model promises. Where no length does, because J is almost sin
 state takes a step of Levenberg and Marquardt, (J^T J + mu |v| I) d = -J^T v, with mu raised until the speed falls.
 States that converged or stalled leave the batch.
 
+This is the way for any `System` and on any device, in batched products. `descent` is the same rules for networks on
+the CPU, where it replaces this: there, products of many small matrices leave the caches at every step.
+
 Source: Newton's method with step control, Dennis & Schnabel 1996, chapter 6; damping in proportion to the residual,
 Fan & Yuan 2005 (Computing 74, 23), which keeps convergence quadratic on a continuum of fixed points.
 """

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from cemrnn.network.config import NetworkConfig, parameter_shapes
-from cemrnn.network.engine.recurrence import Drive, Goal, Weights, integrate, measure_error
+from cemrnn.network.engine.recurrence import Drive, Objective, Weights, integrate, measure_error
 from cemrnn.network.ensemble import Ensemble, draw_parameters
 from cemrnn.network.noise import NoiseStream
 from cemrnn.network.pathways import ARMS, Told, modulate
@@ -126,7 +126,7 @@ class CEMRNN(Ensemble):
         self,
         inputs: Tensor,
         context: Tensor | None,
-        goal: Goal,
+        goal: Objective,
         *,
         previous: Tensor | None = None,
         noise: Tensor | None = None,
@@ -137,7 +137,7 @@ class CEMRNN(Ensemble):
 
         Args:
             inputs, context, previous, noise, lengths, backend: see `run`.
-            goal: see `cemrnn.network.engine.recurrence.Goal`.
+            goal: see `cemrnn.network.engine.recurrence.Objective`.
 
         Raises:
             ValueError: the context is missing, or a shape is wrong.

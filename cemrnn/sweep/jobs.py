@@ -32,7 +32,7 @@ class Job:
         return len(self.configs) * count_work(self.configs[0])
 
 
-def plan_jobs(configs: Iterable[Recipe]) -> list[Job]:
+def split_jobs(configs: Iterable[Recipe]) -> list[Job]:
     """All networks, each once, as jobs, the longest first; those that continue other networks come after all others.
 
     Which networks share a job depends on the configs alone, not on what the store holds nor on who does the work:
@@ -54,7 +54,7 @@ def take_shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
     """The jobs of one of several machines that share the work without talking to one another.
 
     Args:
-        jobs: what `plan_jobs` returned, the same on every machine.
+        jobs: what `split_jobs` returned, the same on every machine.
         index: which machine, from 1.
         count: how many there are.
 

@@ -14,7 +14,7 @@ import torch
 from cemrnn.network.ensemble import Ensemble
 from cemrnn.store.entry import entry_key
 from cemrnn.store.store import Store
-from cemrnn.sweep.jobs import Job, keep_missing, plan_jobs
+from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
 from cemrnn.sweep.progress import SweepProgress, show_progress
 from cemrnn.system.leases import hold_leases
 from cemrnn.training.learner import TrainedNetwork
@@ -122,7 +122,7 @@ def train_missing(
         TrainingInterrupted: Ctrl-C; the same call goes on where it stopped.
         SweepError: the store cannot be written, the cluster was lost, or a job failed; the others are done then.
     """
-    return run_jobs(keep_missing(plan_jobs(configs), store), run_here(store, device), store, report)
+    return run_jobs(keep_missing(split_jobs(configs), store), run_here(store, device), store, report)
 
 
 def run_jobs(

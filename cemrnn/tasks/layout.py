@@ -14,7 +14,7 @@ from cemrnn.tasks.encoding import encode_answers, encode_stimuli
 from cemrnn.tasks.family import END, EPOCHS, Window
 from cemrnn.tasks.flipflop import hold_states
 from cemrnn.tasks.integrate import STREAM_SIGMA
-from cemrnn.tasks.planning import Plan
+from cemrnn.tasks.planning import TrialPlan
 from cemrnn.tasks.rendering import render_events, render_weights
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
@@ -48,7 +48,7 @@ class Layout:
         if tasks.answer_kind != "bits":
             self._output_weights[0] = 2.0
 
-    def lay_out(self, plan: Plan, noise_keys: np.ndarray) -> Trials:
+    def lay_out(self, plan: TrialPlan, noise_keys: np.ndarray) -> Trials:
         """Trials (M, B) from the plans of M * B trials.
 
         Args:
@@ -81,13 +81,13 @@ class Layout:
             **{name: torch.from_numpy(array.reshape(*shape, *array.shape[1:])) for name, array in per_trial.items()},
         )
 
-    def held_inputs(self, plan: Plan, epoch: int) -> np.ndarray:
+    def held_inputs(self, plan: TrialPlan, epoch: int) -> np.ndarray:
         """Inputs (P, I) without noise while an epoch (index into EPOCHS) lasts: fixation and the stimuli shown then."""
         on, off = np.moveaxis(self._windows[plan.task].reshape(len(plan.task), -1, 2), 2, 0)  # (P, event) each
         shown = (on <= epoch) & (epoch < off)
         return (encode_stimuli(plan.stimuli, self._tasks) * shown[..., None]).sum(axis=1)
 
-    def _fill(self, plan: Plan, noise_keys: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def _fill(self, plan: TrialPlan, noise_keys: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (M, B, T, I), targets (M, B, T, O) and weights (M, B, T), time-major in memory."""
         (m, b), n_steps = noise_keys.shape, int(plan.onsets[:, END].max())
         tasks, sizes = self._tasks, ((self._tasks.n_inputs,), (self._tasks.n_outputs,), ())
@@ -113,7 +113,7 @@ class Layout:
             targets[:] = states.reshape(m, b, n_steps, -1).swapaxes(1, 2)
         return tuple(torch.from_numpy(array).transpose(1, 2) for array in (inputs, targets, weights))
 
-    def _find_events(self, plan: Plan, shape: tuple[int, int]) -> tuple[Events, Events]:
+    def _find_events(self, plan: TrialPlan, shape: tuple[int, int]) -> tuple[Events, Events]:
         """What the inputs show: fixation and two stimuli; and what the targets show: fixation, then the answer."""
         kind, windows = self._tasks.answer_kind, self._windows[plan.task]  # (P, event * 2)
         steps = np.take_along_axis(plan.onsets, windows, axis=1).reshape(*shape, -1, 2)

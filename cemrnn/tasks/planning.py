@@ -16,7 +16,7 @@ _MAX_REDRAWS = 1000
 _N_EPOCHS = len(EPOCHS)
 
 
-class Plan(NamedTuple):
+class TrialPlan(NamedTuple):
     """P trials of a set of K tasks."""
 
     task: np.ndarray  # (P,) int64
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
         """(P,) right answers."""
         return self.alternative[np.arange(len(self.task)), self.task]
 
-    def replace(self, rows: np.ndarray, other: Plan) -> None:
+    def replace(self, rows: np.ndarray, other: TrialPlan) -> None:
         """Puts the trials of another plan into the given rows of this one."""
         for mine, new in zip(self._arrays(), other._arrays(), strict=True):
             mine[rows] = new
@@ -64,7 +64,7 @@ class Planner:
         self._tabulate_durations()
         self._tabulate_rules()
 
-    def draw(self, keys: np.ndarray, task: np.ndarray | None = None) -> Plan:
+    def draw(self, keys: np.ndarray, task: np.ndarray | None = None) -> TrialPlan:
         """Plans of the trials with the given keys.
 
         Args:
@@ -77,9 +77,9 @@ class Planner:
             task = (uniforms[:, 0] * self._tasks.n_contexts).astype(np.int64)
         onsets = self._draw_onsets(uniforms[:, 1 : 1 + _N_EPOCHS], task)
         stimuli = self._draw_stimuli(uniforms[:, 1 + _N_EPOCHS :], task)
-        return Plan(task, onsets, stimuli, *self._answer(stimuli))
+        return TrialPlan(task, onsets, stimuli, *self._answer(stimuli))
 
-    def draw_conflicting(self, keys: np.ndarray, task: np.ndarray | None, other: np.ndarray) -> Plan:
+    def draw_conflicting(self, keys: np.ndarray, task: np.ndarray | None, other: np.ndarray) -> TrialPlan:
         """Plans whose right answer conflicts with that of another task; trials without a conflict are redrawn.
 
         Args:
@@ -154,7 +154,7 @@ class Planner:
         return answers[self._rule].T, defined[self._rule].T  # (P, K)
 
 
-def find_conflicts(plan: Plan, answer_kind: str) -> np.ndarray:
+def find_conflicts(plan: TrialPlan, answer_kind: str) -> np.ndarray:
     """Whether each task's answer conflicts with the right one.
 
     Answers conflict if one is to keep fixation and the other is not; if they are directions 72 degrees or more

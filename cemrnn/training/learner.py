@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.network.engine.recurrence import Goal
+from cemrnn.network.engine.recurrence import Objective
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.tasks import Trials, open_stream
@@ -93,7 +93,7 @@ class Learner:
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
         cue, trials = self._tell(self.cues, trials), trials.to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
-        goal = Goal(trials.targets, trials.weights, trials.output_weights)
+        goal = Objective(trials.targets, trials.weights, trials.output_weights)
         return self.model.measure_error(
             trials.inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=trials.end_steps
         )

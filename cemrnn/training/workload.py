@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cemrnn.network.config import NetworkConfig
-from cemrnn.network.engine.recurrence import Goal
+from cemrnn.network.engine.recurrence import Objective
 from cemrnn.network.model import CEMRNN
 from cemrnn.system.threads import limit_threads
 from cemrnn.system.timing import Turn, time_rounds, time_turn
@@ -53,7 +53,7 @@ def build_update(work: Workload, device: str | torch.device = "cpu") -> Callable
     optimiser = Adam(model.flat, weight_decay=0.0)
     inputs, cue, targets = (tensor.to(device) for tensor in work.draw())
     weights, of_outputs = torch.ones(targets.shape[:3]), torch.ones(targets.shape[3])
-    goal = Goal(targets, weights.to(device), of_outputs.to(device))
+    goal = Objective(targets, weights.to(device), of_outputs.to(device))
 
     def update() -> float:
         loss = model.measure_error(inputs, cue, goal).sum()

@@ -17,7 +17,7 @@ from cemrnn.figures.fig10_interpretability.lesions import (
     hold_direction,
     hold_pathways,
     read_modulations,
-    score_lesions,
+    score_component_lesions,
 )
 from cemrnn.figures.fig10_interpretability.measure import MEASURES
 from cemrnn.figures.fig11_network import experiment as fig11_network
@@ -174,7 +174,7 @@ def test_a_pathway_that_is_held_is_told_the_mean_of_all_contexts(modulated):
 def test_the_loss_is_the_score_without_the_modulation(store):
     population = next(p for p in load_populations(CONFIG) if p.arm == "combined")
     model, tasks = population.model, CONFIG.task_set
-    lesions = score_lesions(model, CONFIG, CONFIG.seeds, 20, 2)
+    lesions = score_component_lesions(model, CONFIG, CONFIG.seeds, 20, 2)
     assert lesions.groupby("kind")["lesion"].nunique().to_dict() == {"component": 4, "pathway": 4, "random": 8}
     intact, held = (
         score_fresh(m, tasks, CONFIG.seeds, 20, "last36") for m in (model, hold_pathways(model, ["synaptic"]))
@@ -187,7 +187,7 @@ def test_the_loss_is_the_score_without_the_modulation(store):
 
 def test_lesions_of_what_was_never_learned_cost_nothing():
     model = CEMRNN(CONFIG.network("combined"), CONFIG.seeds)
-    assert (score_lesions(model, CONFIG, CONFIG.seeds, 5, 1)["loss"] == 0).all()
+    assert (score_component_lesions(model, CONFIG, CONFIG.seeds, 5, 1)["loss"] == 0).all()
 
 
 def test_modulations_are_in_units_of_weights(modulated):

@@ -98,7 +98,7 @@ def run(monkeypatch, *, planted=PLANTED, spread=0.1, above_chance=0.0, gains=Non
     made = {
         "score_rotations": lambda config: make_cells(config.arms, planted, spread, above_chance),
         "score_separate": lambda config: make_cells([SEPARATE], planted, spread, 0),
-        "score_battery": lambda config: make_battery(gains),
+        "score_packed_battery": lambda config: make_battery(gains),
         "measure_added": lambda config: make_added(),
     }
     for name, function in made.items():

@@ -12,7 +12,7 @@ from cemrnn.dynamics.fixed_points import FixedPoints, carry
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig4_dynamics import experiment as fig4_dynamics
 from cemrnn.figures.fig4_dynamics.config import DynamicsConfig, neighbouring_pairs
-from cemrnn.figures.fig4_dynamics.experiment import CLAIMED, measure_arm
+from cemrnn.figures.fig4_dynamics.experiment import CLAIMED, measure_dynamics
 from cemrnn.figures.fig4_dynamics.measure import measure_network
 from cemrnn.figures.fig4_dynamics.plot import plot
 from cemrnn.figures.fig4_dynamics.search import _count_stable, follow_paths, search_epochs
@@ -250,7 +250,7 @@ def test_portraits_are_on_the_plane_of_the_two_tasks(result, store):
 
 
 def test_results_repeat_exactly(result, store):
-    arm = measure_arm(next(p for p in load_populations(CONFIG) if p.arm == "combined"), CONFIG)
+    arm = measure_dynamics(next(p for p in load_populations(CONFIG) if p.arm == "combined"), CONFIG)
     expected = result.tables["networks"].query("arm == 'combined'").reset_index(drop=True)
     pd.testing.assert_frame_equal(arm.networks, expected)
 

@@ -61,7 +61,7 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
     made = {
         "load_populations": lambda config: [SimpleNamespace(arm=arm) for arm in DESIGN],
         "_outcome_table": lambda populations, config, chance: make_outcomes(means, spread),
-        "score_lesions": lambda population, config, chance: make_lesions(lesions, spread),
+        "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
     }
     for name, function in made.items():
@@ -90,7 +90,7 @@ def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at
     ideal = ideal_sigma(0.75, 2, 0.2)
     networks = pd.DataFrame({"auc": [0.5, np.nan], "sigma75": [ideal / 2, np.nan]})
     octaves = Threshold(level=np.array([0.5, 1.5]), censored=np.zeros(2, int))  # of log2(4) = 2
-    monkeypatch.setattr(fig5_synergy, "measure_arm", lambda *_: SimpleNamespace(networks=lambda: networks))
+    monkeypatch.setattr(fig5_synergy, "measure_ambiguity", lambda *_: SimpleNamespace(networks=lambda: networks))
     monkeypatch.setattr(fig5_synergy, "score_rotations", lambda config: None)
     monkeypatch.setattr(fig5_synergy, "octaves_by_size", lambda cells, arm, config: [octaves, octaves])
     table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), CONFIG, chance)

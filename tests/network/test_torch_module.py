@@ -20,7 +20,7 @@ CASES += [("combined", "tanh", "input", 150.0), ("combined", "tanh", "input", 0.
 
 
 def build(arm="combined", activation="relu", source="cue", tau_ms=0.0, n_networks=2):
-    rank = 3 if "synaptic" in ARMS[arm] else 0
+    rank = ARMS[arm].rank_of(3)
     settings = dict(
         activation=activation, context_source=source, tau_excitability_ms=tau_ms, tau_synaptic_ms=2 * tau_ms
     )

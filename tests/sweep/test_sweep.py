@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
-from cemrnn.sweep.jobs import LARGEST_JOB, SMALLEST_JOB, Job, announce, keep_missing, plan_jobs, tabulate, take_shard
+from cemrnn.sweep.jobs import LARGEST_JOB, SMALLEST_JOB, Job, announce, keep_missing, split_jobs, tabulate, take_shard
 from cemrnn.sweep.progress import SweepProgress
 from cemrnn.sweep.run import (
     SweepError,
@@ -34,7 +34,7 @@ def members(jobs):
 
 @given(st.lists(st.tuples(st.integers(8, 11), st.integers(0, 200)), max_size=120), st.integers(1, 5))
 def test_a_plan_holds_every_network_once_and_shards_are_its_parts(networks, count):
-    jobs = plan_jobs(small_config(seed, n_units=n_units) for n_units, seed in networks)
+    jobs = split_jobs(small_config(seed, n_units=n_units) for n_units, seed in networks)
     assert members(jobs) == sorted(set(networks))
     for job in jobs:
         assert len({config.shape for config in job.configs}) == 1
@@ -47,7 +47,7 @@ def test_a_plan_holds_every_network_once_and_shards_are_its_parts(networks, coun
 
 def test_long_trainings_share_a_job_with_few():
     short, long = (
-        plan_jobs([small_config(seed, n_updates=n_updates) for seed in range(40)]) for n_updates in (20, 10**6)
+        split_jobs([small_config(seed, n_updates=n_updates) for seed in range(40)]) for n_updates in (20, 10**6)
     )
     assert {len(job.configs) for job in short} == {20}  # two jobs, not one of 32 and one of 8
     assert {len(job.configs) for job in long} == {SMALLEST_JOB}
@@ -55,7 +55,7 @@ def test_long_trainings_share_a_job_with_few():
 
 def test_jobs_are_the_same_whatever_the_store_holds(store):
     configs = [small_config(seed) for seed in range(50)]
-    jobs = plan_jobs(configs)
+    jobs = split_jobs(configs)
     train_missing(jobs[1].configs[:3], store)
     assert keep_missing(jobs, store) == [jobs[0], Job(jobs[1].configs[3:])]
 
@@ -129,7 +129,7 @@ def test_a_sweep_waits_for_what_another_trains_and_takes_over_when_it_ends(store
 
 
 def test_a_failing_job_is_told_when_the_others_are_done(store, monkeypatch):
-    jobs = plan_jobs([small_config(0, n_units=20), small_config(0), small_config(1)])
+    jobs = split_jobs([small_config(0, n_units=20), small_config(0), small_config(1)])
     train = sweep.train
 
     def fail_for_large(configs, **others):

@@ -9,7 +9,7 @@ from cemrnn.network.config import count_context_parameters
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
-from cemrnn.sweep.jobs import plan_jobs
+from cemrnn.sweep.jobs import split_jobs
 from cemrnn.sweep.run import train_missing
 from cemrnn.tasks import TaskSet
 from cemrnn.training.learner import Learner
@@ -78,7 +78,7 @@ def test_it_resumes_bit_for_bit(tmp_path):
 def test_a_sweep_trains_what_others_continue_from_first_and_only_once(tmp_path):
     starts = [base(seed) for seed in (0, 1)]
     extended = [extend(c) for c in starts]
-    jobs = plan_jobs([*extended, *starts])
+    jobs = split_jobs([*extended, *starts])
     assert [job.configs[0].start is None for job in jobs] == [True, False]
     store = Store(tmp_path)
     assert train_missing(extended, store) == 2  # what they continue from is trained on the way

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cemrnn.figures.shared.sequence_models import GATED, GRID, TUNED, Plan, score_in_time, tune
+from cemrnn.figures.shared.sequence_models import GATED, GRID, TUNED, Comparison, score_in_time, tune
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.gated import GatedConfig, GatedEnsemble
 from cemrnn.network.model import CEMRNN
@@ -14,7 +14,7 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.store.entry import entry_key, recipe_kind
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import count_work, entry_bytes
-from cemrnn.sweep.jobs import plan_jobs
+from cemrnn.sweep.jobs import split_jobs
 from cemrnn.sweep.run import load_population, train_missing
 from cemrnn.system.files import read_tensors
 from cemrnn.tasks.sequences import ImageSet, TextSet, average_loss, cross_entropy
@@ -145,21 +145,21 @@ def test_the_bias_of_the_gate_that_keeps_is_where_it_is_read():
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("n_inferred", [4, None])
 def test_all_models_have_equal_numbers_of_parameters(model, n_inferred):
-    plan = Plan(
+    comparison = Comparison(
         data=PACKED, n_units=96, rank=8, n_inferred=n_inferred, encoder_reads="input", n_updates=1, batch_trials=1,
         evaluate_every=1, validation_size=1,
     )  # fmt: skip
-    sizes = [plan.recipes(name, [0], GRID[0])[0].n_parameters for name in ("combined", model)]
+    sizes = [comparison.recipes(name, [0], GRID[0])[0].n_parameters for name in ("combined", model)]
     assert abs(sizes[1] / sizes[0] - 1) <= 0.02
-    assert plan.recipes(model, [0], GRID[1])[0].n_parameters == sizes[1]  # whatever the setting
+    assert comparison.recipes(model, [0], GRID[1])[0].n_parameters == sizes[1]  # whatever the setting
 
 
 def test_a_budget_chooses_the_rank():
-    plan = Plan(
+    comparison = Comparison(
         data=PACKED, n_units=64, rank=4, n_inferred=None, encoder_reads="input", n_updates=1, batch_trials=1,
         evaluate_every=1, validation_size=1, budget=8000,
     )  # fmt: skip
-    assert abs(plan.recipes("combined", [0], GRID[0])[0].n_parameters - 8000) <= 64 + 1
+    assert abs(comparison.recipes("combined", [0], GRID[0])[0].n_parameters - 8000) <= 64 + 1
 
 
 def test_every_model_has_a_setting_of_the_grid_for_all_data():
@@ -168,7 +168,7 @@ def test_every_model_has_a_setting_of_the_grid_for_all_data():
 
 
 def test_tuning_gives_a_row_per_point():
-    plan = Plan(
+    comparison = Comparison(
         data=ROWS,
         n_units=64,
         rank=4,
@@ -179,7 +179,7 @@ def test_tuning_gives_a_row_per_point():
         evaluate_every=3,
         validation_size=20,
     )
-    table = tune(plan, ["plain", "gru"], [7])
+    table = tune(comparison, ["plain", "gru"], [7])
     assert len(table) == 2 * len(GRID) and table["accuracy"].between(0, 1).all()
 
 
@@ -230,7 +230,7 @@ def test_recipes_are_told_apart_and_read_back():
         assert recipe_kind(config.to_dict()) is kind
         assert kind.from_params(config.to_dict()) == config
     assert entry_key(recipe()) != entry_key(recipe(arm="gru"))
-    jobs = plan_jobs([recipe(seed, arm) for seed in range(3) for arm in ("combined", "gru")])
+    jobs = split_jobs([recipe(seed, arm) for seed in range(3) for arm in ("combined", "gru")])
     assert sorted(len(job.configs) for job in jobs) == [3, 3]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from cemrnn.network.engine.recurrence import Goal
+from cemrnn.network.engine.recurrence import Objective
 from cemrnn.system.files import read_tensors, write_tensors
 from cemrnn.tasks import TaskSet, TrialStream
 from cemrnn.tasks.cues import CueConfig
@@ -232,7 +232,7 @@ def test_the_default_cue_is_the_trials_own_to_the_last_bit():
         # one step by hand, with the cue as the trial gives it
         trials = reference.trials.draw(16, torch.arange(16) % 2)
         noise = reference.noise.draw(*trials.inputs.shape[1:3], reference.config.network)
-        goal = Goal(trials.targets, trials.weights, trials.output_weights)
+        goal = Objective(trials.targets, trials.weights, trials.output_weights)
         loss = reference.model.measure_error(trials.inputs, trials.cue(), goal, noise=noise, lengths=trials.end_steps)
         gradients = torch.autograd.grad(loss.sum(), list(reference.model.parameters.values()))
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
-from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_arm
+from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.battery import all_conditions, load_populations, mean_scalars, summarise, weigh_pathways
 from cemrnn.measures.evidence import weigh
@@ -25,7 +25,7 @@ RELATED_P = 0.05  # below it, a network's tasks count as related in their modula
 @experiment
 def run(config: InterpretabilityConfig) -> tuple[Tables, Scalars]:
     """Loadings, lesions, decoding, use of units and similarity of tasks, in every arm."""
-    arms = {p.arm: measure_arm(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
+    arms = {p.arm: measure_modulation(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
     joined, seed = _join(arms), config.seed
     by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
     curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]

@@ -54,7 +54,9 @@ def hold_direction(model: CEMRNN, directions: Tensor) -> CEMRNN:
     return held
 
 
-def score_lesions(model: CEMRNN, config: BatteryConfig, seeds: list[int], n_trials: int, n_bases: int) -> pd.DataFrame:
+def score_component_lesions(
+    model: CEMRNN, config: BatteryConfig, seeds: list[int], n_trials: int, n_bases: int
+) -> pd.DataFrame:
     """Loss of score on every task by every lesion, on the same trials with the same noise.
 
     Args:

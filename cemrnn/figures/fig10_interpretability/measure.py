@@ -9,7 +9,7 @@ import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
-from cemrnn.figures.fig10_interpretability.lesions import read_modulations, score_lesions
+from cemrnn.figures.fig10_interpretability.lesions import read_modulations, score_component_lesions
 from cemrnn.figures.shared.battery import Population
 from cemrnn.figures.shared.states import Visited, visit
 from cemrnn.measures.geometry import cluster_units, task_variance
@@ -46,7 +46,7 @@ class Findings(NamedTuple):
     units: pd.DataFrame | None  # of the first network: unit, cluster, task, gain, bias, variance
 
 
-def measure_arm(population: Population, config: InterpretabilityConfig, *, shuffle: bool) -> Findings:
+def measure_modulation(population: Population, config: InterpretabilityConfig, *, shuffle: bool) -> Findings:
     """What the networks of one arm learned that passed the filter; or of all, if no context reaches them.
 
     Args:
@@ -67,7 +67,7 @@ def measure_arm(population: Population, config: InterpretabilityConfig, *, shuff
     if pathways:
         modulations = read_modulations(model)
         variances = [task_variance(v.epoch_means(0), v.task, len(config.tasks)) for v in visits]
-        tables["lesions"] = score_lesions(model, config, seeds, config.test_trials, config.n_bases)
+        tables["lesions"] = score_component_lesions(model, config, seeds, config.test_trials, config.n_bases)
         tables["relations"], tables["pairs"], related = _relate(modulations, config)
         learned = [_summarise_modulation(modulations, variances, i) for i in range(len(kept))]
         found = found.join(pd.DataFrame(learned)).join(_select(tables["lesions"], config)).join(related)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_arm, score_controls
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_ambiguity, score_controls
 from cemrnn.figures.shared.battery import (
     SINGLE,
     all_conditions,
@@ -35,7 +35,7 @@ def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
     """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
     chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
     populations = load_populations(config)
-    arms = {p.arm: measure_arm(p, config, chance) for p in populations}
+    arms = {p.arm: measure_ambiguity(p, config, chance) for p in populations}
     controls = pd.concat([score_controls(p, config) for p in populations], ignore_index=True)
     pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
     curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)

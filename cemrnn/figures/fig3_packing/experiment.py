@@ -11,7 +11,7 @@ from cemrnn.figures.fig3_packing.populations import (
     PackingConfig,
     conditions,
     measure_added,
-    score_battery,
+    score_packed_battery,
     score_separate,
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment
@@ -35,7 +35,7 @@ from cemrnn.tasks.scores import TOLERANCES
 def run(config: PackingConfig) -> tuple[Tables, Scalars]:
     """Scores over sizes and numbers of tasks, K* and its exponent, interference, and the price of one more task."""
     cells = pd.concat([score_rotations(config), score_separate(config)], ignore_index=True)
-    battery, added = score_battery(config), measure_added(config)
+    battery, added = score_packed_battery(config), measure_added(config)
     arms = [*config.arms, SEPARATE]
     tables = {
         "cells": cells,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cemrnn.config import unknown_name
-from cemrnn.figures.shared.rotations import RULE, SEPARATE, Cell, RotationConfig, _score
+from cemrnn.figures.shared.rotations import RULE, SEPARATE, PackingCondition, RotationConfig, _score
 from cemrnn.measures.packing import worst_of_separate
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.network.pathways import ARMS
@@ -53,18 +53,21 @@ class PackingConfig(RotationConfig):
         if max(self.battery_counts) > len(self.battery):
             raise ValueError(f"battery_counts: expected at most {len(self.battery)}, got {self.battery_counts}")
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[PackingCondition]:
         """All cells of rotations but those of separate networks."""
         return super().cells() + [
-            Cell(arm, "units", n, k) for arm in self.arms for n in self.equal_units for k in self.task_counts
+            PackingCondition(arm, "units", n, k)
+            for arm in self.arms
+            for n in self.equal_units
+            for k in self.task_counts
         ]
 
-    def separate_cells(self) -> list[Cell]:
+    def separate_cells(self) -> list[PackingCondition]:
         """The cells of separate networks."""
         sizes = [("parameters", n) for n in self.units] + [("units", n) for n in self.equal_units]
-        return [Cell(SEPARATE, match, n, k) for match, n in sizes for k in self.task_counts]
+        return [PackingCondition(SEPARATE, match, n, k) for match, n in sizes for k in self.task_counts]
 
-    def separate_network(self, cell: Cell) -> NetworkConfig:
+    def separate_network(self, cell: PackingCondition) -> NetworkConfig:
         """The network that learns one of the cell's tasks: its share of the parameters, or of the units."""
         whole = self.network("combined", "parameters", cell.n_units, self.rotations(cell.n_tasks))
         plain = dataclasses.replace(whole, arm="plain", rank=0, n_contexts=1)
@@ -79,7 +82,7 @@ class PackingConfig(RotationConfig):
         chosen = stream(seed, "subset", str(n_tasks)).choice(len(self.battery), n_tasks, replace=False)
         return TaskSet(names=tuple(self.battery[i] for i in sorted(chosen)), preset=self.preset)
 
-    def separate(self, cell: Cell) -> list[TrainingConfig]:
+    def separate(self, cell: PackingCondition) -> list[TrainingConfig]:
         """The pool of networks with one task each, for a cell."""
         network, tasks = self.separate_network(cell), self.rotations(1)
         return [self.training(network, tasks, self.seed + i) for i in range(self.separate_pool)]
@@ -97,7 +100,7 @@ class PackingConfig(RotationConfig):
 
     def added(self, arm: str, n_tasks: int) -> list[TrainingConfig]:
         """Packed networks that learn one more rotation, half way between the first two, by a new context alone."""
-        starts = self.packed(Cell(arm, "parameters", self.added_units, n_tasks))
+        starts = self.packed(PackingCondition(arm, "parameters", self.added_units, n_tasks))
         names = (*starts[0].tasks.names, f"rotate_1_of_{2 * n_tasks}")
         network = dataclasses.replace(starts[0].network, n_contexts=n_tasks + 1)
         changes = dict(n_updates=self.added_updates, evaluate_every=5, evaluation_trials=100)
@@ -123,7 +126,7 @@ def score_separate(config: PackingConfig) -> pd.DataFrame:
     return pd.concat([_score_separate(cell, config) for cell in config.separate_cells()], ignore_index=True)
 
 
-def score_battery(config: PackingConfig) -> pd.DataFrame:
+def score_packed_battery(config: PackingConfig) -> pd.DataFrame:
     """One row per replicate and cell of random subsets: worst and mean score, and the subset."""
     rows = []
     for arm, n_units, n_tasks in _battery_cells(config):
@@ -152,7 +155,7 @@ def _battery_cells(config: PackingConfig) -> list[tuple[str, int, int]]:
     return [(a, n, k) for a in config.battery_arms for n in config.battery_units for k in config.battery_counts]
 
 
-def _score_separate(cell: Cell, config: PackingConfig) -> pd.DataFrame:
+def _score_separate(cell: PackingCondition, config: PackingConfig) -> pd.DataFrame:
     """As many replicates as of the others, each the worst of K networks of the pool."""
     trainings = config.separate(cell)
     pool, network = _score(trainings, config, RULE)[:, 0], trainings[0].network

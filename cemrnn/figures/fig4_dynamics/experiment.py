@@ -62,7 +62,7 @@ class ArmDynamics(NamedTuple):
 @experiment
 def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
     """Points, flows and subspaces of every context; bifurcations between contexts; phase portraits."""
-    arms = {p.arm: measure_arm(p, config) for p in load_populations(config)}
+    arms = {p.arm: measure_dynamics(p, config) for p in load_populations(config)}
     joined = {
         name: pd.concat([getattr(arm, name) for arm in arms.values()], ignore_index=True)
         for name in ("networks", "points", "paths", "units")
@@ -80,7 +80,7 @@ def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
     return tables, _scalars(arms, joined, config)
 
 
-def measure_arm(population: Population, config: DynamicsConfig) -> ArmDynamics:
+def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynamics:
     """Dynamics of the networks of one arm that learned their tasks."""
     passed = population.passed(config.passing_score)
     kept = np.flatnonzero(passed)

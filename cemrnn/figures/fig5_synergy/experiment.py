@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_lesions
+from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import rotations
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_arm
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
 from cemrnn.figures.shared.battery import SINGLE, load_populations, summarise
 from cemrnn.figures.shared.rotations import PackedBatteryConfig, octaves_by_size, score_rotations
 from cemrnn.measures.evidence import weigh
@@ -49,7 +49,7 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
     populations = {p.arm: p for p in load_populations(config)}
     outcomes = _outcome_table(populations, config, chance)
-    lesions = score_lesions(populations["combined"], config, chance)
+    lesions = score_pathway_lesions(populations["combined"], config, chance)
     conflict = score_conflict(populations["combined"], config)
     synergy, scalars = _measure(outcomes, lesions, conflict, config)
     tables = {
@@ -70,7 +70,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
     cells, most = score_rotations(config.rotations), np.log2(config.packing.task_counts[-1])
     rows = []
     for arm in config.shown_arms:
-        curves = measure_arm(populations[arm], config, chance)
+        curves = measure_ambiguity(populations[arm], config, chance)
         robust = curves.networks()
         values = {
             "mixture": robust["auc"].to_numpy(float),

@@ -14,7 +14,7 @@ from cemrnn.network.pathways import Told
 LESIONS = ("intact", "excitability clamped", "synapses clamped", "both clamped")
 
 
-def score_lesions(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> pd.DataFrame:
+def score_pathway_lesions(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> pd.DataFrame:
     """One row per network and lesion: normalised accuracy on conflict trials; NaN for networks that are not compared.
 
     A clamped pathway receives the mean of all contexts in every trial; its modulation is linear in the context, so

@@ -16,7 +16,7 @@ from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared.battery import ReplicatesConfig, collect_samples, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
-    Plan,
+    Comparison,
     check_models,
     compare,
     describe_lead,
@@ -59,15 +59,15 @@ class ImagesConfig(ReplicatesConfig):
         check_models("models", self.models, ("plain", "combined", "gru"))
         check_models("packing_models", self.packing_models, ("bias", "combined"))
 
-    def plan(self, scan: str) -> Plan:
+    def comparison(self, scan: str) -> Comparison:
         """Images read in one way, context inferred."""
         n_updates = self.rows_updates if scan == "rows" else self.pixels_updates
-        return self._plan(ImageSet(source=self.source, scan=scan), self.n_units, self.n_inferred, n_updates)
+        return self._comparison(ImageSet(source=self.source, scan=scan), self.n_units, self.n_inferred, n_updates)
 
-    def packing_plan(self, n_units: int, n_contexts: int) -> Plan:
+    def packing_comparison(self, n_units: int, n_contexts: int) -> Comparison:
         """Images by rows, transformed in so many ways, context told."""
         data = ImageSet(source=self.source, scan="rows", n_contexts=n_contexts, transform=self.packing_transform)
-        return self._plan(data, n_units, None, self.packing_updates)
+        return self._comparison(data, n_units, None, self.packing_updates)
 
     @property
     def packing_cells(self) -> list[tuple[int, int]]:
@@ -76,13 +76,13 @@ class ImagesConfig(ReplicatesConfig):
 
     def control(self) -> list[SequenceConfig]:
         """Combined networks that learn shuffled labels."""
-        plan = self.plan("rows")
-        return dataclasses.replace(plan, data=dataclasses.replace(plan.data, shuffle_labels=True)).recipes(
+        comparison = self.comparison("rows")
+        return dataclasses.replace(comparison, data=dataclasses.replace(comparison.data, shuffle_labels=True)).recipes(
             "combined", self.seeds
         )
 
-    def _plan(self, data: ImageSet, n_units: int, n_inferred: int | None, n_updates: int) -> Plan:
-        return Plan(
+    def _comparison(self, data: ImageSet, n_units: int, n_inferred: int | None, n_updates: int) -> Comparison:
+        return Comparison(
             data=data,
             n_units=n_units,
             rank=self.rank,
@@ -97,9 +97,14 @@ class ImagesConfig(ReplicatesConfig):
 
 def conditions(config: ImagesConfig) -> list[SequenceConfig]:
     """Every network that the figure needs."""
-    plans = [(config.plan(scan), config.models) for scan in SCANS]
-    plans += [(config.packing_plan(*cell), config.packing_models) for cell in config.packing_cells]
-    recipes = [recipe for plan, models in plans for model in models for recipe in plan.recipes(model, config.seeds)]
+    comparisons = [(config.comparison(scan), config.models) for scan in SCANS]
+    comparisons += [(config.packing_comparison(*cell), config.packing_models) for cell in config.packing_cells]
+    recipes = [
+        recipe
+        for comparison, models in comparisons
+        for model in models
+        for recipe in comparison.recipes(model, config.seeds)
+    ]
     return recipes + config.control()
 
 
@@ -109,7 +114,9 @@ def run(config: ImagesConfig) -> tuple[Tables, Scalars]:
     networks, learning, timed = _score_scans(config)
     packing = _score_packing(config)
     shuffled, _ = load_models(config.control(), config.device)
-    control = score_batch(shuffled, config.plan("rows").data.held_out("test", config.test_size), "accuracy").numpy()
+    control = score_batch(
+        shuffled, config.comparison("rows").data.held_out("test", config.test_size), "accuracy"
+    ).numpy()
     tables = {
         "accuracy": summarise(networks, ["scan", "arm"], "accuracy", seed=config.seed),
         "networks": networks,
@@ -124,11 +131,11 @@ def _score_scans(config: ImagesConfig) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
     """Per network: test accuracy; validation accuracy while it learned; the same at equal time."""
     scores, learning, timed = [], [], []
     for scan in SCANS:
-        plan = config.plan(scan)
-        test = plan.data.held_out("test", config.test_size)
+        comparison = config.comparison(scan)
+        test = comparison.data.held_out("test", config.test_size)
         histories = {}
         for model in config.models:
-            recipes = plan.recipes(model, config.seeds)
+            recipes = comparison.recipes(model, config.seeds)
             ensemble, trained = load_models(recipes, config.device)
             accuracy = score_batch(ensemble, test.to(ensemble.flat.device), "accuracy").tolist()
             size = {"n_parameters": recipes[0].n_parameters, "n_units": recipes[0].network.n_units}
@@ -144,10 +151,10 @@ def _score_packing(config: ImagesConfig) -> pd.DataFrame:
     """Test accuracy per model, size, number of contexts and network, all contexts together."""
     rows = []
     for n_units, n_contexts in config.packing_cells:
-        plan = config.packing_plan(n_units, n_contexts)
-        test = plan.data.held_out("test", config.test_size)
+        comparison = config.packing_comparison(n_units, n_contexts)
+        test = comparison.data.held_out("test", config.test_size)
         for model in config.packing_models:
-            ensemble, _ = load_models(plan.recipes(model, config.seeds), config.device)
+            ensemble, _ = load_models(comparison.recipes(model, config.seeds), config.device)
             accuracy = score_batch(ensemble, test.to(ensemble.flat.device), "accuracy").tolist()
             cell = {"arm": model, "n_units": n_units, "n_contexts": n_contexts}
             rows += [cell | {"network": m, "accuracy": a} for m, a in enumerate(accuracy)]
@@ -177,12 +184,12 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
         if model != "combined":
             scalars |= weigh(f"packing_combined_minus_{model}", difference, values["combined"], values[model])
     sizes = networks.groupby("scan")["n_parameters"]
-    images = config.plan("rows").data
+    images = config.comparison("rows").data
     return (
         scalars
         | weigh("shuffled_minus_chance", mean, control - CHANCE)
         | {
-            "n_parameters": config.plan("rows").recipes("combined", config.seeds)[0].n_parameters,
+            "n_parameters": config.comparison("rows").recipes("combined", config.seeds)[0].n_parameters,
             "parameter_spread": float((sizes.max() / sizes.min()).max() - 1),
             "n_test": images.held_out("test", config.test_size).targets.shape[1],
             "n_inferred": config.n_inferred,

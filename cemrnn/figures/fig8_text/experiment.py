@@ -15,7 +15,7 @@ from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared.battery import ReplicatesConfig, collect_samples, mean_scalars, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
-    Plan,
+    Comparison,
     check_models,
     compare,
     describe_lead,
@@ -72,22 +72,22 @@ class TextConfig(ReplicatesConfig):
         return ("corpus", *self.registers[1:]) if self.corpus else self.registers
 
     @property
-    def single(self) -> Plan:
+    def single(self) -> Comparison:
         """The first register, context inferred."""
-        return self._plan(self.learned_registers[:1], self.n_inferred)
+        return self._comparison(self.learned_registers[:1], self.n_inferred)
 
     @property
-    def inferred(self) -> Plan:
+    def inferred(self) -> Comparison:
         """All registers, context inferred."""
-        return self._plan(self.learned_registers, self.n_inferred)
+        return self._comparison(self.learned_registers, self.n_inferred)
 
     @property
-    def told(self) -> Plan:
+    def told(self) -> Comparison:
         """All registers, context told, with as many parameters as where it is inferred."""
         budget = self.inferred.recipes("combined", [self.seed])[0].n_parameters
         return dataclasses.replace(self.inferred, n_inferred=None, budget=budget)
 
-    def _plan(self, registers: tuple[str, ...], n_inferred: int | None) -> Plan:
+    def _comparison(self, registers: tuple[str, ...], n_inferred: int | None) -> Comparison:
         data = TextSet(
             registers=registers,
             n_steps=self.n_steps,
@@ -95,7 +95,7 @@ class TextConfig(ReplicatesConfig):
             warm_up=self.warm_up,
             corpus=self.corpus,
         )
-        return Plan(
+        return Comparison(
             data=data,
             n_units=self.n_units,
             rank=self.rank,
@@ -134,17 +134,17 @@ def run(config: TextConfig) -> tuple[Tables, Scalars]:
 
 def _score_single(config: TextConfig) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Per network: bits on the test; validation bits while it learned, and at equal time; what the models write."""
-    plan, rows, histories, samples = config.single, [], {}, []
-    test = plan.data.held_out("test", config.test_size)
-    start = _read_start(plan.data)
+    comparison, rows, histories, samples = config.single, [], {}, []
+    test = comparison.data.held_out("test", config.test_size)
+    start = _read_start(comparison.data)
     for model in config.models:
-        recipes = plan.recipes(model, config.seeds)
+        recipes = comparison.recipes(model, config.seeds)
         ensemble, trained = load_models(recipes, config.device)
         bits = score_batch(ensemble, test.to(ensemble.flat.device), "bits").tolist()
         size = {"n_parameters": recipes[0].n_parameters, "n_units": recipes[0].network.n_units}
         rows += [{"arm": model, "network": m, "bits": b} | size for m, b in enumerate(bits)]
         histories[model] = (recipes, trained)
-        text = draw_sample(ensemble, start, plan.data, None, config.sample_characters, config.seed)
+        text = draw_sample(ensemble, start, comparison.data, None, config.sample_characters, config.seed)
         samples.append({"arm": model, "text": text})
     return pd.DataFrame(rows), *score_in_time(histories, "bits", config.seed), pd.DataFrame(samples)
 

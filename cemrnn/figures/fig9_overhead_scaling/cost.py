@@ -27,7 +27,7 @@ MEMORY_UNITS = 1024  # in all networks of one call, at least: they must need mor
 BUILDERS = {"update": build_update, "step": build_simulation}
 
 
-class Cell(NamedTuple):
+class TimedCase(NamedTuple):
     """One arm at one size of work.
 
     `again` is 1 for work that is built and measured a second time, as a control.
@@ -89,36 +89,38 @@ def choose_devices(config: OverheadConfig) -> list[str]:
     return ["cpu", "cuda"] if torch.cuda.is_available() and config.device != "cpu" else ["cpu"]
 
 
-def base_cells(config: OverheadConfig) -> list[Cell]:
+def base_cells(config: OverheadConfig) -> list[TimedCase]:
     """Every arm with as many units, then with as many parameters; and plain once more."""
     sizes = config.n_units, config.rank, len(config.tasks)
     work = functools.partial(
         Workload, n_networks=config.n_replicates, n_trials=config.batch_trials, n_steps=config.n_steps
     )
-    cells = [Cell(BASE, "units", arm, config.n_units, work(config.timed_network(arm, *sizes))) for arm in config.arms]
+    cells = [
+        TimedCase(BASE, "units", arm, config.n_units, work(config.timed_network(arm, *sizes))) for arm in config.arms
+    ]
     for arm in config.arms:
         network = dataclasses.replace(config.network(arm), sigma_rec=0.0)
-        cells.append(Cell(BASE, "parameters", arm, network.n_units, work(network)))
+        cells.append(TimedCase(BASE, "parameters", arm, network.n_units, work(network)))
     plain = next(cell for cell in cells if cell.arm == "plain")
     return [*cells, plain._replace(again=1)]
 
 
-def scaling_cells(config: OverheadConfig) -> list[Cell]:
+def scaling_cells(config: OverheadConfig) -> list[TimedCase]:
     """Every arm at equal units, with one size varied at a time."""
 
-    def cell(varied: str, arm: str, size: int) -> Cell:
+    def cell(varied: str, arm: str, size: int) -> TimedCase:
         sizes = {"n_units": config.n_units, "n_contexts": len(config.tasks), "n_steps": config.n_steps} | {varied: size}
         rank = config.rank * sizes["n_units"] // config.n_units
         network = config.timed_network(arm, sizes["n_units"], max(1, rank), sizes["n_contexts"])
         n_networks = max(1, config.units_together // network.n_units)
         work = Workload(network, n_networks, config.scaling_trials, sizes["n_steps"])
-        return Cell(varied, "units", arm, size, work)
+        return TimedCase(varied, "units", arm, size, work)
 
     spans = {"n_units": config.scaling_units, "n_contexts": config.scaling_contexts, "n_steps": config.scaling_steps}
     return [cell(varied, arm, size) for varied, span in spans.items() for size in span for arm in config.arms]
 
 
-def measure_cells(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataFrame:
+def measure_cells(cells: Sequence[TimedCase], n_rounds: int, device: str) -> pd.DataFrame:
     """Seconds of every cell in every round, per network: of an update, and of one step of a simulation of all trials.
 
     The latter is left out where contexts or steps are varied.
@@ -145,7 +147,7 @@ def measure_cells(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def measure_memory(cells: Sequence[Cell], n_rounds: int, device: str) -> pd.DataFrame:
+def measure_memory(cells: Sequence[TimedCase], n_rounds: int, device: str) -> pd.DataFrame:
     """Bytes per network that the first update needs beyond what was held before the network was made.
 
     They contain parameters, the optimiser's moments, trials and all that lies between. NaN where the system does not

@@ -22,7 +22,7 @@ from cemrnn.figures.fig9_overhead_scaling.worth import (
     compare_arms,
     describe_stop,
     find_stops,
-    score_battery,
+    score_battery_in_time,
     score_grid,
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
@@ -43,7 +43,7 @@ SIZES = {"n_units": "units", "n_contexts": "contexts", "n_steps": "steps"}
 def run(config: OverheadConfig) -> tuple[Tables, Scalars]:
     """Costs relative to plain, their exponents, scores against time and size, and where each arm stops paying."""
     base, scaling = _measure_costs(config)
-    battery = score_battery(config)
+    battery = score_battery_in_time(config)
     grid = score_grid(config)
     differences = compare_arms(grid, config.arms, config.seed)
     tables = {

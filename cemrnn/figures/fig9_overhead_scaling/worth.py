@@ -48,7 +48,7 @@ class BatteryScores(NamedTuple):
     passing: pd.DataFrame
 
 
-def score_battery(config: OverheadConfig) -> BatteryScores:
+def score_battery_in_time(config: OverheadConfig) -> BatteryScores:
     """The networks of figure 1 against time."""
     populations = {arm: config.training(arm) for arm in config.arms}
     seconds, histories = time_updates(populations), _load_histories(populations, config)

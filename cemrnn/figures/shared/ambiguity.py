@@ -136,7 +136,7 @@ class ArmCurves:
         )
 
 
-def measure_arm(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> ArmCurves:
+def measure_ambiguity(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> ArmCurves:
     """Answers of a population at every level of every manipulation, on the same conflict trials throughout.
 
     Args:

@@ -27,7 +27,7 @@ RULE = "last18"  # rotations are told apart more finely than by last36
 BUDGET_TOLERANCE = 0.1  # of the number of parameters: one unit more or less is that much of a network of 8 units
 
 
-class Cell(NamedTuple):
+class PackingCondition(NamedTuple):
     """Networks of one arm and size that learn so many rotations."""
 
     arm: str
@@ -64,9 +64,11 @@ class RotationSizes(Config):
 class RotationConfig(RotationSizes, PopulationConfig):
     """Networks that learn rotations, in several arms, sizes and numbers of tasks."""
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[PackingCondition]:
         """All cells of rotations."""
-        return [Cell(arm, "parameters", n, k) for arm in self.arms for n in self.units for k in self.task_counts]
+        return [
+            PackingCondition(arm, "parameters", n, k) for arm in self.arms for n in self.units for k in self.task_counts
+        ]
 
     def network(self, arm: str, match: str, n_units: int, tasks: TaskSet) -> NetworkConfig:
         """The network of an arm that learns the tasks."""
@@ -93,7 +95,7 @@ class RotationConfig(RotationSizes, PopulationConfig):
         )
         return TrainingConfig(network=network, tasks=tasks, seed=seed, **(settings | changes))
 
-    def packed(self, cell: Cell) -> list[TrainingConfig]:
+    def packed(self, cell: PackingCondition) -> list[TrainingConfig]:
         """The replicates of a cell."""
         tasks = self.rotations(cell.n_tasks)
         network = self.network(cell.arm, cell.match, cell.n_units, tasks)
@@ -146,7 +148,7 @@ def _score(trainings: list[TrainingConfig], config: RotationConfig, rule: str) -
     return score_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule)
 
 
-def _score_packed(cell: Cell, config: RotationConfig) -> pd.DataFrame:
+def _score_packed(cell: PackingCondition, config: RotationConfig) -> pd.DataFrame:
     trainings = config.packed(cell)
     scores, network = _score(trainings, config, RULE), trainings[0].network
     described = {**cell._asdict(), "own_units": network.n_units, "rank": network.rank}

@@ -97,7 +97,7 @@ def integrate(
     return outputs.transpose(1, 2), rates.transpose(1, 2) if keep_rates else None
 
 
-class Goal(NamedTuple):
+class Objective(NamedTuple):
     """What the outputs should be, with weights of steps and of outputs."""
 
     targets: Tensor  # (M, B, T, O)
@@ -106,7 +106,7 @@ class Goal(NamedTuple):
 
 
 def measure_error(
-    weights: Weights, drive: Drive, goal: Goal, *, alpha: float, activation: str, backend: str = "auto"
+    weights: Weights, drive: Drive, goal: Objective, *, alpha: float, activation: str, backend: str = "auto"
 ) -> Tensor:
     """Squared error of every network (M,), averaged with the goal's weights: sum w v (y - y*)^2 / sum w v.
 
@@ -115,7 +115,7 @@ def measure_error(
 
     Args:
         weights, drive, alpha, activation, backend: see `integrate`.
-        goal: targets y*, weights w of the steps and v of the outputs, see `Goal`.
+        goal: targets y*, weights w of the steps and v of the outputs, see `Objective`.
 
     Raises:
         ValueError: a shape, dtype, alpha, activation or backend does not fit.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_lesions
+from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, draw_conflicts
 from cemrnn.figures.shared.battery import Population
 from cemrnn.measures.synergy import lesion_excess
@@ -72,7 +72,7 @@ def make_population(excitability=1.0, synapses=1.0, scores=((0.9, 0.9),) * 3):
 
 def accuracy_after(population):
     """Mean over networks of the normalised accuracy after each lesion."""
-    lesions = score_lesions(population, CONFIG, CHANCE)
+    lesions = score_pathway_lesions(population, CONFIG, CHANCE)
     assert list(lesions) == ["lesion", "network", "accuracy"] and len(lesions) == 4 * 3
     return lesions.groupby("lesion")["accuracy"].mean()[list(LESIONS)].to_numpy()
 
@@ -111,13 +111,13 @@ def test_a_clamped_pathway_keeps_what_it_does_in_all_contexts():
 
 
 def test_answers_with_the_right_cue_are_normalised_to_one():
-    lesions = score_lesions(make_population(), CONFIG, CHANCE).set_index(["lesion", "network"])["accuracy"]
+    lesions = score_pathway_lesions(make_population(), CONFIG, CHANCE).set_index(["lesion", "network"])["accuracy"]
     np.testing.assert_allclose(lesions["intact"], 1, rtol=1e-6)
 
 
 def test_a_network_that_did_not_pass_is_left_out():
     population = make_population(scores=((0.9, 0.9), (0.9, 0.5), (0.9, 0.9)))
-    conflict, lesions = score_conflict(population, CONFIG), score_lesions(population, CONFIG, CHANCE)
+    conflict, lesions = score_conflict(population, CONFIG), score_pathway_lesions(population, CONFIG, CHANCE)
     assert conflict["excitability"].isna().tolist() == conflict["neither"].isna().tolist() == [False, True, False]
     missing = lesions.set_index(["network", "lesion"])["accuracy"].isna().groupby("network").all()
     assert missing.tolist() == [False, True, False]

@@ -11,7 +11,7 @@ from cemrnn.commands.common import experiment_config
 from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import conditions
 from cemrnn.figures.shared import rotations as packed
-from cemrnn.figures.shared.rotations import BUDGET_TOLERANCE, SEPARATE, Cell, RotationConfig
+from cemrnn.figures.shared.rotations import BUDGET_TOLERANCE, SEPARATE, PackingCondition, RotationConfig
 from cemrnn.network.config import count_context_parameters, count_parameters
 from cemrnn.reproduce.project import Project
 from cemrnn.store.store import Store
@@ -99,17 +99,17 @@ def test_a_separate_network_is_the_one_nearest_to_its_share(n_units, n_tasks):
     n_combined, i, o, r = n_units, tasks.n_inputs, tasks.n_outputs, 2
     whole = n_combined**2 + (i + 1 + o) * n_combined + o + 2 * n_combined * n_tasks + 2 * n_combined * r + n_tasks * r
     brute = min(range(1, 100), key=lambda n: abs(n * n + (i + 1 + o) * n + o - whole / n_tasks))
-    network = CONFIG.separate_network(Cell(SEPARATE, "parameters", n_units, n_tasks))
+    network = CONFIG.separate_network(PackingCondition(SEPARATE, "parameters", n_units, n_tasks))
     assert (network.arm, network.rank, network.n_contexts, network.n_units) == ("plain", 0, 1, brute)
     # a unit more or less is at most 2 N + 10 parameters, so that the nearest is off by at most half of it
     assert abs(count_parameters(network) - whole / n_tasks) <= (2 * brute + 2 + i + o + 1) / 2
-    by_units = CONFIG.separate_network(Cell(SEPARATE, "units", n_units, n_tasks))
+    by_units = CONFIG.separate_network(PackingCondition(SEPARATE, "units", n_units, n_tasks))
     assert by_units.n_units == max(1, n_units // n_tasks)
     assert all(training.network == network and training.tasks.n_contexts == 1 for training in pool(n_units, n_tasks))
 
 
 def pool(n_units, n_tasks):
-    return CONFIG.separate(Cell(SEPARATE, "parameters", n_units, n_tasks))
+    return CONFIG.separate(PackingCondition(SEPARATE, "parameters", n_units, n_tasks))
 
 
 def test_a_pool_has_as_many_seeds_as_it_should():
@@ -143,7 +143,7 @@ def test_a_battery_is_trained_with_its_own_settings():
 def test_one_more_task_lies_between_the_first_two_and_has_a_context_of_its_own():
     for training in CONFIG.added("combined", 4):
         assert training.tasks.names == (*training.start.tasks.names, "rotate_1_of_8")
-        assert training.start in CONFIG.packed(Cell("combined", "parameters", 8, 4))
+        assert training.start in CONFIG.packed(PackingCondition("combined", "parameters", 8, 4))
         assert training.trained_tasks == ("rotate_1_of_8",)
         assert training.network.n_contexts == 5
     assert CONFIG.adding_arms() == ["excitability", "combined"]  # the others train nothing for a context
@@ -182,7 +182,7 @@ def test_separate_networks_are_scored_by_the_worst_of_as_many_as_there_are_tasks
     for n_tasks, part in scores[(scores["match"] == "parameters") & (scores["n_units"] == 16)].groupby("n_tasks"):
         bad = 1 - (2 / 3) ** n_tasks  # at least one of the K draws is the bad one
         assert (part["worst"] == 0.3).mean() == pytest.approx(bad, abs=3 * np.sqrt(bad * (1 - bad) / 500))
-        network = CONFIG.separate_network(Cell(SEPARATE, "parameters", 16, n_tasks))
+        network = CONFIG.separate_network(PackingCondition(SEPARATE, "parameters", 16, n_tasks))
         assert (part["own_units"] == n_tasks * network.n_units).all()
         assert (part["n_parameters"] == n_tasks * count_parameters(network)).all()
 
@@ -223,7 +223,7 @@ def test_scores_of_rotations_have_a_row_per_replicate_with_the_networks_size(sto
     assert (scores["worst"] <= scores["mean"] + 1e-9).all()
     alone = scores[scores["n_tasks"] == 1]
     np.testing.assert_allclose(alone["worst"], alone["mean"])
-    battery = populations.score_battery(config)
+    battery = populations.score_packed_battery(config)
     assert len(battery) == 2 * 2 * 2 * 3
     subsets = battery.groupby(["n_tasks", "network"])["tasks"].nunique()
     assert (subsets == 1).all()

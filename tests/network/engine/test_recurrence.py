@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cemrnn.network.engine.activation import ACTIVATIONS
-from cemrnn.network.engine.recurrence import Drive, Goal, Weights, integrate, measure_error
+from cemrnn.network.engine.recurrence import Drive, Objective, Weights, integrate, measure_error
 
 M, B, T, N, I, O, R, K = 2, 19, 5, 4, 3, 2, 2, 3
 BACKENDS = ("compiled", "batched")
@@ -149,7 +149,7 @@ def test_values_and_gradients_equal_a_plain_loop(activation, pathways, backend, 
 def test_error_and_its_gradients_equal_a_plain_loop(activation, pathways, backend, axes):
     weights, drive = draw(pathways, *axes, n_trials=70)  # more than a block
     generator = torch.Generator().manual_seed(3)
-    goal = Goal(
+    goal = Objective(
         targets=torch.randn((M, 70, T, O), generator=generator, dtype=torch.float64),
         weights=torch.rand((M, 70, T), generator=generator, dtype=torch.float64),
         output_weights=torch.rand(O, generator=generator, dtype=torch.float64),
@@ -171,7 +171,7 @@ def test_error_and_its_gradients_equal_a_plain_loop(activation, pathways, backen
 @pytest.mark.parametrize("name", ["targets", "weights", "output_weights"])
 def test_goals_of_the_wrong_shape_are_named(name):
     weights, drive = draw()
-    goal = Goal(drive.inputs.new_ones(M, B, T, O), drive.inputs.new_ones(M, B, T), drive.inputs.new_ones(O))
+    goal = Objective(drive.inputs.new_ones(M, B, T, O), drive.inputs.new_ones(M, B, T), drive.inputs.new_ones(O))
     with pytest.raises(ValueError, match=rf"^{name}: expected shape"):
         goal = goal._replace(**{name: getattr(goal, name)[:1, ...].repeat(5, *[1] * (getattr(goal, name).ndim - 1))})
         measure_error(weights, drive, goal, alpha=0.3, activation="relu")

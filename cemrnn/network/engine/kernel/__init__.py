@@ -6,5 +6,6 @@ from cemrnn.network.engine.kernel.fitting import run_fitting
 from cemrnn.network.engine.kernel.forward import run_forward
 
 __all__ = [
-    "Goal", "Gradients", "Incoming", "Kept", "Operands", "Returning", "run_backward", "run_fitting", "run_forward",
+    "Goal", "Gradients", "Incoming", "Kept", "Operands", "Returning",
+    "run_backward", "run_fitting", "run_forward",
 ]  # fmt: skip
