@@ -7,11 +7,12 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning, tqdm
 
 EVERY_S = 15.0  # between two lines in a log
 LEAST_SHARE = 0.02  # of the work, before which the time left would be a guess
@@ -63,7 +64,9 @@ class TrainingProgress:
     def _draw_bar(self, progress: SweepProgress) -> None:
         if self.bar is None:
             layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-            self.bar = tqdm(total=progress.work_total, file=self.stream, bar_format=layout, leave=self.stream.isatty())
+            self.bar = choose_bar()(
+                total=progress.work_total, file=self.stream, bar_format=layout, leave=self.stream.isatty()
+            )
         self.bar.set_description(describe_progress(progress), refresh=False)
         self.bar.update(progress.work_done - self.bar.n)
 
@@ -89,6 +92,14 @@ def show_progress() -> Iterator[TrainingProgress | None]:
         yield progress
     finally:
         progress.close()
+
+
+def choose_bar() -> type[tqdm]:
+    """The bar for a terminal or, with ipywidgets, for a notebook."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # says that ipywidgets is missing; a bar of text is shown then
+        from tqdm.auto import tqdm as bar
+    return bar
 
 
 def is_in_notebook(stream: TextIO) -> bool:
