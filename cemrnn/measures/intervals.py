@@ -43,6 +43,11 @@ class Interval:
     n: np.ndarray
     p: np.ndarray
 
+    def to_columns(self, measure: str) -> dict[str, Any]:
+        """The entries of a table: the measure, low, high and n, as plain numbers where there is one of each."""
+        columns = {measure: self.value, "low": self.low, "high": self.high, "n": self.n}
+        return {name: column if np.ndim(column) else column.item() for name, column in columns.items()}
+
     def to_scalars(self, measure: str) -> dict[str, float | int]:
         """The five entries of a results file: the measure, and it with `_low`, `_high`, `_n` and `_p`.
 

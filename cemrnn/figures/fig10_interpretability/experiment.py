@@ -10,7 +10,7 @@ from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import SINGLE, all_conditions, load_populations, summarise
+from cemrnn.figures.shared.battery import all_conditions, load_populations, mean_scalars, summarise, weigh_pathways
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.network.pathways import ARMS
@@ -76,8 +76,8 @@ def _scalars(
     }
     for arm, part in by_arm.items():
         scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
-        for measure in MEASURES:
-            scalars |= mean(part[measure].to_numpy(float)).to_scalars(f"{measure}_{arm}")
+        samples = {f"{measure}_{arm}": part[measure].to_numpy(float) for measure in MEASURES}
+        scalars |= mean_scalars(samples, seed=config.seed)
         if ARMS[arm].learned:
             scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
             scalars |= _lesion_scalars(joined["lesions"], tables["lesions"], arm, mean)
@@ -110,6 +110,6 @@ def _evidence(by_arm: dict[str, pd.DataFrame], mean, seed: int) -> dict[str, flo
     scalars |= weigh("decoding_plain_above_chance", mean, by_arm["plain"]["decoding"].to_numpy(float) - CHANCE)
     difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
     for measure in CLAIMED:  # arms are not paired: their networks have nothing but trials in common
-        samples = (by_arm[arm][measure].to_numpy(float) for arm in SINGLE)
-        scalars |= weigh(f"{measure}_excitability_minus_synaptic", difference, *samples)
+        samples = {arm: part[measure].to_numpy(float) for arm, part in by_arm.items()}
+        scalars |= weigh_pathways(measure, difference, samples, both=False)
     return scalars

@@ -12,9 +12,12 @@ from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_
 from cemrnn.figures.shared.battery import (
     SINGLE,
     all_conditions,
+    collect_samples,
     load_populations,
+    mean_scalars,
     summarise,
     summarise_measures,
+    weigh_pathways,
 )
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
@@ -77,10 +80,9 @@ def _scalars(
     }
     for arm, part in networks.groupby("arm", sort=False):
         scalars[f"passed_{arm}"] = int(arms[arm].passed.sum())
-        for measure in MEASURES:
-            scalars |= bootstrap_mean(part[measure].to_numpy(float), seed=seed).to_scalars(f"{measure}_{arm}")
-        efficient = efficiency(part["sigma75"].to_numpy(float), n_contexts, chance=chance)
-        scalars |= bootstrap_mean(efficient, seed=seed).to_scalars(f"efficiency_{arm}")
+        samples = {measure: part[measure].to_numpy(float) for measure in MEASURES}
+        samples["efficiency"] = efficiency(samples["sigma75"], n_contexts, chance=chance)
+        scalars |= mean_scalars({f"{measure}_{arm}": sample for measure, sample in samples.items()}, seed=seed)
     if {*SINGLE, "combined"} <= arms.keys():
         scalars |= _contrasts(arms, networks, seed)
     for name, control, column in (
@@ -95,18 +97,11 @@ def _scalars(
 
 def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, float | int]:
     """The differences that the claims judge. Arms are not paired: their networks have nothing but trials in common."""
-    by_arm = {arm: part for arm, part in networks.groupby("arm")}
     difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
     threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
-    scalars: dict[str, float | int] = {}
-    for contrast, compared in (
-        ("excitability_minus_synaptic", SINGLE),
-        ("combined_minus_best_single", ("combined", *SINGLE)),
-    ):
-        for measure in ("auc", "blends"):
-            samples = (by_arm[arm][measure].to_numpy(float) for arm in compared)
-            scalars |= weigh(f"{measure}_{contrast}", difference, *samples)
-        for measure in ("sigma75", "kappa75"):
-            samples = (getattr(arms[arm], measure) for arm in compared)
-            scalars |= weigh(f"{measure}_{contrast}", threshold, *samples)
+    scalars: Scalars = {}
+    for measure in ("auc", "blends"):
+        scalars |= weigh_pathways(measure, difference, collect_samples(networks, "arm", measure))
+    for measure in ("sigma75", "kappa75"):
+        scalars |= weigh_pathways(measure, threshold, {arm: getattr(a, measure) for arm, a in arms.items()})
     return scalars

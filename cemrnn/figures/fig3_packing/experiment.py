@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -16,10 +15,10 @@ from cemrnn.figures.fig3_packing.populations import (
     score_separate,
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.shared.battery import SINGLE, collect_samples, mean_scalars, summarise, weigh_pathways
 from cemrnn.figures.shared.rotations import RULE, SEPARATE, octaves_by_size, score_rotations, select_scores
 from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import Interval, bootstrap_difference, bootstrap_mean, bootstrap_median
+from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean, bootstrap_median
 from cemrnn.measures.packing import (
     average_thresholds,
     blind_share,
@@ -28,10 +27,8 @@ from cemrnn.measures.packing import (
     octaves_packed,
     packing_exponent,
 )
-from cemrnn.measures.robustness import Threshold, compare_thresholds
+from cemrnn.measures.robustness import compare_thresholds
 from cemrnn.tasks.scores import TOLERANCES
-
-SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
 
 
 @experiment
@@ -71,8 +68,8 @@ def _packed_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -
                 at = at[at["n_tasks"] == max(kstar, 1)].iloc[0]
                 rows.append(
                     {"arm": arm, "match": match, "n_units": n_units, "criterion": criterion, "kstar": kstar}
-                    | {"octaves": interval.value.item(), "low": interval.low.item(), "high": interval.high.item()}
-                    | {"censored": int(np.sum(octaves.censored != 0)), "n": interval.n.item()}
+                    | interval.to_columns("octaves")
+                    | {"censored": int(np.sum(octaves.censored != 0))}
                     | {"per_unit": kstar / at["own_units"], "per_parameter": kstar / at["n_parameters"]}
                 )
     return pd.DataFrame(rows)
@@ -93,9 +90,8 @@ def _added_table(added: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
     rows = []
     for (arm, n_tasks), part in added.groupby(["arm", "n_tasks"], sort=False):
         interval = bootstrap_median(part["n_updates"].to_numpy(float), seed=config.seed)
-        row = {"arm": arm, "n_tasks": n_tasks, "n_trained": part["n_trained"].iloc[0], "updates": interval.value.item()}
-        row |= {"low": interval.low.item(), "high": interval.high.item(), "reached": part["reached"].mean()}
-        rows.append(row | {"n": len(part)})
+        row = {"arm": arm, "n_tasks": n_tasks, "n_trained": part["n_trained"].iloc[0]}
+        rows.append(row | interval.to_columns("updates") | {"reached": part["reached"].mean()})
     return pd.DataFrame(rows)
 
 
@@ -118,9 +114,8 @@ def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingCo
         & (packed_best["n_units"] == config.units[-1])
     ].set_index("arm")
     for arm in arms:
-        scalars |= bootstrap_mean(octaves[arm].level, seed=seed).to_scalars(f"octaves_{arm}")
         exponents = packing_exponent(config.units, np.stack([size.level for size in by_size[arm]], axis=1))
-        scalars |= bootstrap_mean(exponents, seed=seed).to_scalars(f"exponent_{arm}")
+        scalars |= mean_scalars({f"octaves_{arm}": octaves[arm].level, f"exponent_{arm}": exponents}, seed=seed)
         scalars[f"kstar_{arm}"] = int(packed_best.loc[arm, "kstar"])
         scalars[f"per_parameter_{arm}"] = float(packed_best.loc[arm, "per_parameter"])
     for arm, part in tables["added"].groupby("arm", sort=False):
@@ -128,33 +123,16 @@ def _scalars(tables: dict[str, pd.DataFrame], arms: list[str], config: PackingCo
         scalars |= {f"added_updates_{arm}": float(last["updates"]), f"added_numbers_{arm}": int(last["n_trained"])}
         scalars[f"added_reached_{arm}"] = float(last["reached"])
     if {*SINGLE, "combined"} <= set(config.arms):
-        scalars |= _contrasts(octaves, seed)
-    if {*SINGLE, "combined"} <= set(config.battery_arms):
-        scalars |= _battery_contrasts(tables["battery_networks"], seed)
+        scalars |= weigh_pathways("octaves", functools.partial(compare_thresholds, paired=False, seed=seed), octaves)
+    scores = tables["battery_networks"].groupby(["arm", "network"], as_index=False)["worst"].mean()
+    battery = collect_samples(scores, "arm", "worst")
+    scalars |= mean_scalars({f"battery_{arm}": sample for arm, sample in battery.items()}, seed=seed)
+    if {*SINGLE, "combined"} <= battery.keys():  # paired: a replicate has its own tasks, the same in every arm
+        scalars |= weigh_pathways("battery", functools.partial(bootstrap_difference, paired=True, seed=seed), battery)
     if "plain" in config.arms:
         scalars |= weigh(
             "plain_above_chance", functools.partial(bootstrap_mean, seed=seed), _above_chance(cells, config)
         )
-    return scalars
-
-
-def _contrasts(octaves: dict[str, Threshold], seed: int) -> dict[str, float | int]:
-    compare: Callable[..., Interval] = functools.partial(compare_thresholds, paired=False, seed=seed)
-    single = [octaves[arm] for arm in SINGLE]
-    return weigh("octaves_excitability_minus_synaptic", compare, *single) | weigh(
-        "octaves_combined_minus_best_single", compare, octaves["combined"], *single
-    )
-
-
-def _battery_contrasts(battery: pd.DataFrame, seed: int) -> dict[str, float | int]:
-    """Replicates are paired: each has its own subset of tasks, the same in every arm."""
-    score = {arm: part.groupby("network")["worst"].mean().to_numpy() for arm, part in battery.groupby("arm")}
-    compare: Callable[..., Interval] = functools.partial(bootstrap_difference, paired=True, seed=seed)
-    single = [score[arm] for arm in SINGLE]
-    scalars = weigh("battery_excitability_minus_synaptic", compare, *single)
-    scalars |= weigh("battery_combined_minus_best_single", compare, score["combined"], *single)
-    for arm, values in score.items():
-        scalars |= bootstrap_mean(values, seed=seed).to_scalars(f"battery_{arm}")
     return scalars
 
 

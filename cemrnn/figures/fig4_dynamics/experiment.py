@@ -18,13 +18,14 @@ from cemrnn.figures.shared.battery import (
     Population,
     all_conditions,
     load_populations,
+    mean_scalars,
     summarise,
     summarise_measures,
+    weigh_pathways,
 )
 from cemrnn.figures.shared.states import constant_inputs, visit
-from cemrnn.measures.evidence import weigh
 from cemrnn.measures.geometry import find_bifurcations
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.measures.intervals import bootstrap_difference
 
 conditions = all_conditions
 PORTRAYED = (*SINGLE, "combined")
@@ -167,11 +168,11 @@ def _scalars(arms: dict[str, ArmDynamics], tables: dict[str, pd.DataFrame], conf
     }
     for arm, part in by_arm.items():
         scalars |= {f"passed_{arm}": int(part["passed"].sum())}
-        for measure in MEASURES:
-            scalars |= bootstrap_mean(part[measure].to_numpy(float), seed=seed).to_scalars(f"{measure}_{arm}")
-    if set(SINGLE) <= by_arm.keys():
+        samples = {f"{measure}_{arm}": part[measure].to_numpy(float) for measure in MEASURES}
+        scalars |= mean_scalars(samples, seed=seed)
+    if set(SINGLE) <= by_arm.keys():  # arms are not paired: their networks have nothing but trials in common
         difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
-        for measure in CLAIMED:  # arms are not paired: their networks have nothing but trials in common
-            samples = (by_arm[arm][measure].to_numpy(float) for arm in SINGLE)
-            scalars |= weigh(f"{measure}_excitability_minus_synaptic", difference, *samples)
+        for measure in CLAIMED:
+            samples = {arm: part[measure].to_numpy(float) for arm, part in by_arm.items()}
+            scalars |= weigh_pathways(measure, difference, samples, both=False)
     return scalars

@@ -95,8 +95,8 @@ def _measure(
 
     def add(outcome: str, measure: str, name: str, estimate, *samples: np.ndarray) -> None:
         interval: Interval = estimate(*samples)
-        rows.append({"outcome": outcome, "measure": measure, "name": name, "value": interval.value.item()})
-        rows[-1] |= {key: getattr(interval, key).item() for key in ("low", "high", "n", "p")}
+        labels = {"outcome": outcome, "measure": measure, "name": name}
+        rows.append(labels | interval.to_columns("value") | {"p": interval.p.item()})
         scalars.update(weigh(name, estimate, *samples))
 
     for outcome in OUTCOMES:

@@ -10,6 +10,7 @@ import pandas as pd
 from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesConfig
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared.battery import mean_scalars
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
 from cemrnn.measures.intervals import Interval, bootstrap_mean, bootstrap_statistic
@@ -52,9 +53,8 @@ def _curve_table(responses: list[Responses], config: TimescalesConfig) -> pd.Dat
     for response in responses:
         for curve in THRESHOLDS:
             interval = bootstrap_mean(response.normalised(curve), seed=config.seed)
-            columns = {"normalised": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
             index = _describe(response.condition) | {"manipulation": curve, "level": response.levels[curve]}
-            parts.append(pd.DataFrame(index | columns))
+            parts.append(pd.DataFrame(index | interval.to_columns("normalised")))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -64,8 +64,7 @@ def _measure_table(responses: list[Responses], config: TimescalesConfig) -> pd.D
     for response in responses:
         for measure, values in response.measures().items():
             interval = bootstrap_mean(values, seed=config.seed)
-            bounds = {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
-            rows.append(_describe(response.condition) | {"measure": measure} | {k: v.item() for k, v in bounds.items()})
+            rows.append(_describe(response.condition) | {"measure": measure} | interval.to_columns("value"))
     return pd.DataFrame(rows)
 
 
@@ -98,8 +97,8 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     for name, condition in _corners(config).items():
         response = next(r for r in responses if r.condition == condition)
         scalars[f"passed_{name}"] = int(response.passed.sum())
-        for measure, values in response.measures().items():
-            scalars |= bootstrap_mean(values, seed=seed).to_scalars(f"{measure}_{name}")
+        samples = {f"{measure}_{name}": values for measure, values in response.measures().items()}
+        scalars |= mean_scalars(samples, seed=seed)
     for curve, (_, _, name) in THRESHOLDS.items():
         samples = [_stack_thresholds(_of_arm(responses, arm), curve) for arm in SINGLE]
         scalars |= weigh(f"{name}_slow_minus_fast", lambda *s: compare_slow_and_fast(*s, seed=seed), *samples)

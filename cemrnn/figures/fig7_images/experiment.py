@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
-from cemrnn.figures.shared.battery import ReplicatesConfig, summarise
+from cemrnn.figures.shared.battery import ReplicatesConfig, collect_samples, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
     Comparison,
@@ -166,8 +166,8 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
     mean, difference = (functools.partial(f, seed=seed) for f in (bootstrap_mean, compare))
     scalars: Scalars = {}
     for scan in SCANS:
-        values = _by_arm(networks[networks["scan"] == scan])
-        at_time = _by_arm(timed[timed["scan"] == scan])
+        values = collect_samples(networks[networks["scan"] == scan], "arm", "accuracy")
+        at_time = collect_samples(timed[timed["scan"] == scan], "arm", "accuracy")
         for model in config.models:
             scalars |= mean(values[model]).to_scalars(f"{scan}_{model}")
             if model != "combined":
@@ -178,7 +178,7 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
             scalars[f"{scan}_against_{model}"] = describe_lead(scalars, f"{scan}_combined_minus_{model}", rival)
     scalars |= {f"against_{model}": describe_scans(scalars, model) for model in RIVALS}
     most = packing[packing["n_contexts"] == max(config.packing_counts)]
-    values = _by_arm(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean())
+    values = collect_samples(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean(), "arm", "accuracy")
     for model in config.packing_models:
         scalars |= mean(values[model]).to_scalars(f"packing_{model}")
         if model != "combined":
@@ -202,8 +202,3 @@ def describe_scans(scalars: Mapping[str, float | int | str], rival: str) -> str:
     """What combined modulation does to a rival with either way of reading, the less favourable one first."""
     ordered = sorted(SCANS, key=lambda scan: scalars[f"{scan}_combined_minus_{rival}"])
     return ", and ".join(f"by {scan} it {scalars[f'{scan}_against_{rival}']}" for scan in ordered)
-
-
-def _by_arm(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """arm -> (M,) accuracy."""
-    return {arm: part.sort_values("network")["accuracy"].to_numpy(float) for arm, part in table.groupby("arm")}

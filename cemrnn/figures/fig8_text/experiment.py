@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
-from cemrnn.figures.shared.battery import ReplicatesConfig, summarise
+from cemrnn.figures.shared.battery import ReplicatesConfig, collect_samples, mean_scalars, summarise
 from cemrnn.figures.shared.sequence_models import (
     RIVALS,
     Comparison,
@@ -225,29 +225,27 @@ def _read_start(data: TextSet) -> str:
 def _scalars(bits, timed, packed, separation, config: TextConfig) -> Scalars:
     seed, data, names = config.seed, config.single.data, config.learned_registers
     mean, difference = (functools.partial(f, seed=seed) for f in (bootstrap_mean, compare))
-    values, at_time = _by(bits, "arm", "bits"), _by(timed, "arm", "bits")
+    values, at_time = collect_samples(bits, "arm", "bits"), collect_samples(timed, "arm", "bits")
     scalars: Scalars = {}
+    scalars |= mean_scalars({f"bits_{model}": sample for model, sample in values.items()}, seed=seed)
     for model in config.models:
-        scalars |= mean(values[model]).to_scalars(f"bits_{model}")
         if model != "combined":
             scalars |= weigh(f"bits_{model}_minus_combined", difference, values[model], values["combined"])
             scalars |= difference(at_time[model], at_time["combined"]).to_scalars(f"timed_{model}_minus_combined")
     for model, rival in RIVALS.items():
         scalars[f"bits_against_{model}"] = describe_lead(scalars, f"bits_{model}_minus_combined", rival)
     both = packed.groupby(["arm", "cue", "network"], as_index=False)["bits"].mean()
-    cued = _by(both.assign(condition=both["arm"] + "_" + both["cue"]), "condition", "bits")
-    for condition, sample in cued.items():
-        scalars |= mean(sample).to_scalars(f"packed_{condition}")
+    cued = collect_samples(both.assign(condition=both["arm"] + "_" + both["cue"]), "condition", "bits")
+    scalars |= mean_scalars({f"packed_{condition}": sample for condition, sample in cued.items()}, seed=seed)
     told = cued["combined_told"]
     for model in config.packing_models:
         if model not in ("plain", "combined"):
             scalars |= weigh(f"packed_{model}_minus_combined", difference, cued[f"{model}_told"], told)
     scalars |= weigh("packed_plain_minus_inferred", difference, cued["plain_none"], cued["combined_inferred"])
     scalars |= weigh("packed_swapped_minus_told", difference, cued["combined_swapped"], told)
-    share = _by(separation, "training", "share")
+    share = collect_samples(separation, "training", "share")
     scalars |= weigh("separation_trained_minus_untrained", difference, share["after"], share["before"])
-    for training, sample in share.items():
-        scalars |= mean(sample).to_scalars(f"separation_{training}")
+    scalars |= mean_scalars({f"separation_{training}": sample for training, sample in share.items()}, seed=seed)
     codes, test = data.codes()[data.registers[0]], data.held_out("test", config.test_size)
     return scalars | {
         "bits_bigram": float(bigram_bits(test, count_bigrams(codes["training"], data.n_symbols)).mean()),
@@ -263,8 +261,3 @@ def _scalars(bits, timed, packed, separation, config: TextConfig) -> Scalars:
         "n_inferred": config.n_inferred,
         "passage_characters": config.passage_characters,
     }
-
-
-def _by(table: pd.DataFrame, column: str, value: str) -> dict[str, np.ndarray]:
-    """Entry of a column -> (M,) values."""
-    return {name: part.sort_values("network")[value].to_numpy(float) for name, part in table.groupby(column)}

@@ -27,10 +27,10 @@ from cemrnn.figures.fig9_overhead_scaling.worth import (
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared import rotations
-from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.shared.battery import collect_samples, mean_scalars, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.exponents import fit_slopes
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean, bootstrap_median
+from cemrnn.measures.intervals import bootstrap_difference, bootstrap_median
 from cemrnn.system.machine import describe_gpu, describe_machine
 
 conditions = rotations.battery_and_rotations
@@ -124,8 +124,7 @@ def _summarise_rounds(labels: pd.DataFrame, samples: list[np.ndarray], name: str
     for column, sample in enumerate(samples):
         table[: len(sample), column] = sample
     interval = bootstrap_median(table, seed=seed)
-    numbers = {name: interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
-    return labels.reset_index(drop=True).assign(**numbers)
+    return labels.reset_index(drop=True).assign(**interval.to_columns(name))
 
 
 def _scalars(
@@ -138,11 +137,10 @@ def _scalars(
     seed = config.seed
     median = functools.partial(bootstrap_median, seed=seed)
     compare = functools.partial(bootstrap_difference, paired=False, seed=seed)
-    score = {arm: part.sort_values("network")["score"].to_numpy() for arm, part in battery.timed.groupby("arm")}
+    score = collect_samples(battery.timed, "arm", "score")
     slopes = {arm: take_slopes(scaling, "update", "n_units", arm) for arm in config.arms}
     scalars: Scalars = _describe(base, config)
-    for arm in config.arms:
-        scalars |= bootstrap_mean(score[arm], seed=seed).to_scalars(f"timed_{arm}")
+    scalars |= mean_scalars({f"timed_{arm}": sample for arm, sample in score.items()}, seed=seed)
     for row in _on_cpu(tables["overhead"]).itertuples():
         if not row.again:
             scalars |= _name_bounds(f"{row.quantity}_{row.match}_{row.arm}", row.ratio, row)

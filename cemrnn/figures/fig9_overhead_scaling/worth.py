@@ -119,8 +119,7 @@ def compare_arms(grid: pd.DataFrame, arms: Sequence[str], seed: int) -> pd.DataF
                 pair = means.loc[arm].to_numpy(float), means.loc[reference].to_numpy(float)
                 gap = bootstrap_difference(*pair, paired=False, seed=seed)
                 labels = {"varied": varied, "reference": reference, "arm": arm}
-                numbers = {"difference": gap.value, "low": gap.low, "high": gap.high, "n": gap.n}
-                parts.append(conditions.assign(**labels, **numbers))
+                parts.append(conditions.assign(**labels, **gap.to_columns("difference")))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,8 @@ import pandas as pd
 from torch import Tensor
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.measures.intervals import bootstrap_mean
+from cemrnn.measures.evidence import weigh
+from cemrnn.measures.intervals import Interval, bootstrap_mean
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
@@ -23,6 +24,8 @@ from cemrnn.tasks import TaskSet, Trials, TrialStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork, choose_device
+
+SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,9 +187,38 @@ def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> p
     rows = []
     for group, part in table.groupby(by, sort=False):
         interval = bootstrap_mean(part[value].to_numpy(float), seed=seed)
-        bounds = {value: interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
-        rows.append(dict(zip(by, group, strict=True)) | {k: v.item() for k, v in bounds.items()})
+        rows.append(dict(zip(by, group, strict=True)) | interval.to_columns(value))
     return pd.DataFrame(rows)
+
+
+def collect_samples(table: pd.DataFrame, column: str, value: str) -> dict[str, np.ndarray]:
+    """Entry of a column, e.g. an arm -> (M,) values in the order of the networks."""
+    groups = table.groupby(column, sort=False)
+    return {name: part.sort_values("network")[value].to_numpy(float) for name, part in groups}
+
+
+def mean_scalars(samples: Mapping[str, np.ndarray], *, seed: int) -> dict[str, float | int]:
+    """Mean and interval over replicates of every sample (M,), as scalars under its name."""
+    intervals = {name: bootstrap_mean(np.asarray(sample, float), seed=seed) for name, sample in samples.items()}
+    return {key: value for name, interval in intervals.items() for key, value in interval.to_scalars(name).items()}
+
+
+def weigh_pathways(
+    measure: str, estimate: Callable[..., Interval], samples: Mapping[str, Sequence], *, both: bool = True
+) -> dict[str, float | int]:
+    """The evidence on the pathways: excitability minus synaptic and, with `both`, combined minus the better of them.
+
+    Args:
+        measure: how the scalars begin.
+        estimate: samples -> Interval of one number.
+        samples: arm -> what is compared, with the replicate on axis 0.
+        both: whether combined networks are compared too.
+    """
+    single = [samples[arm] for arm in SINGLE]
+    scalars = weigh(f"{measure}_excitability_minus_synaptic", estimate, *single)
+    if both:
+        scalars |= weigh(f"{measure}_combined_minus_best_single", estimate, samples["combined"], *single)
+    return scalars
 
 
 def summarise_measures(networks: pd.DataFrame, measures: Iterable[str], *, seed: int) -> pd.DataFrame:
@@ -196,6 +228,3 @@ def summarise_measures(networks: pd.DataFrame, measures: Iterable[str], *, seed:
         part = summarise(networks, ["arm"], measure, seed=seed)
         parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
     return pd.concat(parts, ignore_index=True)
-
-
-SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
