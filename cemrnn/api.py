@@ -28,14 +28,13 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 from cemrnn.reproduce.populations import as_they_stand, choose_configs, figure_config, plan_training
 from cemrnn.store.bundle import is_bundle, read_bundle, write_bundle
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.drawing import Disturbance, Tasks, TrialBatch
 from cemrnn.tasks.scores import score_trials
-from cemrnn.store.store import Store
-from cemrnn.sweep.run import load_population
-from cemrnn.training.learner import choose_device
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import TrainedNetwork
+from cemrnn.training.learner import TrainedNetwork, choose_device
 from cemrnn.training.train import TrainingInterrupted
 
 if TYPE_CHECKING:
