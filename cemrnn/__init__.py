@@ -5,6 +5,7 @@
     trials = nets.tasks.draw(50, task="memory_pro", seed=7)    what they are asked
     out = nets.run(trials)                                     what they do: out.outputs, out.rates
     cemrnn.score(out, trials)                                  how well
+    tasks = cemrnn.OwnTasks.from_arrays(inputs, targets)       tasks of your own; also from_function, from_environments
     module = nets[0].to_torch()                                a torch.nn.Module; cemrnn.nn.CEMRNN(...) is a new one
 
 The rooms, from below: `random`, `system`, `config`; `tasks`; `network`; `measures`, `training`, `dynamics`; `store`;
@@ -18,6 +19,9 @@ from cemrnn.system import startup
 __version__ = "0.1.0"
 # What a user types -> where it is.
 _CONTENTS = {name: "cemrnn.api" for name in ("Network", "Networks", "from_torch", "load", "score", "train")}
+_CONTENTS |= {name: "cemrnn.tasks" for name in ("OwnTasks", "TaskSet", "register_task")}
+_CONTENTS |= {"Tasks": "cemrnn.tasks.drawing"}
+_CONTENTS |= {name: "cemrnn.tasks.environments" for name in ("TaskEnvironment", "from_environments")}
 _MODULES = {
     name: f"cemrnn.{name}"
     for name in (

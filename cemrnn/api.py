@@ -270,9 +270,14 @@ def from_torch(modules: torch_module.CEMRNN | Sequence[torch_module.CEMRNN], tas
 
 
 def train(
-    tasks: Iterable[str] | TaskSet | OwnTasks | Tasks, *, arm: str, n_units: int = 64, n_networks: int = 8, profile: str = "quick",
+    tasks: Iterable[str] | TaskSet | OwnTasks | Tasks,
+    *,
+    arm: str,
+    n_units: int = 64,
+    n_networks: int = 8,
+    profile: str = "quick",
     **settings: Any,
-) -> Networks:  # fmt: skip
+) -> Networks:
     """Networks that learned some tasks; the same call again finds them in the store.
 
     Ctrl-C returns the networks as they are then, and the same call goes on from there.

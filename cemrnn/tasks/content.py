@@ -74,9 +74,7 @@ def _add_code(total, code: Callable, seen: set[int]) -> None:
     try:
         total.update(inspect.getsource(code).encode())
     except (OSError, TypeError) as error:
-        raise ValueError(
-            f"expected a function whose source can be read, as in a file or a notebook: {error}"
-        ) from error
+        raise ValueError(f"expected a function with a source, as in a file or a notebook: {error}") from error
     if inspect.isfunction(code):
         _add(total, [code.__defaults__, code.__kwdefaults__], seen)
         names = inspect.getclosurevars(code)

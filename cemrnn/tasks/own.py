@@ -30,7 +30,7 @@ ScoreFunction = Callable[[Tensor, Tensor, Tensor], Any]
 
 
 class Content(NamedTuple):
-    """What is no number: `draw` gives trials, with the share of them that is held out in other streams than training."""
+    """What is no number; `draw` is told whether its trials are for training, from which others are held out."""
 
     draw: Callable[[np.random.Generator, int, np.ndarray, bool], Mapping[str, Any]]
     score: ScoreFunction
@@ -76,7 +76,7 @@ class OwnTasks(Config):
         Args:
             inputs: (trial, time, input).
             targets: (trial, time, output) numbers; or (trial,) integers, which are classes from 0 on.
-            weights: (trial, time) of the steps in the loss; None: all 1. A trial ends after its last step that is not 0.
+            weights: (trial, time) of the steps in the loss; None: all 1. A trial ends with its last step above 0.
             context: (trial, context) or (trial, time, context) cue; None: one context. A trial belongs to the task that
                 its cue names most.
             names: one per context.
@@ -119,6 +119,7 @@ class OwnTasks(Config):
         n_classes: int | None = None,
         score: ScoreFunction | None = None,
         dt_ms: float = 20.0,
+        content: Any = None,
     ) -> OwnTasks:
         """Tasks whose trials a function draws.
 
@@ -129,6 +130,7 @@ class OwnTasks(Config):
             n_classes: how many there are, if the targets are classes.
             score: as in `from_arrays`.
             dt_ms: step, ms.
+            content: what else decides its trials and cannot be seen from its source, see `digest_content`.
 
         Raises:
             ValueError: what it draws has a wrong shape, or its source cannot be read.
@@ -142,7 +144,7 @@ class OwnTasks(Config):
 
         batch = draw_checked(np.random.default_rng(0), len(task), task, True)
         kind = "number" if n_classes is None else "class"
-        parts = ["function", draw, n_classes, score]
+        parts = ["function", draw, content, n_classes, score]
         return cls._build(batch, draw_checked, parts, names=names, kind=kind, score=score, dt_ms=dt_ms)
 
     @classmethod
@@ -188,13 +190,13 @@ class OwnTasks(Config):
         """
         if self.content_digest not in _CONTENTS:
             raise ValueError(
-                f"content_digest: the arrays or functions of {', '.join(self.names)} are not here; define these tasks again"
+                f"content_digest: the arrays or functions of {', '.join(self.names)} are not here; define them again"
             )
         return OwnStream(self, _CONTENTS[self.content_digest], seeds, name=name)
 
 
 class OwnStream:
-    """Trials of own tasks for M networks; what is drawn depends on a network's seed and the number of the first trial."""
+    """Trials of own tasks for M networks; each draw depends on the network's seed and the number of its first trial."""
 
     def __init__(self, tasks: OwnTasks, content: Content, seeds: Sequence[int], *, name: str) -> None:
         self._tasks, self._content, self._seeds, self._name = tasks, content, list(seeds), name

@@ -75,11 +75,8 @@ class Trials:
 
         def pick(values: Tensor, name: str) -> Tensor:
             chosen = values if name == "output_weights" else values[:, index]
-            return (
-                chosen[:, :, :n_steps]
-                if name in ("inputs", "targets", "weights") or name == "context" and values.ndim == 4
-                else chosen
-            )
+            moves = name in ("inputs", "targets", "weights") or (name == "context" and values.ndim == 4)
+            return chosen[:, :, :n_steps] if moves else chosen
 
         return self._map(pick)
 

@@ -1,4 +1,4 @@
-"""A task that a file of one's own registers: it trains beside built-in ones, and figures 1 and 2 compute and draw it."""
+"""A task that a file of one's own registers: it trains beside a built-in one, and figures 1 and 2 draw it."""
 
 import dataclasses
 
@@ -55,7 +55,9 @@ def test_it_draws_its_trials_and_answers():
     tasks = TaskSet(names=NAMES, preset="fast")
     trials = TrialStream(tasks, [0]).draw(30, np.arange(30) % 3)
     left = trials.task[0] == 0
-    np.testing.assert_array_equal(trials.end_steps[0][left].unique(), 17 + 1)  # 1400 ms, halved, in steps of 40 ms
+    np.testing.assert_array_equal(
+        trials.end_steps[0][left].unique(), 2 + 5 + 2 + 8
+    )  # 200, 400, 200, 600 ms, halved, in steps
     shown = trials.inputs[0, left, 6, 1:3].numpy()
     direction = np.arctan2(shown[:, 1], shown[:, 0])
     away = (trials.response[0][left].numpy() - direction) % (2 * np.pi)
