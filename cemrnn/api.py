@@ -16,28 +16,23 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.config import Config, coerce, unknown_name
+from cemrnn.config import coerce, unknown_name
 from cemrnn.dynamics.fixed_points import CARRIED, FixedPoints, carry, find_fixed_points
 from cemrnn.dynamics.flow import Flow
-from cemrnn.figures import config_class, list_figures, load_experiment
+from cemrnn.figures import load_experiment
 from cemrnn.network import torch_module
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
-from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.populations import as_they_stand, choose_configs, figure_config, plan_training, train_population
 from cemrnn.store.bundle import is_bundle, read_bundle, write_bundle
-from cemrnn.store.store import Store
-from cemrnn.sweep.jobs import plan_jobs
-from cemrnn.sweep.progress import describe_progress
-from cemrnn.sweep.run import SweepProgress, load_population, train_missing
-from cemrnn.system.files import read_tensors
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.drawing import Disturbance, Tasks, TrialBatch
 from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.train import TrainingInterrupted
 
 if TYPE_CHECKING:
@@ -252,10 +247,10 @@ def load(
     """
     if is_bundle(Path(what)):
         return _load_folder(Path(what))
-    config = _figure_config(str(what), profile, overrides)
+    config = figure_config(str(what), profile, overrides)
     conditions = load_experiment(str(what)).conditions(config)
-    configs = _choose(conditions, arm, label)
-    return _train(configs, getattr(config, "device", "auto"))
+    configs = choose_configs(conditions, arm, label)
+    return _gather(configs, *train_population(configs, getattr(config, "device", "auto")))
 
 
 def from_torch(modules: torch_module.CEMRNN | Sequence[torch_module.CEMRNN], tasks: Tasks | None = None) -> Networks:
@@ -293,99 +288,17 @@ def train(
     Raises:
         ValueError: a name or a value is not valid; the nearest name is suggested.
     """
-    defaults = vars(_figure_config("fig1_tasks", profile, {}))
+    defaults = vars(figure_config("fig1_tasks", profile, {}))
     device = settings.pop("device", defaults["device"])
-    configs = recipes(tasks, arm=arm, n_units=n_units, n_networks=n_networks, defaults=defaults, settings=settings)
+    source = tasks.source if isinstance(tasks, Tasks) else tasks
+    configs = plan_training(
+        source, arm=arm, n_units=n_units, n_networks=n_networks, defaults=defaults, settings=settings
+    )
     try:
-        return _train(configs, device)
+        return _gather(configs, *train_population(configs, device))
     except TrainingInterrupted as error:
         log.warning("%s; the networks are returned as they stand", error)
-        return _as_they_stand(configs)
-
-
-def recipes(
-    tasks: Iterable[str] | TaskSet | OwnTasks | Tasks,
-    *,
-    arm: str,
-    n_units: int,
-    n_networks: int,
-    defaults: dict,
-    settings: dict,
-) -> list[TrainingConfig]:
-    """What `train` trains, from settings that come before the defaults."""
-    if arm not in ARMS:
-        raise ValueError(unknown_name(arm, ARMS, "arm"))
-    tasks = tasks.source if isinstance(tasks, Tasks) else tasks
-    kinds = {k: {field.name for field in dataclasses.fields(k)} for k in (TaskSet, NetworkConfig, TrainingConfig)}
-    valid = set().union(*kinds.values()) - {"names", "tasks", "network", "arm", "n_units"}
-    for name in settings:
-        if name not in valid:
-            raise ValueError(unknown_name(name, valid, "setting"))
-    values = defaults | settings
-
-    def pick(kind: type, **given: Any) -> Any:
-        return kind(**({name: values[name] for name in kinds[kind] & values.keys()} | given))
-
-    source = tasks if isinstance(tasks, Config) else pick(TaskSet, names=tuple(tasks))
-    sizes = {name: getattr(source, name) for name in ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms")}
-    if settings.get("context_source", "cue") != "cue":
-        sizes["n_contexts"] = settings.get("n_contexts", sizes["n_contexts"])
-    rank = values["rank"] if "synaptic" in ARMS[arm] else 0
-    network = pick(NetworkConfig, arm=arm, n_units=n_units, **(sizes | {"rank": rank}))
-    first = pick(TrainingConfig, network=network, tasks=source)
-    return [dataclasses.replace(first, seed=first.seed + m) for m in range(n_networks)]
-
-
-def _figure_config(stem: str, profile: str, overrides: dict[str, Any]) -> Config:
-    """Settings of a figure at a profile, with other values for some."""
-    if stem not in list_figures():
-        raise ValueError(unknown_name(stem, list_figures(), "figure"))
-    return config_class(stem).from_params(Project().values(stem, profile) | overrides)
-
-
-def _choose(conditions: Sequence[Config], arm: str | None, label: str) -> list[TrainingConfig]:
-    """The configs of one shape among the networks of a figure."""
-    conditions = [config for config in conditions if isinstance(config, TrainingConfig)]
-    arms = dict.fromkeys(config.network.arm for config in conditions)
-    if arm not in arms and (arm is not None or len(arms) != 1):
-        raise ValueError(unknown_name(str(arm), arms, "arm of this figure"))
-    chosen = [c for c in dict.fromkeys(conditions) if arm in (None, c.network.arm) and label in c.label]
-    shapes = {config.shape: config.label for config in chosen}
-    if len(shapes) != 1:
-        labels = sorted({config.label for config in conditions if arm in (None, config.network.arm)})
-        raise ValueError(f"label: expected a part of one of {labels} that fits one shape of network, got {label!r}")
-    return chosen
-
-
-def _train(configs: Sequence[TrainingConfig], device: str) -> Networks:
-    """The networks of configs that differ in the seed alone; a bar shows the progress of those that the store lacks."""
-    bar, store = _Bar(), Store.default()
-    try:
-        train_missing(configs, store, device=choose_device(device).type, report=bar)
-    finally:
-        bar.close()
-    model, records = load_population(configs, store)
-    return _gather(configs, model, records)
-
-
-def _as_they_stand(configs: Sequence[TrainingConfig]) -> Networks:
-    """What the store has of an interrupted training: finished networks, and those under way from their checkpoints."""
-    store, found = Store.default(), {}
-    for job in plan_jobs(configs):
-        found |= {config: store.load(config) for config in job.configs}
-        missing = [config for config in job.configs if found[config] is None]
-        path = store.checkpoint_path(missing)
-        if missing and path.exists():
-            learner = missing[0].make_learner(missing, torch.device("cpu"), None)
-            learner.restore(*read_tensors(path))
-            learner.stop()
-            found |= {config: learner.finished[m] for m, config in enumerate(missing)}
-    kept = [config for config in configs if found[config] is not None]
-    if not kept:
-        raise TrainingInterrupted("interrupted before any network had begun to learn")
-    model = CEMRNN(kept[0].network, [config.seed for config in kept])
-    model.load(torch.stack([found[config].flat for config in kept]))
-    return _gather(kept, model, [found[config] for config in kept])
+        return _gather(*as_they_stand(configs))
 
 
 def _gather(configs: Sequence[TrainingConfig], model: CEMRNN, records: Sequence[TrainedNetwork]) -> Networks:
@@ -419,24 +332,3 @@ def _name_axes(trials: TrialBatch, seeds: Sequence[int], **tensors: Tensor) -> x
     if any("time" in axes for axes, _ in arrays.values()):
         coordinates["time"] = ("time", trials.time_ms, {"units": "ms"})
     return xarray.Dataset(arrays, coordinates)
-
-
-class _Bar:
-    """A bar of the work that is done, on a terminal or in a notebook; none where nothing is to do."""
-
-    def __init__(self) -> None:
-        self._bar = None
-
-    def __call__(self, progress: SweepProgress) -> None:
-        from tqdm.auto import tqdm
-
-        if self._bar is None:
-            layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
-            self._bar = tqdm(total=progress.work_total, bar_format=layout)
-        self._bar.set_description(describe_progress(progress), refresh=False)
-        self._bar.update(progress.work_done - self._bar.n)
-
-    def close(self) -> None:
-        """Leave the bar on its line."""
-        if self._bar is not None:
-            self._bar.close()

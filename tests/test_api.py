@@ -197,3 +197,9 @@ def test_ctrl_c_keeps_what_is_there(monkeypatch, caplog):
     assert calls[-1] == 20 and len(calls) == 20  # it went on from there
     assert not torch.equal(again.model.flat, nets.model.flat)
     assert list(Store.default().checkpoints.glob("*.safetensors")) == []
+
+
+def test_it_works_from_any_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    nets = cemrnn.train(NAMES, arm="plain", n_networks=1, device="cpu", **SETTINGS | dict(n_updates=2))
+    assert nets.config.rank == 0 and nets.tasks.names == tuple(NAMES)

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.config import Config, unknown_name
+from cemrnn.config import Config
 from cemrnn.random import stream as random_stream
+from cemrnn.tasks.arrays import check_batch, pad
 from cemrnn.tasks.content import digest_content
 from cemrnn.tasks.trials import Trials
 
@@ -87,7 +88,7 @@ class OwnTasks(Config):
         Raises:
             ValueError: a shape is wrong, a number is not finite, or a task has too few trials.
         """
-        batch = _check_batch(dict(inputs=inputs, targets=targets, weights=weights, context=context))
+        batch = check_batch(dict(inputs=inputs, targets=targets, weights=weights, context=context))
         if not 0 < held_out < 1:
             raise ValueError(f"held_out: expected a share between 0 and 1, got {held_out}")
         context = batch["context"]
@@ -140,7 +141,7 @@ class OwnTasks(Config):
 
         def draw_checked(generator: np.random.Generator, n_trials: int, wanted: np.ndarray, _: bool):
             drawn = {"context": np.eye(len(names))[wanted], **draw(generator, n_trials, wanted)}
-            return _check_batch(drawn, n_classes=n_classes)
+            return check_batch(drawn, n_classes=n_classes)
 
         batch = draw_checked(np.random.default_rng(0), len(task), task, True)
         kind = "number" if n_classes is None else "class"
@@ -227,7 +228,7 @@ class OwnStream:
     def _stack(self, batches: list[Mapping[str, np.ndarray]], task: np.ndarray) -> Trials:
         """Trials (M, B) from the arrays of every network, padded to the longest, time-major in memory."""
         n_steps = max(batch["inputs"].shape[1] for batch in batches)
-        arrays = {name: np.stack([_pad(batch[name], n_steps, name) for batch in batches]) for name in batches[0]}
+        arrays = {name: np.stack([pad(batch[name], n_steps, name) for batch in batches]) for name in batches[0]}
         steps = np.arange(1, n_steps + 1)
         ends = torch.from_numpy((steps * (arrays["weights"] > 0)).max(axis=2).clip(1))  # (M, B)
         tensors = {name: torch.from_numpy(x) for name, x in arrays.items()}
@@ -285,57 +286,3 @@ def _r_squared(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 SCORES = {"class": _right_class, "number": _r_squared}
-
-
-def _pad(values: np.ndarray, n_steps: int, name: str) -> np.ndarray:
-    """The array of trials with zeros after its last step."""
-    if name == "context" and values.ndim == 2:
-        return values
-    return np.pad(values, [(0, 0), (0, n_steps - values.shape[1]), *[(0, 0)] * (values.ndim - 2)])
-
-
-def _check_batch(given: Mapping[str, Any], n_classes: int | None = None) -> dict[str, np.ndarray]:
-    """Inputs (n, T, I), targets (n, T, O), weights (n, T), context (n, K) or (n, T, K), float32.
-
-    Raises:
-        ValueError: a shape is wrong, a name unknown, or a number not finite.
-    """
-    for name in given:
-        if name not in ("inputs", "targets", "weights", "context"):
-            raise ValueError(unknown_name(name, ("inputs", "targets", "weights", "context"), "array"))
-    inputs = np.asarray(given["inputs"], np.float32)
-    if inputs.ndim != 3:
-        raise ValueError(f"inputs: expected (trial, time, input), got {inputs.shape}")
-    n, n_steps = inputs.shape[:2]
-    targets = np.asarray(given["targets"])
-    if targets.ndim == 1:
-        targets = _spread_classes(targets, n_classes, n_steps)
-    weights, context = given.get("weights"), given.get("context")
-    batch = {
-        "inputs": inputs,
-        "targets": targets.astype(np.float32),
-        "weights": np.ones((n, n_steps), np.float32) if weights is None else np.asarray(weights, np.float32),
-        "context": np.ones((n, 1), np.float32) if context is None else np.asarray(context, np.float32),
-    }
-    axes = {"targets": "(trial, time, output)", "weights": "(trial, time)", "context": "(trial, [time,] context)"}
-    shapes = {"targets": [(n, n_steps, -1)], "weights": [(n, n_steps)], "context": [(n, -1), (n, n_steps, -1)]}
-    for name, allowed in shapes.items():
-        got = batch[name].shape
-        if not any(len(got) == len(s) and all(b in (-1, a) for a, b in zip(got, s, strict=True)) for s in allowed):
-            raise ValueError(f"{name}: expected {axes[name]} with {n} trials of {n_steps} steps, got {got}")
-    for name, values in batch.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name}: expected finite numbers, got others")
-    if not (batch["weights"] >= 0).all() or not batch["weights"].any(axis=1).all():
-        raise ValueError("weights: expected numbers >= 0, and one above 0 in every trial")
-    return batch
-
-
-def _spread_classes(labels: np.ndarray, n_classes: int | None, n_steps: int) -> np.ndarray:
-    """Targets (n, T, class): 1 for the right class at every step."""
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
-        raise ValueError(f"targets: expected (trial, time, output), or (trial,) classes from 0 on, got {labels.dtype}")
-    n_classes = n_classes or int(labels.max()) + 1
-    if labels.max() >= n_classes:
-        raise ValueError(f"targets: expected classes below {n_classes}, got {labels.max()}")
-    return np.repeat(np.eye(n_classes)[labels][:, None], n_steps, axis=1)
