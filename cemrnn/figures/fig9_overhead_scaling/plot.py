@@ -116,12 +116,12 @@ def _draw_scores(figure: SubFigure, tables: dict[str, pd.DataFrame], config: Ove
     passing.set_xlim(left=0)
     scores = tables["scores"]
     scores = scores[scores["match"] == "updates"]
-    draw_curves(by_units, scores[scores["n_tasks"] == max(config.packing_counts)], "n_units", "score")
-    _use_log(by_units, np.array(config.packing_units))
-    by_units.set_xlabel(f"units N of the combined arm (K = {max(config.packing_counts)})")
-    draw_curves(by_tasks, scores[scores["n_units"] == max(config.packing_units)], "n_tasks", "score")
-    _use_log(by_tasks, np.array(config.packing_counts))
-    by_tasks.set_xlabel(f"tasks K (N = {max(config.packing_units)})")
+    draw_curves(by_units, scores[scores["n_tasks"] == max(config.packing.task_counts)], "n_units", "score")
+    _use_log(by_units, np.array(config.packing.units))
+    by_units.set_xlabel(f"units N of the combined arm (K = {max(config.packing.task_counts)})")
+    draw_curves(by_tasks, scores[scores["n_units"] == max(config.packing.units)], "n_tasks", "score")
+    _use_log(by_tasks, np.array(config.packing.task_counts))
+    by_tasks.set_xlabel(f"tasks K (N = {max(config.packing.units)})")
     for axes in (by_units, by_tasks):
         axes.set_ylabel("score on the worst rotation")
         axes.set_ylim(-0.02, 1.02)
