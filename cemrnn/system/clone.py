@@ -9,9 +9,12 @@ PROFILES = Path("notebooks") / "params"  # tells a clone from another folder
 
 
 def find_clone() -> Path:
-    """The nearest folder, from the current one upwards, that has profiles; the current one if there is none."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / PROFILES).is_dir()), here)
+    """The nearest folder with profiles, from the current one upwards; else the clone that this package lies in.
+
+    The current folder, if neither is one.
+    """
+    here, package = Path.cwd(), Path(__file__).resolve().parents[2]
+    return next((folder for folder in (here, *here.parents, package) if (folder / PROFILES).is_dir()), here)
 
 
 def find_store() -> Path:

@@ -8,15 +8,19 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from cemrnn.commands import store as commands
 from cemrnn.commands.store import store as command
 from cemrnn.store.entry import WEIGHTS, entry_key
-from cemrnn.store.inventory import collect, find_entry, find_garbage, list_entries
+from cemrnn.store.inventory import collect, find_damage, find_entry, find_garbage, list_entries
 from cemrnn.store.store import Store
 from cemrnn.system.leases import hold_leases
+from cemrnn.tasks import TASKS, TaskSet, register_task
+from cemrnn.tasks.registry import OWN
 from tests.entries import CONFIG, make_network
+from tests.networks import small_config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [dataclasses.replace(CONFIG, seed=seed) for seed in range(4)]
@@ -166,3 +170,25 @@ def test_what_the_notebooks_need_is_kept(store):
     places = {place for group in needed.values() for place in group}
     assert {"smoke/fig1_tasks", "quick/fig2_ambiguity", "full/fig1_tasks"} <= places
     assert not set(KEYS) & set(needed)
+
+
+def test_networks_of_ones_own_tasks_are_whole_where_nobody_knows_the_tasks(store):
+    task = TASKS["reaction_pro"]
+    register_task("mine", task)
+    config = small_config(tasks=TaskSet(names=("mine",), preset="fast"))
+    columns = ["update", "loss", "mine"]
+    history = make_network().history.set_axis(["update", "loss", "mine", "other"], axis=1)[columns]
+    flat = torch.zeros(config.n_parameters)
+    store.save(config, dataclasses.replace(make_network(), flat=flat, history=history))
+    TASKS.pop("mine")
+    OWN.discard("mine")
+    folder = store.folder(entry_key_of(store))
+    assert find_damage(folder) is None
+    content = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(content[:-1] + b"x")
+    assert "checksum differs" in find_damage(folder)
+
+
+def entry_key_of(store):
+    """Key of the one entry that is not of this file's configs."""
+    return next(entry.key for entry in list_entries(store) if entry.key not in KEYS)
