@@ -6,6 +6,8 @@
     out = nets.run(trials)                                     what they do: out.outputs, out.rates
     cemrnn.score(out, trials)                                  how well
     tasks = cemrnn.OwnTasks.from_arrays(inputs, targets)       tasks of your own; also from_function, from_environments
+    cemrnn.register_task("memory_quarter", ...)                a variant of ours, from a family and a rule
+    cemrnn.register_pathway, cemrnn.register_arm               a way of your own for context to act
     module = nets[0].to_torch()                                a torch.nn.Module; cemrnn.nn.CEMRNN(...) is a new one
 
 The rooms, from below: `random`, `system`, `config`; `tasks`; `network`; `measures`, `training`, `dynamics`; `store`;
@@ -20,7 +22,10 @@ __version__ = "0.1.0"
 # What a user types -> where it is.
 _CONTENTS = {name: "cemrnn.api" for name in ("Network", "Networks", "from_torch", "load", "score", "train")}
 _CONTENTS |= {name: "cemrnn.tasks" for name in ("OwnTasks", "TaskSet", "register_task")}
-_CONTENTS |= {"Tasks": "cemrnn.tasks.drawing"}
+_CONTENTS |= {"Tasks": "cemrnn.tasks.drawing", "Task": "cemrnn.tasks.family"}
+_CONTENTS |= {
+    name: "cemrnn.network.pathways" for name in ("Look", "Matrix", "Pathway", "register_arm", "register_pathway")
+}
 _CONTENTS |= {name: "cemrnn.tasks.environments" for name in ("TaskEnvironment", "from_environments")}
 _MODULES = {
     name: f"cemrnn.{name}"

@@ -220,6 +220,8 @@ class Weights(dict):
 def score(out: xarray.Dataset, trials: TrialBatch, rule: str = "last36") -> xarray.DataArray:
     """1 where a trial was answered right, else 0, with the axes (network, trial); see `score_trials` for the rules.
 
+    Own tasks are scored as they say themselves, whatever the rule: by R squared where answers are numbers.
+
     Args:
         out: what `Networks.run` returned on these trials.
         trials: the trials.

@@ -20,6 +20,10 @@ from typing import Any, NamedTuple, TypeVar
 C = TypeVar("C", bound="Config")
 
 
+class MissingError(ValueError):
+    """A setting without a default has no value."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
     """Base of every configuration: values are checked against the annotated types, names are strict."""
@@ -44,7 +48,7 @@ class Config:
         nothing = dataclasses.MISSING
         required = [f.name for f in dataclasses.fields(cls) if f.default is nothing and f.default_factory is nothing]
         if missing := [name for name in required if name not in params]:
-            raise ValueError(f"{cls.__name__}: expected a value for {', '.join(missing)}, got none")
+            raise MissingError(f"{cls.__name__}: expected a value for {', '.join(missing)}, got none")
         return cls(**params)
 
     def to_dict(self) -> dict[str, Any]:

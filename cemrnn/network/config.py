@@ -38,7 +38,8 @@ class NetworkConfig(Config):
         super().__post_init__()
         for name, valid in (("arm", ARMS), ("activation", ACTIVATIONS)):
             if getattr(self, name) not in valid:
-                raise ValueError(unknown_name(getattr(self, name), valid, name))
+                own = "" if name == "activation" else " (one of your own has to be registered first)"
+                raise ValueError(unknown_name(getattr(self, name), valid, name) + own)
         for name in ("n_units", "n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")

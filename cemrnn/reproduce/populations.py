@@ -65,7 +65,7 @@ def plan_training(
     valid = set().union(*kinds.values()) - {"names", "tasks", "network", "arm", "n_units"}
     for name in settings:
         if name not in valid:
-            raise ValueError(unknown_name(name, valid, "setting"))
+            raise ValueError(unknown_name(name, valid | {"n_units", "n_networks", "profile", "device"}, "setting"))
     values = defaults | settings
 
     def pick(kind: type, **given: Any) -> Any:

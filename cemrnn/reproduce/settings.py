@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cemrnn.config import C, coerce, describe_fields, field_types, is_config, unknown_name
+from cemrnn.config import C, MissingError, coerce, describe_fields, field_types, is_config, unknown_name
 from cemrnn.figures import config_class, list_figures
 from cemrnn.reproduce.project import Project
 
@@ -82,7 +82,11 @@ def make_config(project: Project, stem: str, profile: str, changes: Mapping[str,
     values = read_values(project, stem, profile)
     for name, change in (changes or {}).items():
         values[name] = values[name] | change if isinstance(change, dict) else change
-    return config_class(stem).from_params(values)
+    try:
+        return config_class(stem).from_params(values)
+    except MissingError as error:
+        where = f"in the section {stem} of notebooks/params/{BASE}.yml, or a default in the class"
+        raise ValueError(f"{error}; it can have one {where}") from None
 
 
 def read_values(project: Project, stem: str, profile: str) -> dict[str, Any]:
@@ -114,7 +118,7 @@ def _read_sections(project: Project, profile: str) -> dict[str, dict[str, Any]]:
     if profile not in profiles:
         raise ValueError(unknown_name(profile, profiles, "profile"))
     sections = yaml.load(profiles[profile].read_text(encoding="utf-8"), Loader) or {}
-    _check_names(sections, [SHARED, *list_figures()], f"section of {profile}.yml:")
+    _check_names(sections, [SHARED, *list_figures()], f"section of {profile}.yml (figures elsewhere: CEMRNN_FIGURES):")
     return {section: values or {} for section, values in sections.items()}
 
 

@@ -69,7 +69,8 @@ class Task:
 
     Attributes:
         rule: function shared by all rules of a kind.
-        parameters: what tells this rule from the others of its kind.
+        parameters: what tells this rule from the others of its kind, as many numbers as it reads: `respond.turn` reads
+            an angle in rad, `decide.choose` a weight per modality.
         answer_kind: "direction" (rad), "sign" (-1 or 1) or "bits" (their number, first bit lowest).
     """
 

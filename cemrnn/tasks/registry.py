@@ -43,15 +43,19 @@ def register_task(name: str, task: Task) -> None:
 
     Args:
         name: letters, digits and underscores.
-        task: of a family of ours or of one's own, with a rule of ours or of one's own.
+        task: of a family of ours or of one's own, with a rule of ours or of one's own; ours are in the modules
+            `respond`, `decide`, `match`, `integrate` and `flipflop` of this folder.
 
     Raises:
-        ValueError: the name is not one, or is that of a task of the package.
+        ValueError: the name is none, or the package has it; or the parameters are not as many as the rule reads.
     """
     if not name.isidentifier():
         raise ValueError(f"name: expected letters, digits and underscores, got {name!r}")
     if name in TASKS and name not in OWN or _ROTATE.fullmatch(name):
         raise ValueError(f"name: expected one that no task of the package has, got '{name}'")
+    widths = {len(other.parameters) for other in TASKS.values() if other.rule is task.rule}
+    if widths and len(task.parameters) not in widths:
+        raise ValueError(f"parameters of {name}: expected {min(widths)}, which its rule reads, got {task.parameters}")
     TASKS[name] = task
     OWN.add(name)
 

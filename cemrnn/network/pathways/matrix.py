@@ -29,7 +29,14 @@ def gaussian(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
 
 class Matrix(NamedTuple):
-    """What a trained tensor is; `start` gives its initial values, from a generator and its shape."""
+    """What a trained tensor is.
+
+    Attributes:
+        letter: in the model's equations, one that no other tensor of the network has.
+        rows, columns: "unit", "context", "input", "output", "component" (the rank) or "one"; a vector has no rows.
+        start: initial values from a generator and the shape. They are zero unless it says otherwise; where two tensors
+            are multiplied with each other, start one of them from `gaussian`, or neither will learn.
+    """
 
     letter: str
     rows: str  # a name in AXES, "one", or "" for a vector

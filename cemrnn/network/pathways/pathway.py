@@ -39,7 +39,7 @@ class Pathway:
         label: in figures.
         look: of the pathway, and of an arm that has no other.
         matrices: name -> trained tensor; one whose rows are contexts holds what the pathway learns of each.
-        sets: what `drive` returns, names in JOINED.
+        sets: what `drive` returns: some of bias, gain, input_gain, scale and strength.
         modulator: low-pass of the context that it reads, with tau_E or tau_S.
         shared: its tensors that are weights of the engine, whatever tells the context.
         stepped: weight of the engine from which it makes, step by step, what the pathway adds; "": it cannot.

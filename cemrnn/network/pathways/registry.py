@@ -77,7 +77,8 @@ def register_pathway(kind: P) -> P:
     """The class of a pathway, which arms can contain from now on.
 
     Raises:
-        ValueError: it sets what the engine does not know, or another pathway has its name.
+        ValueError: it sets what the engine does not know, its code cannot be read (it has to stand in a file or in a
+            notebook, because it is part of the key of each network), or another pathway has its name.
     """
     if unknown := set(kind.sets) - JOINED.keys():
         raise ValueError(
