@@ -17,10 +17,10 @@ from cemrnn.bench.environments import peer_python
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.bench.single_trials import draw_batch
 from cemrnn.bench.worker import Worker, WorkerError
-from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.shared.battery import BatteryConfig
 from cemrnn.random import stream
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from cemrnn.system.timing import Turn, time_turn
 from cemrnn.tasks import BATTERY, TaskSet, TrialStream
 from cemrnn.training.learner import Learner
@@ -61,7 +61,7 @@ def compare_with_step(config: BatteryConfig, arm: str, bench: Bench) -> Row:
 
 def quick_config() -> BatteryConfig:
     """The battery of figure 1 at the profile quick."""
-    return TasksConfig.from_params(Project().values("fig1_tasks", "quick"))
+    return make_config(Project(), "fig1_tasks", "quick")
 
 
 def per_million_steps(turn: Turn, n_steps: float) -> Turn:

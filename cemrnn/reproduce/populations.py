@@ -17,6 +17,7 @@ from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.store.store import Store
 from cemrnn.sweep.jobs import split_jobs
+from cemrnn.system.clone import find_home
 from cemrnn.system.files import read_tensors
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.training.config import TrainingConfig
@@ -28,7 +29,7 @@ def figure_config(stem: str, profile: str, overrides: dict[str, Any]) -> Config:
     """Settings of a figure at a profile, with other values for some."""
     if stem not in list_figures():
         raise ValueError(unknown_name(stem, list_figures(), "figure"))
-    return make_config(Project(), stem, profile, overrides)
+    return make_config(Project(find_home()), stem, profile, overrides)
 
 
 def choose_configs(conditions: Sequence[Config], arm: str | None, label: str) -> list[TrainingConfig]:

@@ -117,8 +117,8 @@ def _read_sections(project: Project, profile: str) -> dict[str, dict[str, Any]]:
     profiles = project.profiles()
     if profile not in profiles:
         raise ValueError(unknown_name(profile, profiles, "profile"))
-    sections = yaml.load(profiles[profile].read_text(encoding="utf-8"), Loader) or {}
-    _check_names(sections, [SHARED, *list_figures()], f"section of {profile}.yml (figures elsewhere: CEMRNN_FIGURES):")
+    sections = _read_yaml(profiles[profile].read_text(encoding="utf-8")) or {}
+    _check_names(sections, [SHARED, *list_figures()], f"section of {profile}.yml:")
     return {section: values or {} for section, values in sections.items()}
 
 
@@ -156,7 +156,7 @@ def parse_text(text: str, hint: Any, name: str) -> Any:
     Raises:
         ValueError: it is not of that type.
     """
-    for reading in (text, None if text.lower() == "none" else _read_yaml(text), _read_yaml(f"[{text}]")):
+    for reading in (text, None if text.lower() == "none" else _read_text(text), _read_text(f"[{text}]")):
         try:
             value = coerce(reading, hint, name)
         except ValueError:
@@ -166,8 +166,18 @@ def parse_text(text: str, hint: Any, name: str) -> Any:
 
 
 def _read_yaml(text: str) -> Any:
+    """What a text of YAML means."""
+    loader = Loader(text)
     try:
-        return yaml.load(text, Loader)
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def _read_text(text: str) -> Any:
+    """What a text of YAML means; the text itself if it is none."""
+    try:
+        return _read_yaml(text)
     except yaml.YAMLError:
         return text
 

@@ -11,6 +11,7 @@ from cemrnn.bench import single_trials, trials
 from cemrnn.bench.rows import Bench
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import read_values
 from cemrnn.tasks import BATTERY, PRESETS, TaskSet
 from cemrnn.tasks.layout import Layout
 from cemrnn.tasks.planning import Planner
@@ -97,4 +98,4 @@ def test_trials_are_compared_per_million_steps(a_bench, monkeypatch):
 
 
 def smoke_values():
-    return Project(Path(__file__).parents[2]).values("fig1_tasks", "smoke")
+    return read_values(Project(Path(__file__).parents[2]), "fig1_tasks", "smoke")
