@@ -74,8 +74,10 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     cluster = _choose_cluster(lacking, workers, scheduler, scheduler_file)
     with _sweep_mistakes():
         n_cores = _count_cores(cluster) if lacking and not dry_run else workers or len(os.sched_getaffinity(0))
-        is_timed = dry_run or _is_much(lacking)
-        seconds = estimate_seconds([job.configs for job in lacking]) if is_timed else []
+        seconds = []
+        if dry_run and lacking:  # a sweep itself begins at once, and its progress says how long it will take
+            click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
+            seconds = estimate_seconds([job.configs for job in lacking])
         click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
         if dry_run:
             click.echo(tabulate(everything, lacking, seconds))
