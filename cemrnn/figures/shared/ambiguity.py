@@ -118,7 +118,8 @@ class ArmCurves:
         lambdas = self.levels["mixture"]
         own, other = (average_pairs(x["mixture"], self.passed) for x in (self.own, self.other))
         even = int(np.flatnonzero(lambdas == 0.5)[0])
-        fit = psychometric(lambdas, own / (own + other))
+        with np.errstate(invalid="ignore"):  # no answer belongs to either task
+            fit = psychometric(lambdas, own / (own + other))
         return pd.DataFrame(
             {
                 "arm": self.arm,
