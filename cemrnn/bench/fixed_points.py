@@ -1,9 +1,10 @@
 """Fixed points: our search against the published procedure, from the same starts, with what each of them found.
 
-Source: the published procedure is that of FixedPointFinder, Golub & Sussillo 2018 (JOSS 3, 1003), with the settings of
-its code: Adam on the mean over all starts of half the squared step |x - F(x)|^2, in single precision, learning rate
-.05 times .7 every 500 iterations, at most 5000 of them or until each half square is below 1e-12, and points unique if
-they differ by 1e-3 in some unit. Its Jacobians, which ours include, are left out of its time.
+Source: the published procedure is that of FixedPointFinder, Golub & Sussillo 2018 (JOSS 3, 1003), with the defaults of
+its code for torch: Adam on the mean over all starts of half the squared step q = |x - F(x)|^2 / 2, in single precision,
+learning rate 1, times .95 whenever the mean has not fallen for more than 5 iterations, at most 5000 of them or until
+each q is below 1e-12 or changes by less than 1e-20 times the rate; points are unique if they differ by 1e-3 in some
+unit. Its Jacobians, which ours include, are left out of its time.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from cemrnn.system.threads import limit_threads
 ADAM = "Adam on all starts jointly"
 GOAL = 50.0
 N_STARTS = 1024
-LEARNING_RATE, DECAY, DECAY_EVERY = 0.05, 0.7, 500
-MAX_ITERATIONS, TOLERANCE, UNIQUE = 5000, 1e-12, 1e-3
+LEARNING_RATE, DECAY, PATIENCE = 1.0, 0.95, 5
+MAX_ITERATIONS, TOLERANCE, LEAST_CHANGE, UNIQUE = 5000, 1e-12, 1e-20, 1e-3
 ALPHA = 0.2  # dt / tau of the step F
 NEAR = 1e-2  # a point counts as found by whoever has one within this distance
 WEIGHT = 2.0  # by which a population of the flip-flop excites itself
@@ -133,16 +134,20 @@ def find_by_adam(search: Search) -> np.ndarray:
     drive, phi = flow.drive.float()[:, None], ACTIVATIONS[flow.activation].value
     states = search.starts.float().view(shape).clone().requires_grad_()  # (P, B / P, N)
     optimiser = torch.optim.Adam([states], lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.StepLR(optimiser, DECAY_EVERY, DECAY)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=DECAY, patience=PATIENCE)
+    before = torch.full(shape[:1], torch.inf)[:, None]
     for _ in range(MAX_ITERATIONS):
         optimiser.zero_grad()
         step = ALPHA * (phi(states @ weights + drive) - states)
         half_square = 0.5 * step.square().sum(dim=2)
-        half_square.mean().backward()
+        mean = half_square.mean()
+        mean.backward()
         optimiser.step()
-        schedule.step()
-        if (half_square < TOLERANCE).all():
+        schedule.step(mean.detach())
+        change = (half_square.detach() - before).abs()
+        if ((half_square < TOLERANCE) | (change < LEAST_CHANGE * schedule.get_last_lr()[0])).all():
             break
+        before = half_square.detach()
     return states.detach().flatten(0, 1).numpy()
 
 

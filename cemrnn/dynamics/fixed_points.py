@@ -44,8 +44,10 @@ class FixedPoints:
         slow: (Q,) bool, not fixed: the speed is between the two tolerances and falls no further nearby.
         eigenvalues: (Q, N) complex, of the Jacobian at the point, in units of 1 / tau, sorted by falling real part.
         hits: (Q,) int64, starts that ended there.
+        first: (Q,) int64, how many starts of the condition, in the order given, came before the first that did.
         n_starts: (P,) int64.
         n_lost: (P,) int64, starts that ended at neither a fixed nor a slow point.
+        step: share of tau of the step r + step dr/dt that is simulated and decides what is stable; 0 for the flow.
     """
 
     states: np.ndarray
@@ -54,40 +56,54 @@ class FixedPoints:
     slow: np.ndarray
     eigenvalues: np.ndarray
     hits: np.ndarray
+    first: np.ndarray
     n_starts: np.ndarray
     n_lost: np.ndarray
+    step: float = 0.0
 
     def __len__(self) -> int:
         """Q."""
         return len(self.which)
 
     @property
+    def growth(self) -> np.ndarray:
+        """(Q, N) rates, per tau, at which small deviations grow: Re lambda of the flow, ln |1 + h lambda| / h of a step h.
+
+        A point of the flow that spirals in fast (|Im lambda| large) is unstable in long steps.
+        """
+        if self.step == 0:
+            return self.eigenvalues.real
+        with np.errstate(divide="ignore"):  # a direction that one step forgets
+            return np.log(np.abs(1 + self.step * self.eigenvalues)) / self.step
+
+    @property
     def stable(self) -> np.ndarray:
-        """(Q,) bool, whether all real parts are below zero."""
+        """(Q,) bool, whether all deviations decay."""
         return self.n_unstable == 0
 
     @property
     def n_unstable(self) -> np.ndarray:
-        """(Q,) int64, eigenvalues whose real part is not below zero."""
-        return (self.eigenvalues.real >= 0).sum(axis=1)
+        """(Q,) int64, directions in which deviations do not decay."""
+        return (self.growth >= 0).sum(axis=1)
 
     @property
     def slowest(self) -> np.ndarray:
-        """(Q,) time constant of the eigenvalue that is nearest to the imaginary axis, -1 / Re, in units of tau.
+        """(Q,) time constant of the direction in which deviations change least, -1 / growth, in units of tau.
 
-        Positive where that direction decays, negative where it grows, infinite where its real part is zero. On a
-        continuum of fixed points it is huge and its sign is rounding.
+        Positive where that direction decays, negative where it grows, infinite where it does neither. On a continuum
+        of fixed points it is huge and its sign is rounding.
         """
-        real = self.eigenvalues.real
-        nearest = np.take_along_axis(real, np.abs(real).argmin(axis=1)[:, None], axis=1)[:, 0]
-        return np.divide(-1.0, nearest, out=np.full(len(nearest), np.inf), where=nearest != 0)
+        growth = self.growth
+        least = np.take_along_axis(growth, np.abs(growth).argmin(axis=1)[:, None], axis=1)[:, 0]
+        return np.divide(-1.0, least, out=np.full(len(least), np.inf), where=least != 0)
 
     @property
     def unseen(self) -> np.ndarray:
         """(P,) estimated probability that one more start would end at a fixed point that none has reached.
 
-        Fixed points hit once over starts that ended at a fixed point; NaN where none did. It holds for starts that
-        were drawn independently from one distribution. Near 1 on a continuum, which no number of starts exhausts.
+        A share of starts, not of points: points with small basins may be many and hardly count. Fixed points hit once
+        over starts that ended at a fixed point; NaN where none did. It holds for starts that were drawn independently
+        from one distribution. Near 1 on a continuum, which no number of starts exhausts.
         Source: Good 1953 (Biometrika 40, 237), eq. 9.
         """
         once, ended = np.zeros(len(self.n_starts)), np.zeros(len(self.n_starts))
@@ -109,7 +125,7 @@ class FixedPoints:
 
     def take(self, index: np.ndarray) -> FixedPoints:
         """Some of the points, by mask (Q,) bool or by position; the conditions and their counts stay."""
-        per_point = ("states", "which", "speed", "slow", "eigenvalues", "hits")
+        per_point = ("states", "which", "speed", "slow", "eigenvalues", "hits", "first")
         return replace(self, **{name: getattr(self, name)[index] for name in per_point})
 
 
@@ -237,7 +253,9 @@ def _gather(
         some = np.flatnonzero((speed[ended] > tolerance) == slow)
         index = ended[some]
         into[some] = index[find_distinct(states[index], which[index], factor * merge_distance)]
-    kept, hits = np.unique(into, return_counts=True)
+    kept, point, hits = np.unique(into, return_inverse=True, return_counts=True)
+    first = np.full(len(kept), len(which))
+    np.minimum.at(first, point, ended)
     slow = speed[kept] > tolerance
     order = np.lexsort((-hits, slow, which[kept]))
     kept, n_conditions = kept[order], system.n_conditions
@@ -249,8 +267,10 @@ def _gather(
         slow=slow[order],
         eigenvalues=find_eigenvalues(system, states[kept], which[kept]),
         hits=hits[order],
+        first=first[order] - (n_starts.cumsum() - n_starts)[which[kept]],
         n_starts=n_starts,
         n_lost=n_starts - np.bincount(which[ended], minlength=n_conditions),
+        step=getattr(system, "step", 0.0),
     )
 
 

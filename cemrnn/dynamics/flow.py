@@ -4,7 +4,7 @@
 
 in units of 1 / tau, with the modulators settled at the context (e = q = c) and without noise. W0 are the trained
 recurrent weights, kappa the factor of the scalar arm. The fixed points are those of the model, whose step is
-r_t - r_{t-1} = alpha dr/dt.
+r_t - r_{t-1} = alpha dr/dt; whether they are stable is judged by that step.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Flow:
         gain: (P, N) float64, sensitivity g.
         drive: (P, N) float64, what does not depend on the state, g * (u B) + b + beta.
         activation: name in ACTIVATIONS.
+        step: alpha, the share of tau of a simulated step; 0 if none is meant.
     """
 
     weights: Tensor
@@ -38,6 +39,7 @@ class Flow:
     gain: Tensor
     drive: Tensor
     activation: str
+    step: float = 0.0
 
     @classmethod
     def of(cls, model: CEMRNN, network: Tensor, inputs: Tensor, context: Tensor | None) -> Flow:
@@ -120,7 +122,7 @@ def _build(model: CEMRNN, network: Tensor, inputs: Tensor, context: Tensor | Non
     weights, row = p["recurrent"], network
     if "strength" in settled or "scale" in settled:
         weights, row = _modulate_weights(p, network, settled), torch.arange(len(network), device=network.device)
-    return Flow(weights, row, gain, drive, model.config.activation)
+    return Flow(weights, row, gain, drive, model.config.activation, model.config.alpha)
 
 
 def _modulate_weights(p: dict[str, Tensor], network: Tensor, settled: dict[str, Tensor]) -> Tensor:

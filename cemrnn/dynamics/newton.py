@@ -36,6 +36,8 @@ class System(Protocol):
     Attributes:
         n_conditions: P.
         n_units: N.
+
+    A system that is simulated in steps says in `step` (float) what share of tau they are.
     """
 
     n_conditions: int

@@ -56,7 +56,7 @@ def test_the_first_step_of_the_peer_goes_down_the_gradient(one_each, monkeypatch
     # The first step of Adam is the learning rate times the sign of the gradient, but for its epsilon.
     moved = searches.find_by_adam(one_each) - one_each.starts.numpy()
     expected = -searches.LEARNING_RATE * np.sign(starts.grad.numpy())
-    assert np.mean(np.abs(moved - expected) < 1e-3) > 0.95
+    assert np.mean(np.abs(moved - expected) < 0.02 * searches.LEARNING_RATE) > 0.95
 
 
 def test_points_are_unique_by_their_farthest_unit():

@@ -48,6 +48,29 @@ def test_shapes_and_a_linear_system_in_closed_form():
     np.testing.assert_allclose(points.slowest, -1 / np.array(nearest), rtol=1e-10)
 
 
+def test_stable_is_what_returns_in_the_steps_that_are_simulated():
+    """r + h (M r) with eigenvalues -0.5 +- 2i of M: the flow spirals in, and so do steps below h = 4 / 17 alone."""
+    matrix, start = torch.tensor([[-0.5, 2.0], [-2.0, -0.5]], dtype=torch.float64), torch.tensor([[1.0, 0.0]]).double()
+    for step in (0.0, 0.01, 0.2, 0.25, 0.4):
+        system = Field(lambda r: r @ matrix.T, 2)
+        system.step = step
+        points = find_fixed_points(system, *draw_starts(4, 2))
+        h = step or 1e-4
+        walked = torch.linalg.matrix_power(torch.eye(2).double() + h * matrix, 2000) @ start[0]
+        assert points.stable.tolist() == [bool(walked.norm() < 1)] == [step < 4 / 17]
+        growth = math.log(float(walked.norm())) / 2000 / h  # of a deviation, measured, per tau
+        np.testing.assert_allclose(points.growth[0], growth, rtol=1e-3 if step == 0 else 1e-9)
+        np.testing.assert_allclose(points.slowest, -1 / growth, rtol=1e-3 if step == 0 else 1e-9)
+
+
+def test_a_point_says_how_many_starts_came_before_it():
+    system = tanh_flow([[[WEIGHT]], [[WEIGHT]]])  # stable at -UPPER and UPPER
+    starts = torch.tensor([[0.9], [0.8], [-0.9], [-0.9], [-0.8], [0.9]], dtype=torch.float64)
+    points = find_fixed_points(system, starts, torch.tensor([0, 0, 0, 1, 1, 1]))
+    found = {(p, x > 0): n for p, x, n in zip(points.which, points.states[:, 0], points.first, strict=True)}
+    assert found == {(0, True): 0, (0, False): 2, (1, False): 0, (1, True): 2}
+
+
 def test_one_unit_has_three_points_beyond_the_pitchfork():
     points = find_fixed_points(tanh_flow([[[WEIGHT]], [[0.5]]]), *draw_starts(60, 1, n_conditions=2))
     two, one = points.of(0), points.of(1)

@@ -40,6 +40,8 @@ MEASURES = (
     "n_unstable",
     "n_slow",
     "share_slow",
+    "added_stable",  # share of the stable points that only the second half of the starts led to
+    "added_unstable",
     "unseen",
     "lost",
     "slowest_ms",

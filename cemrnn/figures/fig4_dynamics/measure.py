@@ -63,12 +63,14 @@ def _count_points(searched: Searched, network: int, tau_ms: float) -> dict[str, 
     conditions = searched.conditions
     chosen = conditions.index[(conditions["network"] == network) & ~conditions["again"]]
     counts = searched.counts().loc[chosen, ["stable", "unstable", "slow"]]
-    points = searched.points[searched.points["condition"].isin(chosen[conditions["input"][chosen] == 0])]
-    stable = points[points["kind"] == "stable"].groupby("condition")["time_constant"].max()
+    points = searched.points[searched.points["condition"].isin(chosen)]
+    rest = points[(points["kind"] == "stable") & (conditions["input"][points["condition"]] == 0).to_numpy()]
+    stable = rest.groupby("condition")["time_constant"].max()
     return {
         **{f"n_{kind}": counts[kind].mean() for kind in counts},
         "share_slow": counts["slow"].sum() / max(1, counts.to_numpy().sum()),
         "slowest_ms": stable.median() * tau_ms,
+        **{f"added_{kind}": points.loc[points["kind"] == kind, "added"].mean() for kind in ("stable", "unstable")},
         "unseen": nan_mean(conditions.loc[chosen, "unseen"]),
         "lost": conditions.loc[chosen, "lost"].mean(),
     }

@@ -34,10 +34,10 @@ class Searched:
     """Points that were found under P conditions.
 
     Attributes:
-        conditions: P rows: network, task of the context, input and its epoch, again; unseen, the estimated share of
-            fixed points that were missed, weighted by how often they are reached; lost, the share of starts that led
-            to no point.
-        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant.
+        conditions: P rows: network, task of the context, input and its epoch, again; unseen, the estimated chance
+            that one more start would lead to a fixed point not found; lost, the share of starts that led to no point.
+        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant;
+            added, whether only the second half of the starts led to it.
         states: (Q, N) the points.
     """
 
@@ -100,6 +100,7 @@ def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts
         "condition": found.which,
         "kind": np.where(found.slow, "slow", np.where(found.stable, "stable", "unstable")),
         "time_constant": found.slowest,
+        "added": found.first >= n_starts // 2,
     }
     conditions = conditions.assign(unseen=found.unseen, lost=found.n_lost / found.n_starts)
     return Searched(conditions, pd.DataFrame(columns), found.states)
