@@ -11,7 +11,10 @@ way round; the two are averaged ("cross-fitting").
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from scipy import stats
 
 from cemrnn.measures.intervals import LEVEL, N_RESAMPLES, Interval
 from cemrnn.random import stream
@@ -69,7 +72,7 @@ def measure_beyond_front(
     """How far the best combination lies beyond the front of the single conditions, by cross-fitting.
 
     Where it would lie if all conditions were alike is at zero or somewhat below: the front is the best of several
-    noisy means in the half that measures, too. The bounds are percentiles.
+    noisy means in the half that measures, too. The bounds are Student's, with a standard error from resampling.
 
     Args:
         combined: (M, C, 2) latency and tolerance of every replicate of C combinations; NaN: not comparable.
@@ -98,11 +101,12 @@ def measure_beyond_front(
         gaps.append(ours[:, TOLERANCE] - front)
     measured = [np.take_along_axis(b, a.argmax(axis=0)[None], axis=0)[0] for a, b in (gaps, gaps[::-1])]
     value, drawn = np.split(np.mean(measured, axis=0), [1])
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    one_sided = min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1
-    p = min(2 * one_sided / (N_RESAMPLES + 1), 1)
     n = min(n_combined, n_single)
-    return Interval(value=value[0], low=low, high=high, n=np.array(n), p=np.array(p))
+    in_half = max(n // 2, 2)  # a single condition may have one network in each
+    error, freedom = drawn.std() * math.sqrt(in_half / (in_half - 1)), 2 * (in_half - 1)
+    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    p = 2 * stats.t.sf(abs(value[0]) / error, freedom) if error > 0 else float(value[0] == 0)
+    return Interval(value=value[0], low=value[0] - half, high=value[0] + half, n=np.array(n), p=np.array(p))
 
 
 def choose_beyond_front(combined: np.ndarray, single: np.ndarray, *, slack: float = 0.0) -> int | None:

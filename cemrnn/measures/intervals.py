@@ -1,18 +1,20 @@
-"""Bootstrap intervals over replicate networks.
+"""Confidence intervals over replicate networks.
 
-The unit of evidence is the network, never the trial: axis 0 of every input is the replicate.
-Intervals are SciPy's bias-corrected and accelerated (BCa) bootstrap.
-From few replicates a bootstrap interval is too narrow: for the mean of a normal sample a nominal 95 % covered
-84 % at 5 replicates, 90 % at 10 and 92.5 % at 20 (12 000 simulated samples each).
+The unit of evidence is the network, never the trial: axis 0 of every input is the replicate. Networks are few, six to
+twenty, so that every interval has Student's quantiles: of a mean with its own degrees of freedom, of a difference with
+Welch's, of any other statistic with a standard error from a bootstrap of each sample in turn.
 
-Source: Efron 1987, "Better bootstrap confidence intervals" (BCa); `scipy.stats.bootstrap`.
+A nominal 95 % covers 93 to 97 % of simulated samples of 6, 12 and 20 replicates for means, differences and the best of
+two, from normal values and from accuracies as skewed as the book's; the tests simulate it. From 6 replicates a
+bias-corrected and accelerated bootstrap covers 86 %, which is why there is none.
+
+Source: Welch 1947 (Biometrika 34, 28); bootstrap standard errors, Efron & Tibshirani 1993, chapter 6.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,20 +23,19 @@ from scipy import stats
 
 from cemrnn.random import stream
 
-LEVEL, N_RESAMPLES = 0.95, 2000  # nominal coverage; bootstrap samples
+LEVEL, N_RESAMPLES = 0.95, 1000  # nominal coverage; resamples behind a standard error
 MAX_BLOCK = 2**23  # resampled values held at once: 64 MB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
-    """An estimate with its bootstrap interval; the arrays have the shape of one replicate.
+    """An estimate with its interval; the arrays have the shape of one replicate.
 
     Attributes:
         value: (...,) the estimate; NaN if no replicate is left.
         low, high: (...,) bounds; NaN with fewer than two replicates.
         n: (...,) replicates used: pairs if paired, else those of the smallest sample.
-        p: (...,) twice the smaller share of resamples on either side of zero, at least 2 / (resamples + 1): how
-            often such an estimate would come out with the other sign; NaN with fewer than two replicates.
+        p: (...,) two-sided, of no effect; NaN with fewer than two replicates.
     """
 
     value: np.ndarray
@@ -60,12 +61,11 @@ class Interval:
         return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n), f"{measure}_p": float(self.p)}
 
 
-def bootstrap_mean(values: np.ndarray, *, seed: int) -> Interval:
+def bootstrap_mean(values: np.ndarray) -> Interval:
     """Mean over replicates and its interval, for every column.
 
     Args:
         values: (M, ...) one value per replicate; NaN marks a missing one and is left out of its column.
-        seed: of the resampling; a column's interval depends on that column alone.
 
     Returns:
         Interval of shape (...,).
@@ -73,33 +73,27 @@ def bootstrap_mean(values: np.ndarray, *, seed: int) -> Interval:
     Raises:
         ValueError: no replicate axis, or an infinite value.
     """
-    return _bootstrap([values], np.mean, paired=False, seed=seed)
+    return _by_columns([values], _interval_of_mean, paired=False)
 
 
 def bootstrap_median(values: np.ndarray, *, seed: int) -> Interval:
-    """Median over replicates and its interval; arguments, result and errors as `bootstrap_mean`."""
-    return _bootstrap([values], np.median, paired=False, seed=seed)
+    """Median over replicates and its interval; see `bootstrap_statistic`."""
+    return bootstrap_statistic(np.median, values, seed=seed)
 
 
-def bootstrap_difference(
-    first: np.ndarray,
-    *others: np.ndarray,
-    paired: bool,
-    seed: int,
-) -> Interval:
+def bootstrap_difference(first: np.ndarray, *others: np.ndarray, paired: bool) -> Interval:
     """Mean of the first sample minus the largest mean among the others, and its interval.
 
-    With one other sample this is the difference of two means. With several, which of them is best is chosen
-    anew in every resample, so that the interval includes the uncertainty of that choice. Picking the best of
-    several noisy means overstates it, so the difference errs towards "no advantage": with three equal normal
-    samples by 1/√(πM) standard deviations of a replicate, .25 at M = 5 and .13 at M = 20.
+    With several others the bounds are the least of the bounds of all differences: above the lower one lies the truth
+    at least as often as above that of the difference to the best. The estimate itself leans towards "no advantage",
+    because the best of several noisy means overstates it: with three equal normal samples by 1/√(πM) standard
+    deviations of a replicate, .25 at M = 5 and .13 at M = 20.
 
     Args:
         first: (M, ...) one value per replicate, NaN where missing.
         others: one or more arrays (M', ...) with the columns of `first`.
-        paired: replicate m of every sample shares its seed and trials. All samples are then resampled
-            together, and a replicate that is missing in one sample is dropped from all.
-        seed: as in `bootstrap_mean`.
+        paired: replicate m of every sample shares its seed and trials; one that is missing in one sample is dropped
+            from all.
 
     Returns:
         Interval of shape (...,).
@@ -109,21 +103,80 @@ def bootstrap_difference(
     """
     if not others:
         raise ValueError("others: expected at least one sample to compare with, got none")
-    return _bootstrap([first, *others], _excess_over_best, paired=paired, seed=seed)
+    return _by_columns([first, *others], _interval_of_paired if paired else _interval_of_difference, paired=paired)
 
 
-def _excess_over_best(first: np.ndarray, *others: np.ndarray, axis: int) -> np.ndarray:
-    best = np.max([other.mean(axis=axis) for other in others], axis=0)
-    return first.mean(axis=axis) - best
+def bootstrap_statistic(statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int) -> Interval:
+    """Any statistic of independent samples of replicates and its interval.
+
+    Args:
+        statistic: (*samples, axis) -> the statistic over that axis, for every column.
+        samples: one or more arrays (M, ...) with the same columns, NaN where missing.
+        seed: of the resampling; a column's interval depends on that column alone.
+    """
+
+    def interval(samples: list[np.ndarray]) -> np.ndarray:
+        # every block gets the same draws, so that a column does not depend on its neighbours
+        generator = stream(seed, "bootstrap")
+        variances = [_resampled_variance(statistic, samples, s, generator) for s in range(len(samples))]
+        return _student(statistic(*samples, axis=0), variances, [len(sample) - 1 for sample in samples])
+
+    return _by_columns(list(samples), interval, paired=False)
 
 
-def _bootstrap(
-    samples: Sequence[np.ndarray],
-    statistic: Callable,
-    *,
-    paired: bool,
-    seed: int,
-) -> Interval:
+def _resampled_variance(
+    statistic: Callable[..., np.ndarray], samples: list[np.ndarray], s: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Variance (C,) of the statistic from resampling sample s alone, corrected for few replicates."""
+    n = len(samples[s])
+    drawn = samples[s][generator.integers(n, size=(n, N_RESAMPLES))]  # (M, resample, C)
+    others = [np.broadcast_to(x[:, None], (len(x), N_RESAMPLES, x.shape[1])) for x in samples]
+    others[s] = drawn
+    return statistic(*others, axis=0).var(axis=0) * n / (n - 1)
+
+
+def _interval_of_mean(samples: list[np.ndarray]) -> np.ndarray:
+    (x,) = samples
+    return _student(x.mean(axis=0), [x.var(axis=0, ddof=1) / len(x)], [len(x) - 1])
+
+
+def _interval_of_paired(samples: list[np.ndarray]) -> np.ndarray:
+    return _least([_interval_of_mean([samples[0] - other]) for other in samples[1:]])
+
+
+def _interval_of_difference(samples: list[np.ndarray]) -> np.ndarray:
+    first, *others = samples
+    of_each = [
+        _student(
+            first.mean(axis=0) - other.mean(axis=0),
+            [x.var(axis=0, ddof=1) / len(x) for x in (first, other)],
+            [len(first) - 1, len(other) - 1],
+        )
+        for other in others
+    ]
+    return _least(of_each)
+
+
+def _student(value: np.ndarray, variances: Sequence[np.ndarray], degrees: Sequence[int]) -> np.ndarray:
+    """(5, C) value, low, high, and p of above and below zero, from parts of the variance with their freedom."""
+    variance = np.sum(variances, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = variance**2 / sum(v**2 / df for v, df in zip(variances, degrees, strict=True))
+        freedom = np.where(variance > 0, freedom, max(degrees))
+        t = np.where(variance > 0, value / np.sqrt(variance), np.where(value == 0, 0, np.sign(value) * np.inf))
+    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance)
+    return np.stack([value, value - half, value + half, stats.t.sf(t, freedom), stats.t.cdf(t, freedom)])
+
+
+def _least(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The interval of the least of several differences: above zero if all are, below zero if one is (Bonferroni)."""
+    value, low, high, above, below = np.stack(parts, axis=1)  # (J, C) each
+    least_below = np.minimum(below.min(axis=0) * len(parts), 1)
+    return np.stack([value.min(axis=0), low.min(axis=0), high.min(axis=0), above.max(axis=0), least_below])
+
+
+def _by_columns(samples: Sequence[np.ndarray], interval: Callable, *, paired: bool) -> Interval:
+    """The intervals of all columns, those that lack the same replicates at once."""
     samples = [np.asarray(sample, dtype=float) for sample in samples]
     _check_samples(samples, paired)
     columns = [sample.reshape(len(sample), math.prod(sample.shape[1:])) for sample in samples]
@@ -134,9 +187,14 @@ def _bootstrap(
     out = np.full((5, columns[0].shape[1]), np.nan)
     for block in _blocks_of_columns(np.concatenate(present), width):
         kept = [column[mask[:, block[0]]][:, block] for column, mask in zip(columns, present, strict=True)]
-        # every block gets the same draws, so that a column does not depend on its neighbours
-        options = {"paired": paired, "rng": stream(seed, "bootstrap"), "n_resamples": N_RESAMPLES}
-        out[:, block] = _block_interval(kept, statistic, options)
+        n = min(map(len, kept))
+        out[3, block] = n
+        if n >= 2:
+            *estimate, above, below = interval(kept)
+            out[:3, block], out[4, block] = estimate, np.minimum(2 * np.minimum(above, below), 1)
+        elif n == 1:
+            kept = [np.tile(x, (2, 1)) if len(x) == 1 else x for x in kept]  # a value without a spread
+            out[0, block] = interval(kept)[0]
     value, low, high, n, p = out.reshape(5, *samples[0].shape[1:])
     return Interval(value=value, low=low, high=high, n=n.astype(int), p=p)
 
@@ -147,42 +205,6 @@ def _blocks_of_columns(present: np.ndarray, width: int) -> Iterator[np.ndarray]:
     for pattern in range(patterns.shape[1]):
         alike = np.flatnonzero(pattern_of.ravel() == pattern)
         yield from np.split(alike, range(width, len(alike), width))
-
-
-def _block_interval(samples: list[np.ndarray], statistic: Callable, options: dict[str, Any]) -> np.ndarray:
-    """(5, C) value, low, high, n and p of columns (M, C) without missing values."""
-    n = min(map(len, samples))
-    out = np.full((5, samples[0].shape[1]), np.nan)
-    out[3] = n
-    if n >= 1:
-        out[0] = statistic(*samples, axis=0)
-    if n >= 2:
-        out[[1, 2, 4]] = _bca_bounds(samples, statistic, options)
-    return out
-
-
-def _bca_bounds(samples: list[np.ndarray], statistic: Callable, options: dict[str, Any]) -> np.ndarray:
-    """(3, C) bounds and p; percentiles where BCa is undefined: all replicates, or all leave-one-outs, are equal."""
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(samples, statistic, axis=0, vectorized=True, confidence_level=LEVEL, **options)
-    bounds = np.stack(result.confidence_interval)
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    drawn = result.bootstrap_distribution  # (C, resample)
-    bounds = np.where(np.isnan(bounds).any(axis=0), np.quantile(drawn, tails, axis=-1), bounds)
-    one_sided = np.minimum((drawn <= 0).sum(axis=-1), (drawn >= 0).sum(axis=-1)) + 1
-    return np.stack([*bounds, np.minimum(2 * one_sided / (drawn.shape[-1] + 1), 1)])
-
-
-def bootstrap_statistic(statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int) -> Interval:
-    """Any statistic of independent samples of replicates and its interval.
-
-    Args:
-        statistic: (*samples, axis) -> the statistic over that axis, for every column.
-        samples: one or more arrays (M, ...) with the same columns, NaN where missing.
-        seed: as in `bootstrap_mean`.
-    """
-    return _bootstrap(list(samples), statistic, paired=False, seed=seed)
 
 
 def adjust_holm(p: np.ndarray) -> np.ndarray:

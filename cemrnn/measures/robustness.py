@@ -177,7 +177,7 @@ def threshold_level(
     return Threshold(level=level, censored=censored)
 
 
-def compare_thresholds(first: Threshold, *others: Threshold, paired: bool, seed: int) -> Interval:
+def compare_thresholds(first: Threshold, *others: Threshold, paired: bool) -> Interval:
     """Mean threshold of the first arm minus the largest mean among the others, with its interval.
 
     Thresholds outside the grid count as its bound. Where the first arm and another lie mostly beyond the same
@@ -186,7 +186,7 @@ def compare_thresholds(first: Threshold, *others: Threshold, paired: bool, seed:
     Args:
         first: thresholds of M networks.
         others: thresholds of one or more arms to compare with.
-        paired, seed: as in `bootstrap_difference`.
+        paired: as in `bootstrap_difference`.
 
     Returns:
         Interval of one number.
@@ -194,7 +194,7 @@ def compare_thresholds(first: Threshold, *others: Threshold, paired: bool, seed:
     Raises:
         ValueError: as `bootstrap_difference`.
     """
-    interval = bootstrap_difference(first.level, *(o.level for o in others), paired=paired, seed=seed)
+    interval = bootstrap_difference(first.level, *(o.level for o in others), paired=paired)
     if any(_mostly_censored(first, side) and _mostly_censored(o, side) for side in (-1, 1) for o in others):
         nothing = np.full_like(interval.value, np.nan)
         return Interval(value=nothing, low=nothing, high=nothing, n=interval.n, p=nothing)

@@ -2,8 +2,9 @@
 
 A claim is an entry of `claims.yml` in the folder of the figure that tests it, written before the runs. Its evidence is
 one scalar with a 95 % interval over replicate networks, from the figure's experiment. The verdict is computed from the
-two and never typed. It is computed again from each of two disjoint sets of seeds, so that a verdict that hangs on the
-seeds shows.
+two and never typed. It is computed again from random halves of the networks, so that a verdict that hangs on the seeds
+shows. A few claims are primary, one for each sentence of the sources; their p values are corrected for their number,
+all others are exploratory.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from cemrnn.config import Config
 from cemrnn.figures import find_figure
-from cemrnn.measures.evidence import SEED_SETS
+from cemrnn.measures.intervals import adjust_holm
 
-VERDICTS = ("supported", "contradicted", "inconclusive", "no evidence")
+VERDICTS = ("supported", "opposite", "equivalent", "undecided", "no evidence")
+ALPHA = 0.05  # of primary claims, corrected
+MOST_NETWORKS = 1000  # that we would tell anybody to train
 COLUMNS = (
-    *("id", "statement", "source", "figure", "measure", "criterion"),
-    *("effect", "low", "high", "n", "profile", "verdict"),
-    *(f"verdict_{name}" for name in SEED_SETS),
-    "seeds_agree",
+    *("id", "statement", "source", "primary", "figure", "measure", "criterion"),
+    *("effect", "low", "high", "n", "p_adjusted", "profile", "verdict", "halves_agree", "n_to_decide"),
 )
 CRITERIA = {
-    "positive": "> 0, at least {size} ({unit})",
-    "negative": "< 0, at least {size} in size ({unit})",
-    "nonzero": "≠ 0, at least {size} in size ({unit})",
+    "positive": "at least {size} ({unit})",
+    "negative": "at most -{size} ({unit})",
+    "nonzero": "at least {size} in size ({unit})",
     "zero": "within ±{size} of 0 ({unit})",
 }
 
@@ -52,6 +54,7 @@ class Claim(Config):
         smallest_effect: size from which an effect is worth the name, in `unit`, positive.
         unit: of measure and smallest effect.
         note: how the measure is to be read.
+        primary: whether it is the claim that stands for a sentence of its source.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Claim(Config):
     smallest_effect: float
     unit: str
     note: str
+    primary: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +80,7 @@ class Claim(Config):
 
     @property
     def criterion(self) -> str:
-        """The criterion in words, e.g. "> 0, at least 0.03 (normalised accuracy)"."""
+        """The criterion in words, e.g. "at least 0.03 (normalised accuracy)"."""
         return CRITERIA[self.direction].format(size=f"{self.smallest_effect:g}", unit=self.unit)
 
 
@@ -113,8 +117,7 @@ def read_claims(path: Path, figure: str) -> list[Claim]:
 def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
     """Verdict on a claim: one of `VERDICTS`.
 
-    An effect is shown if its interval excludes 0 and it is at least the smallest effect.
-    An effect is excluded if the whole interval lies within the smallest effect of 0.
+    It rests on the interval alone, so that an effect counts when it is larger than the smallest one for sure.
 
     Args:
         claim: direction and smallest effect.
@@ -122,9 +125,10 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
         n: replicate networks behind them; fewer than two are no evidence.
 
     Returns:
-        "supported": an effect in the claimed direction is shown; for a zero claim, one is excluded.
-        "contradicted": an effect in the other direction is shown, or one is excluded; for a zero claim, one
-        is shown. "no evidence": a number is missing or there are too few networks. Else "inconclusive".
+        "supported": the whole interval is beyond the smallest effect in the claimed direction; for a zero claim, the
+        whole interval is within it. "opposite": beyond it in the other direction; for a zero claim, in either.
+        "equivalent": within it, so that any effect is too small to matter. "no evidence": a number is missing or
+        there are too few networks. Else "undecided".
 
     Raises:
         ValueError: low exceeds high.
@@ -134,13 +138,26 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
     if low > high:
         raise ValueError(f"low: expected at most high = {high}, got {low}")
     size = claim.smallest_effect
-    rises, falls = low > 0 and effect >= size, high < 0 and effect <= -size
-    excluded = -size < low and high < size
-    supporting = {"positive": rises, "negative": falls, "nonzero": rises or falls, "zero": excluded}
-    opposing = {"positive": falls or excluded, "negative": rises or excluded, "nonzero": excluded}
-    if supporting[claim.direction]:
+    rises, falls, within = low >= size, high <= -size, -size < low and high < size
+    claimed = {"positive": rises, "negative": falls, "nonzero": rises or falls, "zero": within}[claim.direction]
+    if claimed:
         return "supported"
-    return "contradicted" if opposing.get(claim.direction, rises or falls) else "inconclusive"
+    if rises or falls:
+        return "opposite"
+    return "equivalent" if within else "undecided"
+
+
+def count_networks_to_decide(claim: Claim, effect: float, low: float, high: float, n: int) -> int | None:
+    """About how many networks would give an interval that decides, if the effect stayed as it is.
+
+    The width of an interval falls with the root of the number of networks. None where even `MOST_NETWORKS` would not
+    do, because the effect is as large as the smallest one that counts.
+    """
+    room = abs(abs(effect) - claim.smallest_effect)  # to the nearer edge of what does not matter
+    half = (high - low) / 2
+    if half > room * math.sqrt(MOST_NETWORKS / n):
+        return None
+    return math.ceil(n * (half / room) ** 2)
 
 
 def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
@@ -154,18 +171,33 @@ def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
         ValueError: a result has a measure without its interval.
     """
     results_dir = Path(results_dir)
-    rows = []
-    for claim in claims:
-        scalars = read_json(results_dir / f"{claim.figure}.json")
-        profile = read_json(results_dir.parent / "provenance" / f"{claim.figure}.json").get("profile")
-        evidence = _read_evidence(claim, claim.measure, scalars)
-        described = {name: getattr(claim, name) for name in COLUMNS[:6]}
-        halves = [judge(claim, **_read_evidence(claim, f"{claim.measure}_{name}", scalars)) for name in SEED_SETS]
-        verdicts = {"verdict": judge(claim, **evidence)}
-        verdicts |= {f"verdict_{name}": verdict for name, verdict in zip(SEED_SETS, halves, strict=True)}
-        rows.append({**described, **evidence, "profile": profile or "", **verdicts, "seeds_agree": len({*halves}) == 1})
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"effect": float, "low": float, "high": float, "n": int})
+    claims = list(claims)
+    rows = [_weigh_claim(claim, results_dir) for claim in claims]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"effect": float, "low": float, "high": float, "n": int})
+    chosen = table["primary"].to_numpy(bool) & np.array([claim.direction != "zero" for claim in claims], bool)
+    table["p_adjusted"] = adjust_holm(np.where(chosen, table["p_adjusted"].to_numpy(float), np.nan))
+    doubtful = chosen & (table["p_adjusted"] >= ALPHA) & table["verdict"].isin(["supported", "opposite"])
+    table.loc[doubtful, "verdict"] = "undecided"
+    return table
+
+
+def _weigh_claim(claim: Claim, results_dir: Path) -> dict[str, Any]:
+    """The row of a claim, its p value as it is for now."""
+    scalars = read_json(results_dir / f"{claim.figure}.json")
+    profile = read_json(results_dir.parent / "provenance" / f"{claim.figure}.json").get("profile")
+    evidence = _read_evidence(claim, claim.measure, scalars)
+    verdict = judge(claim, **evidence)
+    halves = [judge(claim, *half) for half in scalars.get(f"{claim.measure}_halves", [])]
+    p = scalars.get(f"{claim.measure}_p")
+    return {
+        **{name: getattr(claim, name) for name in COLUMNS[:7]},
+        **evidence,
+        "p_adjusted": math.nan if p is None else float(p),
+        "profile": profile or "",
+        "verdict": verdict,
+        "halves_agree": sum(half == verdict for half in halves) / len(halves) if halves else math.nan,
+        "n_to_decide": count_networks_to_decide(claim, **evidence) if verdict == "undecided" else None,
+    }
 
 
 def to_json(table: pd.DataFrame) -> str:
@@ -173,10 +205,13 @@ def to_json(table: pd.DataFrame) -> str:
     return table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15) + "\n"
 
 
-def describe_seeds(row: Any) -> str:
-    """Verdicts of a row of the ledger from the two sets of seeds, in words; a disagreement is marked."""
-    first, second = (getattr(row, f"verdict_{name}") for name in SEED_SETS)
-    return f"both {first}" if row.seeds_agree else f"≠ {first} / {second}"
+def describe_doubt(row: Any) -> str:
+    """How much a row of the ledger hangs on the networks that were drawn, in words."""
+    words = [] if math.isnan(row.halves_agree) else [f"{row.halves_agree:.0%} of halves agree"]
+    if row.verdict == "undecided" and row.n > 1:
+        few = row.n_to_decide is not None and not math.isnan(row.n_to_decide)
+        words.append(f"about {row.n_to_decide:.0f} networks would decide" if few else "more networks will not decide")
+    return "; ".join(words)
 
 
 def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
@@ -187,7 +222,7 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         page: path of a figure's page, relative to the page that shows the table.
     """
     lines = [
-        "| claim | verdict | effect [95 % interval] | figure | criterion | networks | two sets of seeds | source |",
+        "| claim | verdict | effect [95 % interval] | figure | criterion | networks | how firm | source |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in table.itertuples():
@@ -196,7 +231,8 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
         networks = f"{row.n} ({row.profile})" if row.profile else f"{row.n}"
         statement, criterion = f"{row.statement} `{row.id}`", f"`{row.measure}` {row.criterion}"
-        cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_seeds(row), row.source]
+        source = f"{row.source}, primary" if row.primary else row.source
+        cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_doubt(row), source]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

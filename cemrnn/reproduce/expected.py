@@ -1,4 +1,8 @@
-"""What the results of a profile should be, and where they differ: a changed verdict is never within a tolerance."""
+"""What the results of a profile should be, and where they differ.
+
+Another machine rounds sums in another order, training amplifies that, and the networks that come out are others: an
+effect is as expected if it lies in the interval that was found here. A verdict may turn then, and is told.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +11,100 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, read_json
+from cemrnn.reproduce.claims import VERDICTS, Claim, ledger
 
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
+DIGITS = 6  # that are kept of a number
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpectedValue(Config):
-    """A scalar of a figure: its value here, and how far another machine may be from it."""
+class Expected(Config):
+    """What is expected of one claim: its verdict, and the effect with its interval; none where there is no evidence."""
 
-    figure: str  # stem
-    measure: str  # name in results/<figure>.json
-    value: float
-    tolerance: float  # largest difference
-    why: str  # where the tolerance comes from
+    verdict: str
+    effect: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.tolerance < math.inf:
-            raise ValueError(f"{self.measure}: expected a tolerance of 0 or more, got {self.tolerance}")
+        if self.verdict not in (*VERDICTS, OF_THE_MACHINE):
+            raise ValueError(unknown_name(self.verdict, (*VERDICTS, OF_THE_MACHINE), "verdict"))
+        if self.low > self.high:
+            raise ValueError(f"low: expected at most high = {self.high}, got {self.low}")
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What is expected of one profile."""
-
-    verdicts: dict[str, str]  # id of a claim -> verdict, or `OF_THE_MACHINE`
-    values: list[ExpectedValue]
-
-
-def load_expected(path: Path | str, profile: str) -> Expected:
-    """What the file says of a profile.
+def load_expected(path: Path | str, profile: str) -> dict[str, Expected]:
+    """What the file says of a profile, by claim.
 
     Raises:
-        ValueError: it says nothing of this profile, or something that is no verdict or no value.
+        ValueError: it says nothing of this profile, or something that is no verdict or no number.
     """
     profiles = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     if profile not in profiles:
         raise ValueError(f"{Path(path).name}: nothing is expected of profile {profile!r}, only of {sorted(profiles)}")
-    verdicts, values = profiles[profile].get("verdicts", {}), profiles[profile].get("values", [])
-    for claim, verdict in verdicts.items():
-        if verdict not in (*VERDICTS, OF_THE_MACHINE):
-            raise ValueError(unknown_name(str(verdict), (*VERDICTS, OF_THE_MACHINE), f"verdict of {claim}"))
-    return Expected(verdicts, [ExpectedValue.from_params(entry) for entry in values])
+    expected = {}
+    for claim, entry in profiles[profile].items():
+        try:
+            expected[claim] = Expected.from_params(entry)
+        except ValueError as error:
+            raise ValueError(f"{Path(path).name}: {claim}: {error}") from error
+    return expected
 
 
-def find_differences(expected: Expected, results_dir: Path, claims: Iterable[Claim]) -> list[str]:
-    """One line for every verdict and every value that is not as expected; claims and verdicts must be the same set.
+def find_differences(
+    expected: dict[str, Expected], results_dir: Path, claims: Iterable[Claim]
+) -> tuple[list[str], list[str]]:
+    """What is not as expected, and which verdicts turned although their effect is; a line each.
 
     Args:
         expected: see `load_expected`.
         results_dir: folder of `<figure>.json` files.
-        claims: of all figures.
+        claims: of all figures; they and what is expected must be the same set.
     """
-    found = ledger(results_dir, claims).set_index("id")["verdict"].to_dict()
-    lines = [
-        f"{claim}: expected {expected.verdicts.get(claim, 'no such claim')}, got {found.get(claim, 'no such claim')}"
-        for claim in dict.fromkeys([*expected.verdicts, *found])
-        if expected.verdicts.get(claim) != found.get(claim)
-        and not (expected.verdicts.get(claim) == OF_THE_MACHINE and claim in found)
-    ]
-    for entry in expected.values:
-        value = read_json(results_dir / f"{entry.figure}.json").get(entry.measure)
-        if value is None or not abs(value - entry.value) <= entry.tolerance:
-            lines.append(
-                f"{entry.figure}, {entry.measure}: expected {entry.value:g} within {entry.tolerance:g} ({entry.why}), "
-                f"got {'nothing' if value is None else format(value, 'g')}"
+    table = ledger(results_dir, claims).set_index("id")
+    differences, turned = [], []
+    for claim in dict.fromkeys([*expected, *table.index]):
+        if claim not in expected or claim not in table.index:
+            wanted = "no such claim" if claim not in expected else expected[claim].verdict
+            got = "no such claim" if claim not in table.index else table.loc[claim, "verdict"]
+            differences.append(f"{claim}: expected {wanted}, got {got}")
+            continue
+        wanted, row = expected[claim], table.loc[claim]
+        if wanted.verdict == OF_THE_MACHINE:
+            continue
+        near = wanted.low <= row["effect"] <= wanted.high or math.isnan(wanted.effect) == math.isnan(row["effect"]) == 1
+        if not near:
+            differences.append(
+                f"{claim}: expected {wanted.effect:g} [{wanted.low:g}, {wanted.high:g}], got {row['effect']:g}"
             )
-    return lines
+        elif row["verdict"] != wanted.verdict:
+            turned.append(f"{claim}: {wanted.verdict} became {row['verdict']}, its effect is as expected")
+    return differences, turned
+
+
+def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:
+    """Make the ledger what is expected of its profile; verdicts of the machine stay that.
+
+    Args:
+        path: file; its comment and what it says of other profiles stay.
+        profile: the ledger's.
+        table: from `ledger`.
+    """
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    profiles = yaml.safe_load(text) or {}
+    before, now = profiles.get(profile, {}), {}
+    for row in table.itertuples():
+        entry = before.get(row.id, {})
+        if entry.get("verdict") != OF_THE_MACHINE:
+            numbers = {name: float(f"{getattr(row, name):.{DIGITS}g}") for name in ("effect", "low", "high")}
+            entry = {"verdict": row.verdict} | {name: x for name, x in numbers.items() if not math.isnan(x)}
+        now[row.id] = entry
+    profiles[profile] = now
+    comment = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    body = yaml.safe_dump(profiles, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    path.write_text(comment + body, encoding="utf-8")

@@ -1,29 +1,36 @@
-"""Evidence from all replicates and from two disjoint halves of them."""
+"""Evidence from all replicates and from random halves of them."""
 
 import numpy as np
 import pytest
 
-from cemrnn.measures.evidence import weigh
+from cemrnn.measures.evidence import N_HALVES, weigh
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.measures.robustness import Threshold, compare_thresholds
 
 
-def test_halves_are_disjoint_and_together_everything():
-    values = np.array([1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 40.0])
-    scalars = weigh("auc", lambda x: bootstrap_mean(x, seed=1), values)
-    assert [scalars[name] for name in ("auc", "auc_first", "auc_second")] == pytest.approx([106 / 7, 2, 25])
-    assert [scalars[name] for name in ("auc_n", "auc_first_n", "auc_second_n")] == [7, 3, 4]
-    assert scalars["auc_first_low"] < 2 < scalars["auc_first_high"]
+def test_halves_are_means_of_half_the_replicates():
+    values = 2.0 ** np.arange(7)  # every sum tells its members
+    scalars = weigh("auc", bootstrap_mean, values)
+    halves = scalars["auc_halves"]
+    assert (scalars["auc"], scalars["auc_n"]) == (pytest.approx(127 / 7), 7)
+    assert len(halves) == N_HALVES
+    assert {n for *_, n in halves} == {3}
+    sums = [round(3 * value) for value, *_ in halves]
+    assert all(s.bit_count() == 3 for s in sums)
+    assert len(set(sums)) > 15  # of 35
+    assert all(low < value < high for value, low, high, _ in halves)
+    assert weigh("auc", bootstrap_mean, values) == scalars
 
 
-def test_every_sample_is_halved():
-    first, second = np.array([5.0, 5.0, 1.0, 1.0]), np.array([1.0, 1.0, 5.0, 5.0])
-    scalars = weigh("difference", lambda a, b: bootstrap_difference(a, b, paired=False, seed=1), first, second)
-    assert (scalars["difference"], scalars["difference_first"], scalars["difference_second"]) == (0, 4, -4)
+def test_pairs_stay_together():
+    shared = np.array([0.0, 100.0, 200.0, 300.0])
+    scalars = weigh("difference", lambda a, b: bootstrap_difference(a, b, paired=True), shared + 1, shared)
+    assert all(half == [1, 1, 1, 2] for half in scalars["difference_halves"])
 
 
 def test_thresholds_are_halved_with_their_flags():
     hidden = Threshold(level=np.array([1.0, 2.0, 8.0, 8.0]), censored=np.array([0, 0, 1, 1]))
-    scalars = weigh("octaves", lambda a, b: compare_thresholds(a, b, paired=False, seed=1), hidden, hidden)
-    assert scalars["octaves"] == scalars["octaves_first"] == 0
-    assert np.isnan(scalars["octaves_second"])  # beyond the grid in both arms
+    scalars = weigh("octaves", lambda a, b: compare_thresholds(a, b, paired=False), hidden, hidden)
+    values = [value for value, *_ in scalars["octaves_halves"]]
+    assert scalars["octaves"] == 0
+    assert 0 < np.isnan(values).sum() < N_HALVES  # where both are beyond the grid in both arms

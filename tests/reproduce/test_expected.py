@@ -1,64 +1,82 @@
-"""Stored expectations: a changed verdict, a number out of tolerance and a missing one are told."""
+"""Stored expectations: an effect that left its interval, a turned verdict and a missing claim are told."""
 
 import pytest
 import yaml
 
-from cemrnn.reproduce.expected import find_differences, load_expected
+from cemrnn.reproduce.claims import ledger
+from cemrnn.reproduce.expected import find_differences, load_expected, write_expected
 from tests.reproduce.test_claims import claim, evidence, write_result
 
-VALUE = {"figure": "fig0_made_up", "measure": "auc_difference", "value": 0.08, "tolerance": 0.02, "why": "seeds"}
+ENTRY = {"verdict": "supported", "effect": 0.08, "low": 0.06, "high": 0.1}
 
 
-def expect(tmp_path, verdicts=None, values=(VALUE,)):
+def expect(tmp_path, **entries):
     path = tmp_path / "expected.yml"
-    path.write_text(yaml.safe_dump({"quick": {"verdicts": verdicts or {"a-claim": "supported"}, "values": [*values]}}))
+    path.write_text(yaml.safe_dump({"quick": entries or {"a-claim": ENTRY}}))
     return load_expected(path, "quick")
 
 
-def differences(tmp_path, expected, *result):
-    claims = [claim()]
-    return find_differences(expected, write_result(tmp_path, evidence(*result)), claims)
+def compare(tmp_path, expected, *result):
+    return find_differences(expected, write_result(tmp_path, evidence(*result)), [claim()])
 
 
 def test_what_is_as_expected_is_silent(tmp_path):
-    assert differences(tmp_path, expect(tmp_path), 0.0999, 0.05, 0.11) == []
+    assert compare(tmp_path, expect(tmp_path), 0.0999, 0.05, 0.11) == ([], [])
 
 
-def test_a_changed_verdict_is_told_though_the_number_is_within_its_tolerance(tmp_path):
-    (line,) = differences(tmp_path, expect(tmp_path), 0.08, -0.01, 0.11)
-    assert line == "a-claim: expected supported, got inconclusive"
+def test_a_verdict_that_turned_within_the_interval_is_told_and_no_difference(tmp_path):
+    differences, turned = compare(tmp_path, expect(tmp_path), 0.08, -0.01, 0.11)
+    assert differences == []
+    assert turned == ["a-claim: supported became undecided, its effect is as expected"]
+
+
+def test_an_effect_that_left_its_interval_is_a_difference_though_its_verdict_is_the_same(tmp_path):
+    differences, turned = compare(tmp_path, expect(tmp_path), 0.11, 0.05, 0.15)
+    assert (differences, turned) == (["a-claim: expected 0.08 [0.06, 0.1], got 0.11"], [])
+
+
+def test_no_evidence_is_expected_or_a_difference(tmp_path):
+    nothing = (None, None, None)
+    assert compare(tmp_path, expect(tmp_path), *nothing)[0] == ["a-claim: expected 0.08 [0.06, 0.1], got nan"]
+    none = expect(tmp_path, **{"a-claim": {"verdict": "no evidence"}})
+    assert compare(tmp_path, none, *nothing) == ([], [])
+    assert compare(tmp_path, none, 0.08, 0.05, 0.11)[0] == ["a-claim: expected nan [nan, nan], got 0.08"]
 
 
 def test_a_verdict_of_the_machine_may_be_any_but_its_claim_must_be_there(tmp_path):
-    expected = expect(tmp_path, {"a-claim": "of the machine"}, [])
+    expected = expect(tmp_path, **{"a-claim": {"verdict": "of the machine"}})
     for interval in ((0.08, -0.01, 0.11), (0.0999, 0.05, 0.11)):
-        assert differences(tmp_path, expected, *interval) == []
-    gone = expect(tmp_path, {"a-claim": "of the machine", "old": "of the machine"}, [])
-    assert differences(tmp_path, gone, 0.08, 0.05, 0.11) == ["old: expected of the machine, got no such claim"]
+        assert compare(tmp_path, expected, *interval) == ([], [])
+    gone = expect(tmp_path, **{"a-claim": ENTRY, "old": {"verdict": "of the machine"}})
+    assert compare(tmp_path, gone, 0.08, 0.05, 0.11)[0] == ["old: expected of the machine, got no such claim"]
+    assert compare(tmp_path, {}, 0.08, 0.05, 0.11)[0] == ["a-claim: expected no such claim, got supported"]
 
 
-def test_a_number_out_of_tolerance_is_told_with_the_reason(tmp_path):
-    (line,) = differences(tmp_path, expect(tmp_path), 0.11, 0.05, 0.15)
-    assert line == "fig0_made_up, auc_difference: expected 0.08 within 0.02 (seeds), got 0.11"
-
-
-def test_what_is_missing_is_told(tmp_path):
-    expected = expect(tmp_path, {"a-claim": "supported", "old": "supported"}, [VALUE | {"measure": "gone"}])
-    lines = differences(tmp_path, expected, 0.08, 0.05, 0.11)
-    assert lines[0] == "old: expected supported, got no such claim"
-    assert lines[1].endswith("got nothing")
-    assert differences(tmp_path, expect(tmp_path, {"old": "supported"}, []), 0.08, 0.05, 0.11)[1] == (
-        "a-claim: expected no such claim, got supported"
-    )
+def test_what_was_found_becomes_what_is_expected(tmp_path):
+    expect(tmp_path, **{"a-claim": ENTRY, "timed": {"verdict": "of the machine"}, "old": ENTRY})
+    path = tmp_path / "expected.yml"
+    path.write_text("# A comment.\n" + path.read_text() + yaml.safe_dump({"full": {"a-claim": ENTRY}}))
+    claims = [claim(), claim(id="timed"), claim(id="untested", figure="fig99_absent")]
+    results = write_result(tmp_path, evidence(-0.081234567, -0.11, -0.05))
+    write_expected(path, "quick", ledger(results, claims))
+    expected = load_expected(path, "quick")
+    assert find_differences(expected, results, claims) == ([], [])
+    assert {name: entry.verdict for name, entry in expected.items()} == {
+        "a-claim": "opposite", "timed": "of the machine", "untested": "no evidence",
+    }  # fmt: skip
+    assert expected["a-claim"].effect == -0.0812346
+    assert path.read_text().startswith("# A comment.\n")
+    assert load_expected(path, "full")["a-claim"].effect == 0.08
 
 
 def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
+    expect(tmp_path)
     with pytest.raises(ValueError, match="nothing is expected of profile 'full', only of .'quick'."):
-        expect(tmp_path)
         load_expected(tmp_path / "expected.yml", "full")
-    with pytest.raises(ValueError, match="unknown verdict of a-claim 'suported'; did you mean 'supported'"):
-        expect(tmp_path, {"a-claim": "suported"})
-    with pytest.raises(ValueError, match="did you mean 'tolerance'"):
-        expect(tmp_path, values=[VALUE | {"tolerence": 1}])
-    with pytest.raises(ValueError, match="expected a tolerance of 0 or more"):
-        expect(tmp_path, values=[VALUE | {"tolerance": -1}])
+    for entry, message in (
+        ({"verdict": "suported"}, "unknown verdict 'suported'; did you mean 'supported'"),
+        (ENTRY | {"hihg": 1}, "a-claim: .*did you mean 'high'"),
+        (ENTRY | {"low": 1}, "low: expected at most high = 0.1, got 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            expect(tmp_path, **{"a-claim": entry})
