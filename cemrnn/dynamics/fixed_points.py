@@ -67,9 +67,10 @@ class FixedPoints:
 
     @property
     def growth(self) -> np.ndarray:
-        """(Q, N) rates, per tau, at which small deviations grow: Re lambda of the flow, ln |1 + h lambda| / h of a step h.
+        """(Q, N) rates, per tau, at which small deviations grow.
 
-        A point of the flow that spirals in fast (|Im lambda| large) is unstable in long steps.
+        Re lambda in the flow, ln |1 + h lambda| / h in steps of h: a point that the flow spirals into fast, with a
+        large imaginary part, may be unstable in long steps.
         """
         if self.step == 0:
             return self.eigenvalues.real

@@ -34,6 +34,7 @@ CONFIG = DynamicsConfig.from_params(
         state_trials=10,
         n_directions=1,
         n_starts=3,
+        most_starts=6,
         flow_states=2,
         n_components=2,
         max_clusters=4,
@@ -76,7 +77,8 @@ def test_the_networks_are_those_of_figure_1():
         (dict(example_tasks=["reaction_pro", "memory_pro"]), "example_tasks: expected two of"),
         (dict(tasks=["reaction_pro"], example_tasks=["reaction_pro"] * 2), "tasks: expected two or more"),
         (dict(lambdas=[0.0, 0.5]), "lambdas: expected increasing levels that include 0 and 1"),
-        (dict(n_starts=0), "n_starts: expected at least 1"),
+        (dict(n_starts=1), "n_starts: expected at least 2"),
+        (dict(most_starts=2), "most_starts: expected at least n_starts = 3, got 2"),
         (dict(max_clusters=1), "max_clusters: expected at least 2"),
     ],
 )
@@ -118,7 +120,7 @@ def test_contexts_that_do_nothing_change_nothing(make_model):
     for arm in ARMS:
         model = make_model(arm)
         visited = visit(model, CONFIG, CONFIG.seeds, 10)
-        searched = search_epochs(model, visited, SHOWN[:1], 4)
+        searched = search_epochs(model, visited, SHOWN[:1], (4, 4))
         values, units = measure_network(model, 0, visited, searched, CONFIG)
         assert values["flow_change"] == 0
         assert values["n_stable"] == 1 and values["n_slow"] == 0  # a random network with small weights is at rest
@@ -137,14 +139,44 @@ def test_a_shift_of_threshold_moves_the_points_as_far_as_it_must(make_model):
         p["bias"].fill_(5.0)
         p["bias_modulation"][:, 0] = torch.linspace(0, 1, model.config.n_units)
     visited = visit(model, CONFIG, CONFIG.seeds, 10)
-    searched = search_epochs(model, visited, SHOWN[:1], 3)
+    searched = search_epochs(model, visited, SHOWN[:1], (3, 3))
     values, _ = measure_network(model, 1, visited, searched, CONFIG)
     inverse = np.linalg.inv(np.eye(model.config.n_units) - p["recurrent"][1].detach().double().numpy())
     moved = np.linalg.norm(p["bias_modulation"][1, 0].detach().double().numpy() @ inverse)
     assert values["displacement"] == pytest.approx(moved / measure_spread(visited.states(1)), rel=1e-5)
     assert values["flow_change"] == 0
     decay = 1 - np.linalg.eigvals(p["recurrent"][1].detach().double().numpy()).real.max()  # per tau
-    assert values["slowest_ms"] == pytest.approx(model.config.tau_ms / decay, rel=1e-5)
+    kept = 1 - model.config.alpha * decay  # in a step
+    assert values["slowest_ms"] == pytest.approx(-model.config.dt_ms / np.log(kept), rel=1e-5)
+
+
+def test_starts_are_doubled_while_the_second_half_of_them_finds_another_point(make_model):
+    model = make_model("excitability")
+    p = model.parameters
+    with torch.no_grad():  # two units that silence each other: stable at (1, 0) and (0, 1), unstable between them
+        for name in ("input", "recurrent", "bias"):
+            p[name].zero_()
+        p["recurrent"][:, 0, 1] = p["recurrent"][:, 1, 0] = -2.0
+        p["bias"][:, :2] = 1.0
+    near_first, near_second = np.zeros((2, model.config.n_units))
+    near_first[0] = near_second[1] = 1.0
+
+    class Drawn:
+        def draw(self, network, task, n_states, name):
+            late = {(0, 0): 3, (1, 0): 5}.get((network, task), 99) if name == "starts" else 99
+            starts = np.tile(near_first, (n_states, 1))
+            starts[late : late + 1] = near_second  # nothing where the last one is beyond
+            return starts, None
+
+    searched = search_epochs(model, Drawn(), SHOWN[:1], (4, 16))
+    table = searched.counts()[lambda t: ~t["again"]].set_index(["network", "task"])
+    starts, stable = table["starts"], table["stable"]
+    assert (starts[0, 0], stable[0, 0]) == (8, 2)  # found by the fourth of four, and nothing by the next four
+    assert (starts[1, 0], stable[1, 0]) == (4, 1)  # it would take the sixth
+    assert (starts[0, 1], stable[0, 1]) == (4, 1)
+    assert table["settled"].all()
+    stopped = search_epochs(model, Drawn(), SHOWN[:1], (4, 4)).counts()[lambda t: ~t["again"]]
+    assert stopped.set_index(["network", "task"])["settled"].to_dict()[0, 0] is False
 
 
 def test_a_bifurcation_is_found_where_it_is(make_model):
@@ -180,6 +212,7 @@ def test_only_distinct_stable_fixed_points_are_counted():
             slow=np.array(slow),
             eigenvalues=np.array(rate, complex)[:, None],
             hits=np.ones(n, int),
+            first=np.zeros(n, int),
             n_starts=np.array([n, 0]),
             n_lost=np.zeros(2, int),
         )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cemrnn.figures.shared.battery import (
-    BatteryConfig,
-)
+from cemrnn.figures.shared.battery import BatteryConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +14,8 @@ class DynamicsConfig(BatteryConfig):
     example_tasks: tuple[str, ...]  # the two tasks of the phase portraits
     state_trials: int  # trials per task whose states are used
     n_directions: int  # directions of the stimuli under which points are searched, per modality
-    n_starts: int  # visited states from which points are searched, per context and input
+    n_starts: int  # visited states from which points are searched, per context and input; along paths, a quarter
+    most_starts: int  # of them, where the second half of the starts led to new fixed points
     flow_states: int  # visited states per task in which the flows of all contexts are compared
     n_components: int  # principal components that span the subspace of a task
     max_clusters: int  # clusters of units, at most
@@ -30,8 +29,10 @@ class DynamicsConfig(BatteryConfig):
             raise ValueError(f"tasks: expected two or more, got {self.tasks}")
         if list(self.lambdas) != sorted(set(self.lambdas)) or not {0.0, 1.0} <= set(self.lambdas):
             raise ValueError(f"lambdas: expected increasing levels that include 0 and 1, got {self.lambdas}")
+        if self.most_starts < self.n_starts:
+            raise ValueError(f"most_starts: expected at least n_starts = {self.n_starts}, got {self.most_starts}")
         for name in ("state_trials", "n_directions", "n_starts", "flow_states", "n_components", "max_clusters"):
-            smallest = 4 if name == "state_trials" else 2 if name == "max_clusters" else 1
+            smallest = 4 if name == "state_trials" else 2 if name in ("max_clusters", "n_starts") else 1
             if getattr(self, name) < smallest:
                 raise ValueError(f"{name}: expected at least {smallest}, got {getattr(self, name)}")
 

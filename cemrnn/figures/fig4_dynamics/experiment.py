@@ -40,8 +40,8 @@ MEASURES = (
     "n_unstable",
     "n_slow",
     "share_slow",
-    "added_stable",  # share of the stable points that only the second half of the starts led to
-    "added_unstable",
+    "starts",
+    "settled",  # share of searches whose second half of starts led to no other fixed point
     "unseen",
     "lost",
     "slowest_ms",
@@ -91,9 +91,9 @@ def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynam
         return _leave_blank(networks, config)
     model, shown = population.model.select(kept), constant_inputs(config.task_set, config.n_directions)
     visited = visit(model, config, [config.seeds[m] for m in kept], config.state_trials)
-    searched = search_epochs(model, visited, shown, config.n_starts)
+    searched = search_epochs(model, visited, shown, (config.n_starts, config.most_starts))
     hold = shown["inputs"][0]
-    along = follow_paths(model, visited, config.paths, np.array(config.lambdas), hold, config.n_starts)
+    along = follow_paths(model, visited, config.paths, np.array(config.lambdas), hold, max(2, config.n_starts // 4))
     paths = _path_table(along)
     measures, units = [], []
     for i, m in enumerate(kept):

@@ -35,9 +35,9 @@ class Searched:
 
     Attributes:
         conditions: P rows: network, task of the context, input and its epoch, again; unseen, the estimated chance
-            that one more start would lead to a fixed point not found; lost, the share of starts that led to no point.
-        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant;
-            added, whether only the second half of the starts led to it.
+            that one more start would lead to a fixed point not found; lost, the share of starts that led to no point;
+            starts, their number; settled, whether the second half of them led to no other fixed point.
+        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant.
         states: (Q, N) the points.
     """
 
@@ -74,7 +74,7 @@ def _find(system: System, starts: Tensor, which: Tensor, **settings: float) -> F
         return error.partial
 
 
-def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts: int) -> Searched:
+def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts: tuple[int, int]) -> Searched:
     """Points of every network in every context under every constant input, from states visited in that context.
 
     Fixation is searched a second time, from other states (column `again`): how far its points are from the first ones
@@ -84,26 +84,33 @@ def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts
         model: M networks.
         visited: their states.
         shown: the inputs, see `constant_inputs`.
-        n_starts: per condition.
+        n_starts: per condition, at least and at most: twice as many where the second half led to a new fixed point.
     """
     searches = [(i, False) for i in range(len(shown))] + [(0, True)]
     cells = list(itertools.product(range(model.n_networks), range(model.config.n_contexts), searches))
     rows = [
         {"network": m, "task": k, "input": i, "epoch": shown["epoch"][i], "again": again} for m, k, (i, again) in cells
     ]
-    starts = [visited.draw(m, k, n_starts, "other starts" if again else "starts")[0] for m, k, (_, again) in cells]
-    conditions = pd.DataFrame(rows)
-    inputs = np.stack(shown["inputs"].to_list())[conditions["input"]]
-    flow = make_flow(model, conditions["network"], inputs, np.eye(model.config.n_contexts)[conditions["task"]])
-    found = _find(flow, *carry(flow, np.stack(starts), CARRIED, model.flat.device))
-    columns = {
-        "condition": found.which,
-        "kind": np.where(found.slow, "slow", np.where(found.stable, "stable", "unstable")),
-        "time_constant": found.slowest,
-        "added": found.first >= n_starts // 2,
-    }
-    conditions = conditions.assign(unseen=found.unseen, lost=found.n_lost / found.n_starts)
-    return Searched(conditions, pd.DataFrame(columns), found.states)
+    least, most = n_starts
+    starts = [visited.draw(m, k, most, "other starts" if again else "starts")[0] for m, k, (_, again) in cells]
+    conditions = pd.DataFrame(rows).assign(unseen=np.nan, lost=np.nan, starts=0, settled=False)
+    inputs, cue = np.stack(shown["inputs"].to_list()), np.eye(model.config.n_contexts)
+    points, places, left, n = [], [], np.arange(len(conditions)), least
+    while len(left):
+        some = conditions.loc[left]
+        flow = make_flow(model, some["network"], inputs[some["input"]], cue[some["task"]])
+        found = _find(flow, *carry(flow, np.stack(starts)[left, :n], CARRIED, model.flat.device))
+        added = np.bincount(found.which, weights=(found.first >= n // 2) & ~found.slow, minlength=len(left))
+        ended = (added == 0) | (n >= most)
+        told = {"unseen": found.unseen, "lost": found.n_lost / found.n_starts, "starts": n, "settled": added == 0}
+        conditions.loc[left, list(told)] = pd.DataFrame(told, index=left)
+        kept = found.take(ended[found.which])
+        kind = np.where(kept.slow, "slow", np.where(kept.stable, "stable", "unstable"))
+        columns = {"condition": left[kept.which], "kind": kind, "time_constant": kept.slowest}
+        points.append(pd.DataFrame(columns))
+        places.append(kept.states)
+        left, n = left[~ended], min(2 * n, most)
+    return Searched(conditions, pd.concat(points, ignore_index=True), np.concatenate(places))
 
 
 def follow_paths(
