@@ -73,8 +73,8 @@ def params(stem: str, profile: str) -> None:
 @PROFILE
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
 def claims(profile: str, as_json: bool) -> None:
-    """Print every claim with its verdict at the profile, and whether two sets of seeds agree on it."""
-    from cemrnn.reproduce.claims import describe_seeds, ledger, load_claims, to_json
+    """Print every claim with its verdict at the profile, and how firm it is."""
+    from cemrnn.reproduce.claims import describe_doubt, ledger, load_claims, to_json
 
     project = Project()
     with user_mistakes():
@@ -84,31 +84,35 @@ def claims(profile: str, as_json: bool) -> None:
         return
     for row in table.itertuples():
         effect = "" if math.isnan(row.effect) else f" ({row.effect:.3f} [{row.low:.3f}, {row.high:.3f}])"
-        doubt = "" if row.seeds_agree else f" [seeds: {describe_seeds(row)}]"
-        click.echo(f"{row.verdict:<13} {row.statement}{effect}{doubt}")
+        doubt = describe_doubt(row)
+        click.echo(f"{row.verdict:<13} {row.statement}{effect}{doubt and f' [{doubt}]'}")
 
 
 @main.command()
 @PROFILE
-def verify(profile: str) -> None:
+@click.option("--accept", is_flag=True, help="Make these results the expected ones.")
+def verify(profile: str, accept: bool) -> None:
     """Compare the results of a profile with those that are expected of it (book/expected.yml).
 
-    Exits with 1 if a verdict has changed, or a number is further from the expected one than its tolerance.
+    Exits with 1 if an effect lies outside the interval that is expected of it. A verdict that turned although its
+    effect did not is told.
     """
-    from cemrnn.reproduce.claims import load_claims
-    from cemrnn.reproduce.expected import find_differences, load_expected
+    from cemrnn.reproduce.claims import ledger, load_claims
+    from cemrnn.reproduce.expected import find_differences, load_expected, write_expected
 
     project = Project()
+    path, results = project.root / "book" / "expected.yml", project.build / profile / "results"
     with user_mistakes():
-        expected = load_expected(project.root / "book" / "expected.yml", profile)
         claims = load_claims(project.stems())
-    differences = find_differences(expected, project.build / profile / "results", claims)
-    for line in differences:
+        if accept:
+            write_expected(path, profile, ledger(results, claims))
+        expected = load_expected(path, profile)
+    differences, turned = find_differences(expected, results, claims)
+    for line in [*differences, *turned]:
         click.echo(line)
-    n_compared = f"{len(expected.verdicts)} verdicts and {len(expected.values)} numbers"
     if differences:
-        raise click.ClickException(f"{len(differences)} of {n_compared} are not as expected at profile {profile}")
-    click.echo(f"{n_compared} are as expected at profile {profile}")
+        raise click.ClickException(f"{len(differences)} of {len(expected)} effects are not as expected at {profile}")
+    click.echo(f"{len(expected)} effects are as expected at profile {profile}, and all but {len(turned)} verdicts")
 
 
 @main.command()
