@@ -8,6 +8,12 @@ import pandas as pd
 
 from cemrnn.config import Config
 
+Tables = dict[str, pd.DataFrame]  # by name
+Scalars = dict[str, float | int | str]  # by name
+FAILED = "networks_failed"  # scalar of every result: which networks had a loss that was not finite
+NONE_FAILED = "none"
+MEASURED = "measured"  # in a file of results: names of the scalars that differ from run to run
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -20,11 +26,13 @@ class Result:
         scalars: name -> number or text; those of a measure come with `_low`, `_high` and `_n`.
         n_replicates: networks per condition.
         seconds: wall time of the computation, training included if it was not in the store.
+        measured: names of the scalars that rest on times or sizes of this machine, and differ from run to run.
     """
 
     stem: str
     config: Config
-    tables: dict[str, pd.DataFrame]
-    scalars: dict[str, float | int | str]
+    tables: Tables
+    scalars: Scalars
     n_replicates: int
     seconds: float
+    measured: tuple[str, ...] = ()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from cemrnn.measures.intervals import Interval
 
 SEED_SETS = ("first", "second")
-S = TypeVar("S", bound=Sequence)
 
 
-def weigh(measure: str, estimate: Callable[..., Interval], *samples: S) -> dict[str, float | int]:
+def weigh(measure: str, estimate: Callable[..., Interval], *samples: Sequence) -> dict[str, float | int]:
     """The scalars of a measure: over all replicates, and over the first and the second half of them.
 
     Args:
@@ -23,14 +21,7 @@ def weigh(measure: str, estimate: Callable[..., Interval], *samples: S) -> dict[
         The entries of `Interval.to_scalars`, three times.
     """
     scalars = estimate(*samples).to_scalars(measure)
-    for name, part in zip(SEED_SETS, (_first_half, _second_half), strict=True):
-        scalars |= estimate(*map(part, samples)).to_scalars(f"{measure}_{name}")
+    halves = zip(*((sample[: len(sample) // 2], sample[len(sample) // 2 :]) for sample in samples), strict=True)
+    for name, half in zip(SEED_SETS, halves, strict=True):
+        scalars |= estimate(*half).to_scalars(f"{measure}_{name}")
     return scalars
-
-
-def _first_half(sample: S) -> S:
-    return sample[: len(sample) // 2]
-
-
-def _second_half(sample: S) -> S:
-    return sample[len(sample) // 2 :]

@@ -43,6 +43,11 @@ class Interval:
     n: np.ndarray
     p: np.ndarray
 
+    def hide(self) -> Interval:
+        """The same without value and bounds, as where a grid hides what is compared."""
+        nothing = np.full_like(self.value, np.nan)
+        return Interval(value=nothing, low=nothing, high=nothing, n=self.n, p=nothing)
+
     def to_columns(self, measure: str) -> dict[str, Any]:
         """The entries of a table: the measure, low, high and n, as plain numbers where there is one of each."""
         columns = {measure: self.value, "low": self.low, "high": self.high, "n": self.n}
@@ -67,9 +72,6 @@ def bootstrap_mean(values: np.ndarray, *, seed: int) -> Interval:
         values: (M, ...) one value per replicate; NaN marks a missing one and is left out of its column.
         seed: of the resampling; a column's interval depends on that column alone.
 
-    Returns:
-        Interval of shape (...,).
-
     Raises:
         ValueError: no replicate axis, or an infinite value.
     """
@@ -81,12 +83,7 @@ def bootstrap_median(values: np.ndarray, *, seed: int) -> Interval:
     return _bootstrap([values], np.median, paired=False, seed=seed)
 
 
-def bootstrap_difference(
-    first: np.ndarray,
-    *others: np.ndarray,
-    paired: bool,
-    seed: int,
-) -> Interval:
+def bootstrap_difference(first: np.ndarray, *others: np.ndarray, paired: bool, seed: int) -> Interval:
     """Mean of the first sample minus the largest mean among the others, and its interval.
 
     With one other sample this is the difference of two means. With several, which of them is best is chosen
@@ -101,9 +98,6 @@ def bootstrap_difference(
             together, and a replicate that is missing in one sample is dropped from all.
         seed: as in `bootstrap_mean`.
 
-    Returns:
-        Interval of shape (...,).
-
     Raises:
         ValueError: no other sample, other columns, a different M although paired, or as `bootstrap_mean`.
     """
@@ -117,13 +111,7 @@ def _excess_over_best(first: np.ndarray, *others: np.ndarray, axis: int) -> np.n
     return first.mean(axis=axis) - best
 
 
-def _bootstrap(
-    samples: Sequence[np.ndarray],
-    statistic: Callable,
-    *,
-    paired: bool,
-    seed: int,
-) -> Interval:
+def _bootstrap(samples: Sequence[np.ndarray], statistic: Callable, *, paired: bool, seed: int) -> Interval:
     samples = [np.asarray(sample, dtype=float) for sample in samples]
     _check_samples(samples, paired)
     columns = [sample.reshape(len(sample), math.prod(sample.shape[1:])) for sample in samples]

@@ -23,6 +23,7 @@ from scipy import optimize, special
 from cemrnn.config import unknown_name
 from cemrnn.measures.intervals import Interval, bootstrap_difference
 
+Direction = Literal["falling", "rising"]
 FLAT_RANGE = 0.2  # a fitted share that changes by less over the grid does not locate a switch
 
 
@@ -135,12 +136,9 @@ def area_under_mixture(lambdas: np.ndarray, normalised: np.ndarray) -> np.ndarra
 
 
 def threshold_level(
-    levels: np.ndarray,
-    normalised: np.ndarray,
-    criterion: float = 0.75,
-    direction: Literal["falling", "rising"] = "falling",
+    levels: np.ndarray, normalised: np.ndarray, criterion: float = 0.75, direction: Direction = "falling"
 ) -> Threshold:
-    """Levels at which normalised accuracy first reaches the criterion, linear between grid points.
+    """Levels (...,) at which normalised accuracy first reaches the criterion, linear between grid points.
 
     σ75 is the falling threshold over noise, κ75 the rising one over cue strength.
     Where the crossing lies outside the grid the bound is returned with a flag. Intervals use the bound as the
@@ -152,9 +150,6 @@ def threshold_level(
         normalised: (..., L) normalised accuracy.
         criterion: normalised accuracy to reach.
         direction: whether accuracy falls or rises with the level.
-
-    Returns:
-        Threshold of shape (...,).
 
     Raises:
         ValueError: the levels are not increasing or do not fit the curve, or the direction is unknown.
@@ -187,17 +182,10 @@ def compare_thresholds(first: Threshold, *others: Threshold, paired: bool, seed:
         first: thresholds of M networks.
         others: thresholds of one or more arms to compare with.
         paired, seed: as in `bootstrap_difference`.
-
-    Returns:
-        Interval of one number.
-
-    Raises:
-        ValueError: as `bootstrap_difference`.
     """
     interval = bootstrap_difference(first.level, *(o.level for o in others), paired=paired, seed=seed)
     if any(_mostly_censored(first, side) and _mostly_censored(o, side) for side in (-1, 1) for o in others):
-        nothing = np.full_like(interval.value, np.nan)
-        return Interval(value=nothing, low=nothing, high=nothing, n=interval.n, p=nothing)
+        return interval.hide()
     return interval
 
 

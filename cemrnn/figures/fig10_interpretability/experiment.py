@@ -10,9 +10,10 @@ from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import all_conditions, load_populations, mean_scalars, summarise, weigh_pathways
+from cemrnn.figures.shared.battery import all_conditions, load_populations
+from cemrnn.figures.shared.tables import SINGLE, arm_scalars, collect_samples, select, summarise, weigh_pathways
 from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.network.pathways import ARMS
 
 conditions = all_conditions
@@ -29,7 +30,7 @@ def run(config: InterpretabilityConfig) -> tuple[Tables, Scalars]:
     joined, seed = _join(arms), config.seed
     by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
     curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]
-    pathways = joined["lesions"][joined["lesions"]["kind"] == "pathway"]
+    pathways = select(joined["lesions"], kind="pathway")
     tables = {
         "components": arms[SHOWN].components,
         "units": arms[SHOWN].units,
@@ -62,54 +63,44 @@ def _relation_table(relations: pd.DataFrame, seed: int) -> pd.DataFrame:
     return summarise(relations, by, "r", seed=seed).merge(p, on=by)
 
 
-def _scalars(
-    joined: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], config: InterpretabilityConfig
-) -> Scalars:
-    mean = functools.partial(bootstrap_mean, seed=config.seed)
-    by_arm = {arm: part.set_index("network") for arm, part in joined["networks"].groupby("arm", sort=False)}
-    tasks = config.task_set
-    early = min(early_step(tasks, pair) for pair in ambiguous_pairs(tasks))
-    scalars: Scalars = {
-        "n_tasks": tasks.n_contexts,
-        "n_pairs": len(ambiguous_pairs(tasks)),
-        "first_stimulus_ms": (early + 1) * tasks.dt_ms,
-    }
-    for arm, part in by_arm.items():
-        scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
-        samples = {f"{measure}_{arm}": part[measure].to_numpy(float) for measure in MEASURES}
-        scalars |= mean_scalars(samples, seed=config.seed)
+def _scalars(joined: Tables, tables: Tables, config: InterpretabilityConfig) -> Scalars:
+    networks, tasks = joined["networks"], config.task_set
+    pairs, mean = ambiguous_pairs(tasks), functools.partial(bootstrap_mean, seed=config.seed)
+    first = min(early_step(tasks, pair) for pair in pairs) + 1
+    scalars: Scalars = {"n_tasks": tasks.n_contexts, "n_pairs": len(pairs), "first_stimulus_ms": first * tasks.dt_ms}
+    scalars |= arm_scalars(networks, MEASURES, seed=config.seed)
+    for arm, part in networks.groupby("arm", sort=False):
+        scalars[f"compared_{arm}"] = int(part["energy"].notna().sum())
         if ARMS[arm].learned:
             scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
-            scalars |= _lesion_scalars(joined["lesions"], tables["lesions"], arm, mean)
+            scalars |= _lesion_scalars(select(joined["lesions"], arm=arm, kind="pathway"), tables["lesions"], arm, mean)
     for row in tables["relations"].itertuples():
-        scalars[f"relation_{row.arm}_{row.pathway}"] = float(row.r)
-        scalars[f"relation_p_{row.arm}_{row.pathway}"] = float(row.p)
-    shuffled = joined["decoding"][joined["decoding"]["labels"] == "shuffled"].groupby("network")["accuracy"].mean()
+        end = f"{row.arm}_{row.pathway}"
+        scalars |= {f"relation_{end}": float(row.r), f"relation_p_{end}": float(row.p)}
+    shuffled = select(joined["decoding"], labels="shuffled").groupby("network")["accuracy"].mean()
     above_chance = mean(shuffled.reindex(range(config.n_replicates)).to_numpy(float) - CHANCE)
-    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(by_arm, mean, config.seed)
+    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(networks, mean, config.seed)
 
 
 def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> Scalars:
     """Mean loss over tasks from a lesion of each pathway, and the task that loses most."""
-    of_arm = lesions[(lesions["arm"] == arm) & (lesions["kind"] == "pathway")]
     scalars: Scalars = {}
-    for pathway, part in of_arm.groupby("lesion", sort=False):
+    for pathway, part in lesions.groupby("lesion", sort=False):
         scalars |= mean(part.groupby("network")["loss"].mean().to_numpy(float)).to_scalars(f"loss_{arm}_{pathway}")
-        by_task = means[(means["arm"] == arm) & (means["lesion"] == pathway)].set_index("task")["loss"]
+        by_task = select(means, arm=arm, lesion=pathway).set_index("task")["loss"]
         falls = by_task.idxmax().replace("_", " ") if by_task.notna().any() else "none"
         scalars |= {f"falls_{arm}_{pathway}": falls, f"falls_by_{arm}_{pathway}": float(by_task.max())}
     return scalars
 
 
-def _evidence(by_arm: dict[str, pd.DataFrame], mean, seed: int) -> dict[str, float | int]:
+def _evidence(networks: pd.DataFrame, mean, seed: int) -> Scalars:
     """The measures of the claims, from all replicates and from each half of them."""
-    shown = by_arm[SHOWN]
+    shown, plain = (select(networks, arm=arm) for arm in (SHOWN, "plain"))
     random = (shown["selectivity"] - shown["selectivity_random"]).to_numpy(float)
     scalars = weigh(f"relatedness_{SHOWN}", mean, shown["relatedness"].to_numpy(float))
     scalars |= weigh(f"selectivity_{SHOWN}_minus_random", mean, random)
-    scalars |= weigh("decoding_plain_above_chance", mean, by_arm["plain"]["decoding"].to_numpy(float) - CHANCE)
-    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
-    for measure in CLAIMED:  # arms are not paired: their networks have nothing but trials in common
-        samples = {arm: part[measure].to_numpy(float) for arm, part in by_arm.items()}
-        scalars |= weigh_pathways(measure, difference, samples, both=False)
+    scalars |= weigh("decoding_plain_above_chance", mean, plain["decoding"].to_numpy(float) - CHANCE)
+    for measure in CLAIMED:
+        samples = collect_samples(networks[networks["arm"].isin(SINGLE)], "arm", measure)
+        scalars |= weigh_pathways(measure, samples, seed=seed)
     return scalars

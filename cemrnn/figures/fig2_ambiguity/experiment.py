@@ -9,25 +9,31 @@ import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_ambiguity, score_controls
-from cemrnn.figures.shared.battery import (
+from cemrnn.figures.shared.battery import all_conditions, load_populations
+from cemrnn.figures.shared.tables import (
     SINGLE,
-    all_conditions,
+    arm_scalars,
     collect_samples,
-    load_populations,
     mean_scalars,
+    name_compared,
+    select,
     summarise,
-    summarise_measures,
+    summarise_columns,
     weigh_pathways,
 )
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.measures.robustness import compare_thresholds
 from cemrnn.tasks import conflict_pairs
 from cemrnn.tasks.scores import chance_level
 
 conditions = all_conditions
 MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
+CONTROLS = (  # scalar, control, what is told of it
+    ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
+    ("accuracy_untrained", "untrained", "accuracy"),
+)
 
 
 @experiment
@@ -44,7 +50,7 @@ def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
         "curves": summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
         "choices": _choice_table(curves, config),
         "ideal": _ideal_table(config, pair_chance),
-        "measures": summarise_measures(networks, MEASURES, seed=config.seed),
+        "measures": summarise_columns(networks, ["arm"], MEASURES, seed=config.seed),
         "networks": networks,
         "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
     }
@@ -53,12 +59,9 @@ def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
 
 def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
     """Share of answers for the cued task, for the other, and for neither, against the mixture."""
-    mixture = curves[curves["manipulation"] == "mixture"]
-    parts = []
-    for answer in ("own", "other", "neither"):
-        part = summarise(mixture, ["arm", "level"], answer, seed=config.seed)
-        parts.append(part.rename(columns={answer: "share"}).assign(answer=answer))
-    return pd.concat(parts, ignore_index=True)
+    mixture, answers = select(curves, manipulation="mixture"), ("own", "other", "neither")
+    table = summarise_columns(mixture, ["arm", "level"], answers, seed=config.seed)
+    return table.rename(columns={"value": "share", "measure": "answer"})
 
 
 def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
@@ -75,33 +78,19 @@ def _scalars(
         "ideal_sigma75": ideal_sigma(0.75, n_contexts, chance),
         "chance": chance,
         "n_pairs": len(conflict_pairs(config.task_set)),
-        "arms_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() >= 2) or "none",
-        "arms_not_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() < 2) or "none",
     }
-    for arm, part in networks.groupby("arm", sort=False):
-        scalars[f"passed_{arm}"] = int(arms[arm].passed.sum())
-        samples = {measure: part[measure].to_numpy(float) for measure in MEASURES}
-        samples["efficiency"] = efficiency(samples["sigma75"], n_contexts, chance=chance)
-        scalars |= mean_scalars({f"{measure}_{arm}": sample for measure, sample in samples.items()}, seed=seed)
+    scalars |= name_compared({arm: curves.passed.sum() for arm, curves in arms.items()})
+    scalars |= arm_scalars(networks, MEASURES, seed=seed)
+    efficient = {arm: efficiency(curves.sigma75.level, n_contexts, chance=chance) for arm, curves in arms.items()}
+    scalars |= mean_scalars(efficient, seed=seed, name="efficiency_{}")
     if {*SINGLE, "combined"} <= arms.keys():
-        scalars |= _contrasts(arms, networks, seed)
-    for name, control, column in (
-        ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
-        ("accuracy_untrained", "untrained", "accuracy"),
-    ):
+        for measure in ("auc", "blends"):
+            scalars |= weigh_pathways(measure, collect_samples(networks, "arm", measure), seed=seed)
+        threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
+        for measure in ("sigma75", "kappa75"):
+            scalars |= weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
+    for name, control, column in CONTROLS:
         # the arms of a replicate share its trials, so their mean is one observation
-        by_replicate = controls[controls["control"] == control].groupby("network")[column].mean()
+        by_replicate = select(controls, control=control).groupby("network")[column].mean()
         scalars |= weigh(name, functools.partial(bootstrap_mean, seed=seed), by_replicate.to_numpy(float))
-    return scalars
-
-
-def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, float | int]:
-    """The differences that the claims judge. Arms are not paired: their networks have nothing but trials in common."""
-    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
-    threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
-    scalars: Scalars = {}
-    for measure in ("auc", "blends"):
-        scalars |= weigh_pathways(measure, difference, collect_samples(networks, "arm", measure))
-    for measure in ("sigma75", "kappa75"):
-        scalars |= weigh_pathways(measure, threshold, {arm: getattr(a, measure) for arm, a in arms.items()})
     return scalars

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesConfig
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import mean_scalars
+from cemrnn.figures.shared.tables import mean_scalars
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
 from cemrnn.measures.intervals import Interval, bootstrap_mean, bootstrap_statistic
@@ -50,11 +51,10 @@ def _describe(condition: Condition) -> dict[str, float | str]:
 def _curve_table(responses: list[Responses], config: TimescalesConfig) -> pd.DataFrame:
     """Normalised accuracy of every condition against every level, mean and interval over networks."""
     parts = []
-    for response in responses:
-        for curve in THRESHOLDS:
-            interval = bootstrap_mean(response.normalised(curve), seed=config.seed)
-            index = _describe(response.condition) | {"manipulation": curve, "level": response.levels[curve]}
-            parts.append(pd.DataFrame(index | interval.to_columns("normalised")))
+    for response, curve in itertools.product(responses, THRESHOLDS):
+        interval = bootstrap_mean(response.normalised(curve), seed=config.seed)
+        index = _describe(response.condition) | {"manipulation": curve, "level": response.levels[curve]}
+        parts.append(pd.DataFrame(index | interval.to_columns("normalised")))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -80,13 +80,13 @@ def _network_table(responses: list[Responses]) -> pd.DataFrame:
 
 
 def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
-    seed = config.seed
     passed = np.array([response.passed.sum() for response in responses])
+    n_networks = len(responses) * config.n_replicates
     scalars: Scalars = {
         "n_conditions": len(responses),
-        "n_networks": len(responses) * config.n_replicates,
-        "n_failed": int(len(responses) * config.n_replicates - passed.sum()),
-        "failed_share": float(1 - passed.sum() / (len(responses) * config.n_replicates)),
+        "n_networks": n_networks,
+        "n_failed": int(n_networks - passed.sum()),
+        "failed_share": float(1 - passed.sum() / n_networks),
         "conditions_not_compared": int((passed < 2).sum()),
         "fastest_ms": config.taus_ms[0],
         "slowest_ms": config.taus_ms[-1],
@@ -97,11 +97,11 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     for name, condition in _corners(config).items():
         response = next(r for r in responses if r.condition == condition)
         scalars[f"passed_{name}"] = int(response.passed.sum())
-        samples = {f"{measure}_{name}": values for measure, values in response.measures().items()}
-        scalars |= mean_scalars(samples, seed=seed)
+        scalars |= mean_scalars(response.measures(), seed=config.seed, name=f"{{}}_{name}")
+    slow_minus_fast = functools.partial(compare_slow_and_fast, seed=config.seed)
     for curve, (_, _, name) in THRESHOLDS.items():
         samples = [_stack_thresholds(_of_arm(responses, arm), curve) for arm in SINGLE]
-        scalars |= weigh(f"{name}_slow_minus_fast", lambda *s: compare_slow_and_fast(*s, seed=seed), *samples)
+        scalars |= weigh(f"{name}_slow_minus_fast", slow_minus_fast, *samples)
     return scalars | _front_scalars(responses, config)
 
 
@@ -121,16 +121,11 @@ def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> Scal
     samples = [_stack_points(group) for group in (pairs, singles)]
     slack = config.task_set.dt_ms  # latencies are found to about a step of time
     chosen = choose_beyond_front(*samples, slack=slack)
-    scalars: Scalars = {
-        "slack_ms": slack,
-        "best_pair": "none" if chosen is None else pairs[chosen].condition.label,
-    }
+    best = "none" if chosen is None else pairs[chosen].condition.label
+    scalars: Scalars = {"slack_ms": slack, "best_pair": best}
     for name, straight in (("beyond_front", False), ("beyond_line", True)):
-        scalars |= weigh(
-            name,
-            lambda *s, straight=straight: measure_beyond_front(*s, seed=config.seed, slack=slack, straight=straight),
-            *samples,
-        )
+        estimate = functools.partial(measure_beyond_front, seed=config.seed, slack=slack, straight=straight)
+        scalars |= weigh(name, estimate, *samples)
     return scalars
 
 
@@ -160,10 +155,7 @@ def compare_slow_and_fast(*pathways: Threshold, seed: int) -> Interval:
         return sum(slow - fast for slow, fast in zip(means[::2], means[1::2], strict=True)) / len(pathways)
 
     interval = bootstrap_statistic(difference, *samples, seed=seed)
-    if not hidden:
-        return interval
-    nothing = np.full_like(interval.value, np.nan)
-    return Interval(value=nothing, low=nothing, high=nothing, n=interval.n, p=nothing)
+    return interval.hide() if hidden else interval
 
 
 def _of_arm(responses: list[Responses], arm: str) -> list[Responses]:

@@ -70,15 +70,12 @@ def score_grid(config: OverheadConfig) -> pd.DataFrame:
     rotations, tables = config.rotations, []
     cells = {(c.arm, c.n_units, c.n_tasks): rotations.packed(c) for c in rotations.cells()}
     seconds = time_updates(cells)
-    for n_units in rotations.units:
-        for n_tasks in rotations.task_counts:
-            here = {arm: cells[arm, n_units, n_tasks] for arm in config.arms}
-            seconds_here = {arm: seconds[arm, n_units, n_tasks] for arm in config.arms}
-            histories = _load_histories(here, config)
-            in_time = fit_updates(seconds_here, rotations.n_updates)
-            for match, updates in zip(MATCHES, (dict.fromkeys(here, rotations.n_updates), in_time), strict=True):
-                table = score_after(histories, updates)
-                tables.append(table.assign(n_units=n_units, n_tasks=n_tasks, match=match))
+    for size in itertools.product(rotations.units, rotations.task_counts):
+        histories = _load_histories({arm: cells[arm, *size] for arm in config.arms}, config)
+        in_time = fit_updates({arm: seconds[arm, *size] for arm in config.arms}, rotations.n_updates)
+        for match, updates in zip(MATCHES, (dict.fromkeys(in_time, rotations.n_updates), in_time), strict=True):
+            labels = dict(zip(("n_units", "n_tasks"), size, strict=True))
+            tables.append(score_after(histories, updates).assign(**labels, match=match))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -10,8 +10,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.figures.shared.battery import BatteryConfig, Population, simulate
+from cemrnn.figures.shared.battery import BatteryConfig, Population, check_increasing, simulate
+from cemrnn.figures.shared.tables import lay_out
 from cemrnn.measures.robustness import (
+    Threshold,
     area_under_mixture,
     average_pairs,
     normalise_accuracy,
@@ -93,12 +95,12 @@ class ArmCurves:
         }
 
     @functools.cached_property
-    def sigma75(self):
+    def sigma75(self) -> Threshold:
         """Noise at which normalised accuracy falls to 75 %."""
         return threshold_level(self.levels["noise"], self.normalised["noise"], 0.75, "falling")
 
     @functools.cached_property
-    def kappa75(self):
+    def kappa75(self) -> Threshold:
         """Strength of the cue at which normalised accuracy rises to 75 %."""
         return threshold_level(self.levels["strength"], self.normalised["strength"], 0.75, "rising")
 
@@ -108,9 +110,8 @@ class ArmCurves:
         for name, levels in self.levels.items():
             own, other = (average_pairs(x[name], self.passed) for x in (self.own, self.other))  # (M, L)
             columns = {"normalised": self.normalised[name], "own": own, "other": other, "neither": 1 - own - other}
-            network, level = np.indices(own.shape)
-            index = {"arm": self.arm, "network": network.ravel(), "manipulation": name, "level": levels[level.ravel()]}
-            parts.append(pd.DataFrame(index | {k: v.ravel() for k, v in columns.items()}))
+            axes = {"arm": [self.arm], "network": range(len(own)), "manipulation": [name], "level": levels}
+            parts.append(lay_out(axes, **columns))
         return pd.concat(parts, ignore_index=True)
 
     def networks(self) -> pd.DataFrame:
@@ -120,21 +121,12 @@ class ArmCurves:
         even = int(np.flatnonzero(lambdas == 0.5)[0])
         with np.errstate(invalid="ignore"):  # no answer belongs to either task
             fit = psychometric(lambdas, own / (own + other))
-        return pd.DataFrame(
-            {
-                "arm": self.arm,
-                "network": np.arange(len(self.passed)),
-                "passed": self.passed,
-                "auc": area_under_mixture(lambdas, self.normalised["mixture"]),
-                "sigma75": self.sigma75.level,
-                "sigma75_censored": self.sigma75.censored,
-                "kappa75": self.kappa75.level,
-                "kappa75_censored": self.kappa75.censored,
-                "blends": (1 - own - other)[:, even],
-                "lambda50": fit.lambda_50,
-                "slope": fit.slope,
-            }
-        )
+        columns = {"arm": self.arm, "network": np.arange(len(self.passed)), "passed": self.passed}
+        columns["auc"] = area_under_mixture(lambdas, self.normalised["mixture"])
+        for name, found in {"sigma75": self.sigma75, "kappa75": self.kappa75}.items():
+            columns |= {name: found.level, f"{name}_censored": found.censored}
+        blends = (1 - own - other)[:, even]
+        return pd.DataFrame(columns | {"blends": blends, "lambda50": fit.lambda_50, "slope": fit.slope})
 
 
 def measure_ambiguity(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> ArmCurves:
@@ -195,17 +187,13 @@ def score_controls(population: Population, config: AmbiguityConfig) -> pd.DataFr
         name: conflicts.answers(simulate(network, conflicts.trials, cue, config, "ambiguity"))
         for name, (network, cue) in conditions.items()
     }
-    preference, parts = np.where(passed, np.subtract(*answers["clean"]).mean(1), np.nan), []
+    preference, parts = np.subtract(*answers["clean"]).mean(1), []
+    preference[~passed | (preference == 0)] = np.nan
     for name, (own, other) in answers.items():
-        columns = {
-            "accuracy": own.mean(1),
-            "favours_cued": (own - other).mean(1) / preference,
-        }
         kept = passed | (name == "untrained")
-        columns = {key: np.where(kept, value, np.nan) for key, value in columns.items()}
-        parts.append(
-            pd.DataFrame({"arm": population.arm, "control": name, "network": np.arange(len(passed))} | columns)
-        )
+        columns = {"accuracy": own.mean(1), "favours_cued": (own - other).mean(1) / preference}
+        axes = {"arm": [population.arm], "control": [name], "network": range(len(passed))}
+        parts.append(lay_out(axes, **{key: np.where(kept, value, np.nan) for key, value in columns.items()}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -222,8 +210,6 @@ class AmbiguityConfig(BatteryConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, needed in (("lambdas", (0.0, 0.5, 1.0)), ("sigmas", (0.0,)), ("kappas", (0.0, 1.0))):
-            levels = getattr(self, name)
-            if list(levels) != sorted(set(levels)) or not set(needed) <= set(levels):
-                raise ValueError(f"{name}: expected increasing levels that include {needed}, got {levels}")
+            check_increasing(self, name, len(needed), needed)
         if not conflict_pairs(self.task_set):
             raise ValueError(f"tasks: expected tasks that can conflict on one stimulus, got {self.tasks}")
