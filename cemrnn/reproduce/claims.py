@@ -22,6 +22,7 @@ import yaml
 from cemrnn.config import Config
 from cemrnn.figures import find_figure
 from cemrnn.measures.evidence import SEED_SETS
+from cemrnn.reproduce.markdown import escape
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "no evidence")
 COLUMNS = (
@@ -194,10 +195,10 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         number = re.match(r"fig(\d+)_", row.figure)
         link = f"[{number[1] if number else row.figure}]({page.format(figure=row.figure)})"
         effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        networks = f"{row.n} ({row.profile})" if row.profile else f"{row.n}"
+        networks = f"{row.n} ({escape(row.profile)})" if row.profile else f"{row.n}"
         statement, criterion = f"{row.statement} `{row.id}`", f"`{row.measure}` {row.criterion}"
         cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_seeds(row), row.source]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\|", cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
