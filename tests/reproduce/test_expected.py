@@ -1,5 +1,7 @@
 """Stored expectations: a changed verdict, a number out of tolerance and a missing one are told."""
 
+import json
+
 import pytest
 import yaml
 
@@ -40,6 +42,13 @@ def test_a_verdict_of_the_machine_may_be_any_but_its_claim_must_be_there(tmp_pat
 def test_a_number_out_of_tolerance_is_told_with_the_reason(tmp_path):
     (line,) = differences(tmp_path, expect(tmp_path), 0.11, 0.05, 0.15)
     assert line == "fig0_made_up, auc_difference: expected 0.08 within 0.02 (seeds), got 0.11"
+
+
+def test_what_a_run_measures_on_its_machine_is_left_out(tmp_path):
+    results = write_result(tmp_path, evidence(0.5, 0.4, 0.6))
+    path = results / "fig0_made_up.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"measured": ["auc_difference"]}))
+    assert find_differences(expect(tmp_path), results, [claim()]) == []
 
 
 def test_what_is_missing_is_told(tmp_path):
