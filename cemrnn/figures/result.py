@@ -17,22 +17,12 @@ MEASURED = "measured"  # in a file of results: names of the scalars that differ 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One experiment's outcome.
+    """One experiment's outcome."""
 
-    Attributes:
-        stem: name shared by notebook, figure and files.
-        config: what it was computed from.
-        tables: name -> long table; the figure plots these and nothing else.
-        scalars: name -> number or text; those of a measure come with `_low`, `_high` and `_n`.
-        n_replicates: networks per condition.
-        seconds: wall time of the computation, training included if it was not in the store.
-        measured: names of the scalars that rest on times or sizes of this machine, and differ from run to run.
-    """
-
-    stem: str
-    config: Config
-    tables: Tables
-    scalars: Scalars
-    n_replicates: int
-    seconds: float
-    measured: tuple[str, ...] = ()
+    stem: str  # name shared by notebook, figure and files
+    config: Config  # what it was computed from
+    tables: Tables  # long tables; the figure plots these and nothing else
+    scalars: Scalars  # numbers and texts; those of a measure come with `_low`, `_high` and `_n`
+    n_replicates: int  # networks per condition
+    seconds: float  # wall time of the computation, training included if it was not in the store
+    measured: tuple[str, ...] = ()  # scalars that rest on times or sizes of this machine, and differ from run to run

@@ -27,20 +27,14 @@ MAX_BLOCK = 2**23  # resampled values held at once: 64 MB
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
-    """An estimate with its bootstrap interval; the arrays have the shape of one replicate.
+    """An estimate with its bootstrap interval; the arrays have the shape (...,) of one replicate."""
 
-    Attributes:
-        value: (...,) the estimate; NaN if no replicate is left.
-        low, high: (...,) bounds; NaN with fewer than two replicates.
-        n: (...,) replicates used: pairs if paired, else those of the smallest sample.
-        p: (...,) twice the smaller share of resamples on either side of zero, at least 2 / (resamples + 1): how
-            often such an estimate would come out with the other sign; NaN with fewer than two replicates.
-    """
-
-    value: np.ndarray
-    low: np.ndarray
+    value: np.ndarray  # the estimate; NaN if no replicate is left
+    low: np.ndarray  # NaN with fewer than two replicates, as the next one
     high: np.ndarray
-    n: np.ndarray
+    n: np.ndarray  # replicates used: pairs if paired, else those of the smallest sample
+    # Twice the smaller share of resamples on either side of zero, at least 2 / (resamples + 1): how often such an
+    # estimate would come out with the other sign; NaN with fewer than two replicates.
     p: np.ndarray
 
     def hide(self) -> Interval:

@@ -29,15 +29,10 @@ FLAT_RANGE = 0.2  # a fitted share that changes by less over the grid does not l
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Levels at which curves reach a criterion.
+    """Levels at which curves reach a criterion."""
 
-    Attributes:
-        level: (...,) the level; the grid's nearest bound if the crossing lies outside; NaN without a curve.
-        censored: (...,) int: 0 inside the grid, -1 below its first level, +1 above its last.
-    """
-
-    level: np.ndarray
-    censored: np.ndarray
+    level: np.ndarray  # (...,) the grid's nearest bound if the crossing lies outside; NaN without a curve
+    censored: np.ndarray  # (...,) int: 0 inside the grid, -1 below its first level, +1 above its last
 
     def __getitem__(self, part: slice) -> Threshold:
         """Some of the thresholds."""
@@ -49,19 +44,12 @@ class Threshold:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Psychometric:
-    """Logistic fits of choice against mixture.
+    """Logistic fits of choice against mixture."""
 
-    Attributes:
-        lambda_50: (...,) mixture at which both tasks are chosen equally often; NaN if not fitted.
-        slope: (...,) logits per unit of λ, positive; NaN if not fitted.
-        fitted: (...,) bool: choices cross one half within the grid and the fit converged.
-        steep: (...,) bool: the grid cannot resolve the slope, which is at least the value given.
-    """
-
-    lambda_50: np.ndarray
-    slope: np.ndarray
-    fitted: np.ndarray
-    steep: np.ndarray
+    lambda_50: np.ndarray  # (...,) mixture at which both tasks are chosen equally often; NaN if not fitted
+    slope: np.ndarray  # (...,) logits per unit of λ, positive; NaN if not fitted
+    fitted: np.ndarray  # (...,) bool: choices cross one half within the grid and the fit converged
+    steep: np.ndarray  # (...,) bool: the grid cannot resolve the slope, which is at least the value given
 
 
 def normalise_accuracy(accuracy: np.ndarray, chance: np.ndarray, clean: np.ndarray) -> np.ndarray:

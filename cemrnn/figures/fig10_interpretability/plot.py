@@ -143,7 +143,7 @@ def _draw_decoding(axes: Axes, tables: Tables, first_stimulus_ms: float) -> None
     axes.set_ylim(min(0.4, np.nanmin([CHANCE, *accuracy["low"]]) - 0.03), 1.03)
     axes.set(xlabel="time from the onset of the cue (ms)", ylabel="context decoded\n(share of held-out trials)")
     lines = {"early decoder": dict(color="0.3", linewidth=0.9, linestyle=DOTTED), "shuffled labels": CONTROL}
-    style.add_small_legend(axes, style.make_handles(lines))
+    style.add_small_legend(axes, style.make_handles(lines), handletextpad=0.8)
 
 
 def _draw_pairs(axes: Axes, part: pd.DataFrame) -> None:

@@ -35,17 +35,11 @@ class Stop(NamedTuple):
 
 
 class BatteryScores(NamedTuple):
-    """Scores on the worst task of the battery, and time.
+    """Scores on the worst task of the battery, and time."""
 
-    Attributes:
-        curves: arm, network, update, seconds (of training) and score.
-        timed: arm, network and score when the fastest arm has done all its updates.
-        passing: arm, network, seconds until the passing score, and whether it passed; see `time_to_score`.
-    """
-
-    curves: pd.DataFrame
-    timed: pd.DataFrame
-    passing: pd.DataFrame
+    curves: pd.DataFrame  # arm, network, update, seconds (of training) and score
+    timed: pd.DataFrame  # arm, network and score when the fastest arm has done all its updates
+    passing: pd.DataFrame  # arm, network, seconds until the passing score, and whether it passed; see `time_to_score`
 
 
 def score_battery_in_time(config: OverheadConfig) -> BatteryScores:

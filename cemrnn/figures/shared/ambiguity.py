@@ -28,20 +28,13 @@ from cemrnn.tasks.scores import matches_response
 
 @dataclass(frozen=True)
 class ConflictTrials:
-    """Trials on which two tasks require different answers; trial b belongs to pair b % P.
+    """Trials on which two tasks require different answers; trial b belongs to pair b % P."""
 
-    Attributes:
-        trials: drawn for the first task of each pair.
-        pairs: (P, 2) task indices.
-        own, other: (M, B, K) cues of the first and of the second task.
-        other_response: (M, B) what the second task requires, NaN: keep fixation.
-    """
-
-    trials: Trials
-    pairs: np.ndarray
-    own: Tensor
-    other: Tensor
-    other_response: Tensor
+    trials: Trials  # drawn for the first task of each pair
+    pairs: np.ndarray  # (P, 2) task indices
+    own: Tensor  # (M, B, K) cues of the first task
+    other: Tensor  # (M, B, K) cues of the second task
+    other_response: Tensor  # (M, B) what the second task requires, NaN: keep fixation
 
     def answers(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Share of answers that each pair's first and second task require, (M, P) each."""
@@ -68,22 +61,14 @@ def draw_conflicts(config: AmbiguityConfig, device: torch.device) -> ConflictTri
 
 @dataclass(frozen=True)
 class ArmCurves:
-    """Answers of one arm's networks against the level of each manipulation.
-
-    Attributes:
-        arm: its name.
-        passed: (M,) bool, networks that are compared; the others' curves are NaN.
-        levels: manipulation ("mixture", "noise", "strength") -> (L,) levels.
-        own, other: manipulation -> (M, P, L) share of answers of the cued and of the other task.
-        chance: (P,) accuracy of answers that ignore the stimulus.
-    """
+    """Answers of one arm's networks against the level of each manipulation: mixture, noise and strength."""
 
     arm: str
-    passed: np.ndarray
-    levels: dict[str, np.ndarray]
-    own: dict[str, np.ndarray]
-    other: dict[str, np.ndarray]
-    chance: np.ndarray
+    passed: np.ndarray  # (M,) bool, networks that are compared; the others' curves are NaN
+    levels: dict[str, np.ndarray]  # manipulation -> (L,)
+    own: dict[str, np.ndarray]  # manipulation -> (M, P, L) share of answers of the cued task
+    other: dict[str, np.ndarray]  # manipulation -> (M, P, L) share of answers of the other task
+    chance: np.ndarray  # (P,) accuracy of answers that ignore the stimulus
 
     @functools.cached_property
     def normalised(self) -> dict[str, np.ndarray]:

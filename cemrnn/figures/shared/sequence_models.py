@@ -40,15 +40,11 @@ RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation,
 
 
 class Setting(NamedTuple):
-    """What is tuned for each model: as many values of either, whatever the model.
+    """What is tuned for each model: as many values of either, whatever the model."""
 
-    Attributes:
-        learning_rate: of the first update; it falls to zero along a cosine.
-        keeps: whether the state is kept by default: a leak of one half instead of none, or for gated networks a bias
-            of one instead of zero on the gate that keeps.
-    """
-
-    learning_rate: float
+    learning_rate: float  # of the first update; it falls to zero along a cosine
+    # Whether the state is kept by default: a leak of one half instead of none, or for gated networks a bias of one
+    # instead of zero on the gate that keeps.
     keeps: bool
 
 
@@ -78,21 +74,13 @@ TUNED: dict[str, dict[str, Setting]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What all models of a comparison have in common.
+    """What all models of a comparison have in common; what has no comment is explained at `SequenceConfig`."""
 
-    Attributes:
-        data: what they learn.
-        n_units, rank: of the combined network, whose number of parameters the others match.
-        n_inferred: K, contexts that the encoder infers; None: the context is told.
-        encoder_reads: what a context is inferred from, the input alone or the state as well.
-        n_updates, batch_trials, evaluate_every, validation_size: see `SequenceConfig`.
-    """
-
-    data: ImageSet | TextSet
-    n_units: int
-    rank: int
-    n_inferred: int | None
-    encoder_reads: Literal["input", "state"]
+    data: ImageSet | TextSet  # what they learn
+    n_units: int  # of the combined network, whose number of parameters the others match
+    rank: int  # of it, too
+    n_inferred: int | None  # K, contexts that the encoder infers; None: the context is told
+    encoder_reads: Literal["input", "state"]  # what a context is inferred from, the input alone or the state as well
     n_updates: int
     batch_trials: int
     evaluate_every: int
@@ -191,7 +179,7 @@ def score_held_out(
     ensemble: Ensemble, trained: Sequence[TrainedNetwork], batch: Batch, score_name: str, context: Tensor | None = None
 ) -> np.ndarray:
     """Score (M,) of every network on a batch, NaN where its loss was not finite."""
-    scores = score_batch(ensemble, batch.to(ensemble.flat.device), score_name, context).cpu().numpy()
+    scores = score_batch(ensemble, batch.to(ensemble.flat.device), score_name, context).cpu().double().numpy()
     return np.where([network.status == "failed" for network in trained], np.nan, scores)
 
 
