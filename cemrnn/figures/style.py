@@ -51,10 +51,17 @@ class _Looks(Mapping):
 LOOKS: Mapping[str, Look] = _Looks()
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows at the end of a cell, though pyplot does not know of it."""
+
+    def _repr_svg_(self) -> str:
+        return render(self, "svg", "shown").decode()
+
+
 def open_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure in the book's style, which pyplot neither shows nor keeps; sizes in inches."""
     with pyplot.style.context(SHEET):
-        return Figure(figsize=(width_in, height_in))
+        return ShownFigure(figsize=(width_in, height_in))
 
 
 def in_style(draw: Callable[[Result], Figure]) -> Callable[[Result], Figure]:

@@ -20,6 +20,12 @@ def test_figures_of_the_book_are_not_kept_by_pyplot_however_many_there_are():
     assert figures[0].get_layout_engine() is not None  # from the book's sheet
 
 
+def test_a_figure_at_the_end_of_a_cell_is_shown():
+    figure = open_figure(4, 3)
+    figure.text(0.5, 0.5, "here")
+    assert ElementTree.fromstring(figure._repr_svg_()).tag.endswith("svg")
+
+
 CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x200B, 0xD800, 0xFFFE]))
 
 

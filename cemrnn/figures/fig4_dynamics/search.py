@@ -31,19 +31,13 @@ FIXED_ALONE = {"tolerance": 1e-9, "slow_tolerance": 1e-9}  # along paths, where 
 
 @dataclass(frozen=True)
 class Searched:
-    """Points that were found under P conditions.
+    """Points that were found under P conditions."""
 
-    Attributes:
-        conditions: P rows: network, task of the context, input and its epoch, again; unseen, the estimated share of
-            fixed points that were missed, weighted by how often they are reached; lost, the share of starts that led
-            to no point.
-        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant.
-        states: (Q, N) the points.
-    """
-
+    # P rows: network, task of the context, input and its epoch, again; unseen, the estimated share of fixed points that
+    # were missed, weighted by how often they are reached; lost, the share of starts that led to no point.
     conditions: pd.DataFrame
-    points: pd.DataFrame
-    states: np.ndarray
+    points: pd.DataFrame  # a row per point: condition, kind (stable, unstable, or slow: not quite fixed), time_constant
+    states: np.ndarray  # (Q, N) the points
 
     def under(self, **condition) -> Iterator[tuple[pd.Series, np.ndarray]]:
         """The conditions with these values, each with its points (Q, N)."""
