@@ -120,7 +120,7 @@ def test_both_figures_use_the_same_networks():
     ("change", "message"),
     [
         (dict(arms=["exitability"]), "unknown arm 'exitability'; did you mean 'excitability'"),
-        (dict(lambdas=[0.0, 1.0]), "lambdas: expected increasing levels that include"),
+        (dict(lambdas=[0.0, 1.0]), "lambdas: expected 3 or more increasing levels that include"),
         (dict(tasks=["reaction_pro", "match_location_go"]), "tasks: expected tasks that can conflict"),
         (dict(n_unit=3), "unknown parameter of AmbiguityConfig 'n_unit'; did you mean 'n_units'"),
     ],

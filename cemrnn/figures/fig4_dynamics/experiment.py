@@ -73,12 +73,16 @@ def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
     networks = tables["networks"]
     tables["measures"] = summarise_columns(networks, ["arm"], MEASURES, seed=config.seed)
     tables["bifurcations"] = summarise(tables["paths"], ["arm", "lambda"], "share", seed=config.seed)
+    return tables, _scalars(networks, config)
+
+
+def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
     scalars = {"n_paths": len(config.paths)} | arm_scalars(networks, MEASURES, seed=config.seed)
-    scalars |= name_compared({arm: scalars[f"passed_{arm}"] for arm in arms})
+    scalars |= name_compared(networks.groupby("arm", sort=False)["passed"].sum())
     for measure in CLAIMED:
         samples = collect_samples(networks[networks["arm"].isin(SINGLE)], "arm", measure)
         scalars |= weigh_pathways(measure, samples, seed=config.seed)
-    return tables, scalars
+    return scalars
 
 
 def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynamics:
