@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs
 from cemrnn.figures.shared.battery import BatteryConfig, check_least
-from cemrnn.figures.shared.tables import SINGLE
+from cemrnn.figures.shared.frames import SINGLE
 
 NEEDED = ("plain", *SINGLE, "combined")  # what the claims are about
 

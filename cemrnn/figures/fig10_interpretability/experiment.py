@@ -10,9 +10,8 @@ from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.battery import all_conditions, load_populations
-from cemrnn.figures.shared.tables import SINGLE, arm_scalars, collect_samples, select, summarise, weigh_pathways
-from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.network.pathways import ARMS
 
@@ -30,16 +29,16 @@ def run(config: InterpretabilityConfig) -> tuple[Tables, Scalars]:
     joined, seed = _join(arms), config.seed
     by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
     curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]
-    pathways = select(joined["lesions"], kind="pathway")
+    pathways = frames.select(joined["lesions"], kind="pathway")
     tables = {
         "components": arms[SHOWN].components,
         "units": arms[SHOWN].units,
-        "decoding": summarise(curves, groups, "accuracy", seed=seed),
-        "decoding_held": summarise(curves, groups, "held", seed=seed),
+        "decoding": frames.summarise(curves, groups, "accuracy", seed=seed),
+        "decoding_held": frames.summarise(curves, groups, "held", seed=seed),
         "lesions_networks": joined["lesions"],
-        "lesions": summarise(pathways, ["arm", "lesion", "task"], "loss", seed=seed),
-        "use": summarise(joined["use"], ["arm", "measure", "task"], "value", seed=seed),
-        "pairs": summarise(joined["pairs"], ["arm", "first", "second", "blocks"], "cosine", seed=seed),
+        "lesions": frames.summarise(pathways, ["arm", "lesion", "task"], "loss", seed=seed),
+        "use": frames.summarise(joined["use"], ["arm", "measure", "task"], "value", seed=seed),
+        "pairs": frames.summarise(joined["pairs"], ["arm", "first", "second", "blocks"], "cosine", seed=seed),
         "relations": _relation_table(joined["relations"], seed),
         "networks": joined["networks"],
     }
@@ -60,7 +59,7 @@ def _relation_table(relations: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Mean correlation of every arm and pathway, and the p value of all its networks together."""
     by = ["arm", "pathway"]
     p = relations.drop_duplicates(by)[[*by, "p"]]
-    return summarise(relations, by, "r", seed=seed).merge(p, on=by)
+    return frames.summarise(relations, by, "r", seed=seed).merge(p, on=by)
 
 
 def _scalars(joined: Tables, tables: Tables, config: InterpretabilityConfig) -> Scalars:
@@ -68,18 +67,20 @@ def _scalars(joined: Tables, tables: Tables, config: InterpretabilityConfig) -> 
     pairs, mean = ambiguous_pairs(tasks), functools.partial(bootstrap_mean, seed=config.seed)
     first = min(early_step(tasks, pair) for pair in pairs) + 1
     scalars: Scalars = {"n_tasks": tasks.n_contexts, "n_pairs": len(pairs), "first_stimulus_ms": first * tasks.dt_ms}
-    scalars |= arm_scalars(networks, MEASURES, seed=config.seed)
+    scalars |= frames.arm_scalars(networks, MEASURES, seed=config.seed)
     for arm, part in networks.groupby("arm", sort=False):
         scalars[f"compared_{arm}"] = int(part["energy"].notna().sum())
         if ARMS[arm].learned:
             scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
-            scalars |= _lesion_scalars(select(joined["lesions"], arm=arm, kind="pathway"), tables["lesions"], arm, mean)
+            scalars |= _lesion_scalars(
+                frames.select(joined["lesions"], arm=arm, kind="pathway"), tables["lesions"], arm, mean
+            )
     for row in tables["relations"].itertuples():
         end = f"{row.arm}_{row.pathway}"
         scalars |= {f"relation_{end}": float(row.r), f"relation_p_{end}": float(row.p)}
-    shuffled = select(joined["decoding"], labels="shuffled").groupby("network")["accuracy"].mean()
+    shuffled = frames.select(joined["decoding"], labels="shuffled").groupby("network")["accuracy"].mean()
     above_chance = mean(shuffled.reindex(range(config.n_replicates)).to_numpy(float) - CHANCE)
-    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(networks, mean, config.seed)
+    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(networks, config.seed)
 
 
 def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> Scalars:
@@ -87,20 +88,20 @@ def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) 
     scalars: Scalars = {}
     for pathway, part in lesions.groupby("lesion", sort=False):
         scalars |= mean(part.groupby("network")["loss"].mean().to_numpy(float)).to_scalars(f"loss_{arm}_{pathway}")
-        by_task = select(means, arm=arm, lesion=pathway).set_index("task")["loss"]
+        by_task = frames.select(means, arm=arm, lesion=pathway).set_index("task")["loss"]
         falls = by_task.idxmax().replace("_", " ") if by_task.notna().any() else "none"
         scalars |= {f"falls_{arm}_{pathway}": falls, f"falls_by_{arm}_{pathway}": float(by_task.max())}
     return scalars
 
 
-def _evidence(networks: pd.DataFrame, mean, seed: int) -> Scalars:
+def _evidence(networks: pd.DataFrame, seed: int) -> Scalars:
     """The measures of the claims, from all replicates and from each half of them."""
-    shown, plain = (select(networks, arm=arm) for arm in (SHOWN, "plain"))
-    random = (shown["selectivity"] - shown["selectivity_random"]).to_numpy(float)
-    scalars = weigh(f"relatedness_{SHOWN}", mean, shown["relatedness"].to_numpy(float))
-    scalars |= weigh(f"selectivity_{SHOWN}_minus_random", mean, random)
-    scalars |= weigh("decoding_plain_above_chance", mean, plain["decoding"].to_numpy(float) - CHANCE)
+    shown, plain = (frames.select(networks, arm=arm) for arm in (SHOWN, "plain"))
+    random = shown["selectivity"] - shown["selectivity_random"]
+    scalars = frames.weigh_mean(f"relatedness_{SHOWN}", shown["relatedness"], seed=seed)
+    scalars |= frames.weigh_mean(f"selectivity_{SHOWN}_minus_random", random, seed=seed)
+    scalars |= frames.weigh_mean("decoding_plain_above_chance", plain["decoding"] - CHANCE, seed=seed)
     for measure in CLAIMED:
-        samples = collect_samples(networks[networks["arm"].isin(SINGLE)], "arm", measure)
-        scalars |= weigh_pathways(measure, samples, seed=seed)
+        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples, seed=seed)
     return scalars

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cemrnn.figures.shared.battery import BatteryConfig, score_fresh
-from cemrnn.figures.shared.tables import lay_out
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS, PATHWAYS
 from cemrnn.random import stream

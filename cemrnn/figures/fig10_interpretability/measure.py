@@ -11,8 +11,8 @@ from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
 from cemrnn.figures.fig10_interpretability.lesions import read_modulations, score_component_lesions
 from cemrnn.figures.shared.battery import Population
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.figures.shared.states import Visited, visit
-from cemrnn.figures.shared.tables import lay_out
 from cemrnn.measures import sharing
 from cemrnn.measures.geometry import cluster_units, task_variance
 from cemrnn.measures.sharing import active_fraction

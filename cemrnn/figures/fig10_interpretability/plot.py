@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from cemrnn.figures import style
 from cemrnn.figures.fig10_interpretability.experiment import CHANCE, SHOWN
 from cemrnn.figures.result import Result, Tables
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 from cemrnn.network.pathways import ARMS, PATHWAYS
 
 WIDTHS = ((1, 1.5, 1.5), (1.1, 1.3, 1), (1, 1, 1), (1, 1, 1))  # of the panels in each row

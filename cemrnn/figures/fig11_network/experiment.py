@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import BatteryConfig, LearningConfig, Population, all_conditions, load_populations
+from cemrnn.figures.shared.battery import (
+    BatteryConfig,
+    LearningConfig,
+    Population,
+    all_conditions,
+    estimate_chance,
+    load_populations,
+)
+from cemrnn.figures.shared.frames import lay_out, mean_scalars, summarise
 from cemrnn.figures.shared.states import visit
-from cemrnn.figures.shared.tables import lay_out, mean_scalars, summarise
 from cemrnn.network.config import count_parameters, list_matrices
-from cemrnn.tasks.scores import chance_level
 from cemrnn.training.config import TrainingConfig
 
 
@@ -46,7 +52,7 @@ def run(config: NetworkPageConfig) -> tuple[Tables, Scalars]:
     (population,) = load_populations(battery)
     worst = population.scores.min(axis=1)
     shown = int(np.where(population.finite, worst, -1.0).argmax())
-    chance = chance_level(battery.task_set, "last36", seed=config.seed, n_trials=config.chance_trials)
+    chance = estimate_chance(battery, config.chance_trials)
     axes = {"network": range(len(worst)), "task": config.tasks}
     scores = lay_out(axes, score=np.where(population.finite[:, None], population.scores, np.nan))
     weights = _weight_table(population, shown, config)
@@ -54,7 +60,7 @@ def run(config: NetworkPageConfig) -> tuple[Tables, Scalars]:
         "weights": weights,
         "rates": _rate_table(population, shown, config),
         "scores": summarise(scores, ["task"], "score", seed=config.seed).assign(
-            shown=population.scores[shown], chance=np.asarray(chance)
+            shown=population.scores[shown], chance=chance
         ),
     }
     scalars: Scalars = {

@@ -10,11 +10,10 @@ import pandas as pd
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import battery
 from cemrnn.figures.shared.battery import BatteryConfig, Population
+from cemrnn.figures.shared.frames import lay_out, mean_scalars, summarise
 from cemrnn.figures.shared.learning_curves import follow, worst_histories
-from cemrnn.figures.shared.tables import lay_out, mean_scalars, summarise
 from cemrnn.network.config import count_parameters
 from cemrnn.tasks.encoding import decode_inputs
-from cemrnn.tasks.scores import chance_level
 
 conditions = battery.all_conditions
 
@@ -38,13 +37,13 @@ def run(config: TasksConfig) -> tuple[Tables, Scalars]:
     populations = battery.load_populations(config)
     scores = _score_table(populations, config)
     worst = scores.groupby(["arm", "network"], sort=False)["score"].min().reset_index()
-    chance = chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials)
+    chance = battery.estimate_chance(config, config.chance_trials)
     tables = {
         "examples": _example_table(populations, config),
         "learning": _learning_table(populations, config),
         "scores": summarise(scores, ["arm", "task"], "score", seed=config.seed),
         "networks": _network_table(populations, worst),
-        "chance": pd.DataFrame({"task": config.tasks, "chance": np.asarray(chance)}),
+        "chance": pd.DataFrame({"task": config.tasks, "chance": chance}),
     }
     return tables, _scalars(populations, config)
 

@@ -8,25 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_ambiguity, score_controls
-from cemrnn.figures.shared.battery import all_conditions, load_populations
-from cemrnn.figures.shared.tables import (
-    SINGLE,
-    arm_scalars,
-    collect_samples,
-    mean_scalars,
-    name_compared,
-    select,
-    summarise,
-    summarise_columns,
-    weigh_pathways,
-)
-from cemrnn.measures.evidence import weigh
+from cemrnn.figures.shared.battery import all_conditions, estimate_chance, load_populations
 from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
-from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.measures.robustness import compare_thresholds
 from cemrnn.tasks import conflict_pairs
-from cemrnn.tasks.scores import chance_level
 
 conditions = all_conditions
 MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
@@ -39,7 +26,7 @@ CONTROLS = (  # scalar, control, what is told of it
 @experiment
 def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
     """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
-    chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
+    chance = estimate_chance(config, config.chance_trials)
     populations = load_populations(config)
     arms = {p.arm: measure_ambiguity(p, config, chance) for p in populations}
     controls = pd.concat([score_controls(p, config) for p in populations], ignore_index=True)
@@ -47,20 +34,20 @@ def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
     curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)
     networks = pd.concat([a.networks() for a in arms.values()], ignore_index=True)
     tables = {
-        "curves": summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
+        "curves": frames.summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
         "choices": _choice_table(curves, config),
         "ideal": _ideal_table(config, pair_chance),
-        "measures": summarise_columns(networks, ["arm"], MEASURES, seed=config.seed),
+        "measures": frames.summarise_columns(networks, ["arm"], MEASURES, seed=config.seed),
         "networks": networks,
-        "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
+        "controls": frames.summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
     }
     return tables, _scalars(arms, networks, controls, config, pair_chance)
 
 
 def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
     """Share of answers for the cued task, for the other, and for neither, against the mixture."""
-    mixture, answers = select(curves, manipulation="mixture"), ("own", "other", "neither")
-    table = summarise_columns(mixture, ["arm", "level"], answers, seed=config.seed)
+    mixture, answers = frames.select(curves, manipulation="mixture"), ("own", "other", "neither")
+    table = frames.summarise_columns(mixture, ["arm", "level"], answers, seed=config.seed)
     return table.rename(columns={"value": "share", "measure": "answer"})
 
 
@@ -79,18 +66,18 @@ def _scalars(
         "chance": chance,
         "n_pairs": len(conflict_pairs(config.task_set)),
     }
-    scalars |= name_compared({arm: curves.passed.sum() for arm, curves in arms.items()})
-    scalars |= arm_scalars(networks, MEASURES, seed=seed)
+    scalars |= frames.name_compared({arm: curves.passed.sum() for arm, curves in arms.items()})
+    scalars |= frames.arm_scalars(networks, MEASURES, seed=seed)
     efficient = {arm: efficiency(curves.sigma75.level, n_contexts, chance=chance) for arm, curves in arms.items()}
-    scalars |= mean_scalars(efficient, seed=seed, name="efficiency_{}")
-    if {*SINGLE, "combined"} <= arms.keys():
+    scalars |= frames.mean_scalars(efficient, seed=seed, name="efficiency_{}")
+    if {*frames.SINGLE, "combined"} <= arms.keys():
         for measure in ("auc", "blends"):
-            scalars |= weigh_pathways(measure, collect_samples(networks, "arm", measure), seed=seed)
+            scalars |= frames.weigh_pathways(measure, frames.collect_samples(networks, "arm", measure), seed=seed)
         threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
         for measure in ("sigma75", "kappa75"):
-            scalars |= weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
+            scalars |= frames.weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
     for name, control, column in CONTROLS:
         # the arms of a replicate share its trials, so their mean is one observation
-        by_replicate = select(controls, control=control).groupby("network")[column].mean()
-        scalars |= weigh(name, functools.partial(bootstrap_mean, seed=seed), by_replicate.to_numpy(float))
+        by_replicate = frames.select(controls, control=control).groupby("network")[column].mean()
+        scalars |= frames.weigh_mean(name, by_replicate, seed=seed)
     return scalars

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.result import Result
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 
 CURVES = (
     ("mixture", "mixture λ (share of the other cue)", "a"),

@@ -11,19 +11,9 @@ import pandas as pd
 from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import PackingConfig, conditions
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.rotations import RULE, SEPARATE, octaves_by_size, score_rotations, select_scores
-from cemrnn.figures.shared.tables import (
-    SINGLE,
-    collect_samples,
-    lay_out,
-    mean_scalars,
-    select,
-    summarise,
-    summarise_rounds,
-    weigh_pathways,
-)
 from cemrnn.measures import packing
-from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.measures.robustness import Threshold, compare_thresholds
 from cemrnn.tasks.scores import TOLERANCES
@@ -37,11 +27,11 @@ def run(config: PackingConfig) -> tuple[Tables, Scalars]:
     arms = [*config.arms, SEPARATE]
     tables = {
         "cells": cells,
-        "scores": summarise(cells, ["arm", "match", "n_units", "n_tasks"], "worst", seed=config.seed),
+        "scores": frames.summarise(cells, ["arm", "match", "n_units", "n_tasks"], "worst", seed=config.seed),
         "packed": _packed_table(cells, arms, config),
         "interference": _interference_table(cells, arms, config),
         "battery_networks": battery,
-        "battery": summarise(battery, ["arm", "n_units", "n_tasks"], "worst", seed=config.seed),
+        "battery": frames.summarise(battery, ["arm", "n_units", "n_tasks"], "worst", seed=config.seed),
         "added_networks": added,
         "added": _added_table(added, config),
     }
@@ -56,7 +46,7 @@ def _packed_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -
         worst = select_scores(cells, arm, match, n_units, "worst")
         kstar = packing.largest_packed(config.task_counts, worst, criterion)
         octaves = packing.octaves_packed(config.task_counts, worst, criterion)
-        at = select(cells, arm=arm, match=match, n_units=n_units, n_tasks=max(kstar, 1)).iloc[0]
+        at = frames.select(cells, arm=arm, match=match, n_units=n_units, n_tasks=max(kstar, 1)).iloc[0]
         rows.append(
             {"arm": arm, "match": match, "n_units": n_units, "criterion": criterion, "kstar": kstar}
             | bootstrap_mean(octaves.level, seed=config.seed).to_columns("octaves")
@@ -70,15 +60,15 @@ def _interference_table(cells: pd.DataFrame, arms: list[str], config: PackingCon
     """Mean loss of score per task against the number of tasks, at the largest size."""
     means = [select_scores(cells, arm, "parameters", config.units[-1], "mean") for arm in arms]
     axes = {"arm": arms, "network": range(config.n_replicates), "n_tasks": config.task_counts}
-    lost = lay_out(axes, lost=np.stack([packing.interference(scores) for scores in means]))
-    return summarise(lost, ["arm", "n_tasks"], "lost", seed=config.seed)
+    lost = frames.lay_out(axes, lost=np.stack([packing.interference(scores) for scores in means]))
+    return frames.summarise(lost, ["arm", "n_tasks"], "lost", seed=config.seed)
 
 
 def _added_table(added: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
     """Median updates for one more task, with its interval; networks that never learn it count as the most updates."""
     groups = added.groupby(["arm", "n_tasks"], sort=False)
     labels = groups["n_trained"].first().reset_index()
-    table = summarise_rounds(
+    table = frames.summarise_rounds(
         labels, [part.to_numpy(float) for _, part in groups["n_updates"]], "updates", seed=config.seed
     )
     return table.assign(reached=groups["reached"].mean().to_numpy())
@@ -98,9 +88,9 @@ def _scalars(tables: Tables, arms: list[str], config: PackingConfig) -> Scalars:
     octaves = {arm: packing.average_thresholds(thresholds) for arm, thresholds in by_size.items()}
     levels = {arm: np.stack([size.level for size in thresholds], axis=1) for arm, thresholds in by_size.items()}
     exponents = {arm: packing.packing_exponent(config.units, of_arm) for arm, of_arm in levels.items()}
-    scalars |= mean_scalars({arm: octaves[arm].level for arm in arms}, seed=seed, name="octaves_{}")
-    scalars |= mean_scalars(exponents, seed=seed, name="exponent_{}")
-    best = select(tables["packed"], match="parameters", criterion=config.criteria[0], n_units=config.units[-1])
+    scalars |= frames.mean_scalars({arm: octaves[arm].level for arm in arms}, seed=seed, name="octaves_{}")
+    scalars |= frames.mean_scalars(exponents, seed=seed, name="exponent_{}")
+    best = frames.select(tables["packed"], match="parameters", criterion=config.criteria[0], n_units=config.units[-1])
     for row in best.itertuples():
         scalars |= {f"kstar_{row.arm}": row.kstar, f"per_parameter_{row.arm}": row.per_parameter}
     for row in tables["added"].groupby("arm", sort=False).last().reset_index().itertuples():
@@ -112,17 +102,16 @@ def _scalars(tables: Tables, arms: list[str], config: PackingConfig) -> Scalars:
 def _evidence(tables: Tables, octaves: dict[str, Threshold], config: PackingConfig) -> Scalars:
     """What the claims judge: octaves, scores on subsets of the battery, and the control."""
     scores = tables["battery_networks"].groupby(["arm", "network"], as_index=False)["worst"].mean()
-    battery, scalars = collect_samples(scores, "arm", "worst"), {}
-    if {*SINGLE, "combined"} <= set(config.arms):
+    battery, scalars = frames.collect_samples(scores, "arm", "worst"), {}
+    if {*frames.SINGLE, "combined"} <= set(config.arms):
         threshold = functools.partial(compare_thresholds, paired=False, seed=config.seed)
-        scalars |= weigh_pathways("octaves", octaves, threshold)
-    if {*SINGLE, "combined"} <= battery.keys():  # paired: a replicate has its own tasks, the same in every arm
+        scalars |= frames.weigh_pathways("octaves", octaves, threshold)
+    if {*frames.SINGLE, "combined"} <= battery.keys():  # paired: a replicate has its own tasks, the same in every arm
         difference = functools.partial(bootstrap_difference, paired=True, seed=config.seed)
-        scalars |= weigh_pathways("battery", battery, difference)
+        scalars |= frames.weigh_pathways("battery", battery, difference)
     if "plain" in config.arms:
-        mean = functools.partial(bootstrap_mean, seed=config.seed)
-        scalars |= weigh("plain_above_chance", mean, _above_chance(tables["cells"], config))
-    return scalars | mean_scalars(battery, seed=config.seed, name="battery_{}")
+        scalars |= frames.weigh_mean("plain_above_chance", _above_chance(tables["cells"], config), seed=config.seed)
+    return scalars | frames.mean_scalars(battery, seed=config.seed, name="battery_{}")
 
 
 def _above_chance(cells: pd.DataFrame, config: PackingConfig) -> np.ndarray:

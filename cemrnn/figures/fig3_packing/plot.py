@@ -13,8 +13,8 @@ from matplotlib.ticker import LogLocator, NullLocator
 from cemrnn.figures import style
 from cemrnn.figures.fig3_packing.populations import PackingConfig
 from cemrnn.figures.result import Result
+from cemrnn.figures.shared.frames import select
 from cemrnn.figures.shared.rotations import SEPARATE
-from cemrnn.figures.shared.tables import select
 
 SIZE_LINES = ("-", "--", ":", "-.")
 

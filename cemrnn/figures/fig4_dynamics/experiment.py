@@ -12,22 +12,13 @@ from cemrnn.figures.fig4_dynamics.measure import measure_network
 from cemrnn.figures.fig4_dynamics.portraits import draw_portrait
 from cemrnn.figures.fig4_dynamics.search import Searched, follow_paths, search_epochs
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.battery import Population, all_conditions, load_populations
 from cemrnn.figures.shared.states import constant_inputs, visit
-from cemrnn.figures.shared.tables import (
-    SINGLE,
-    arm_scalars,
-    collect_samples,
-    name_compared,
-    select,
-    summarise,
-    summarise_columns,
-    weigh_pathways,
-)
 from cemrnn.measures.geometry import find_bifurcations
 
 conditions = all_conditions
-PORTRAYED = (*SINGLE, "combined")
+PORTRAYED = (*frames.SINGLE, "combined")
 CLAIMED = ("displacement", "flow_change", "angle")
 MEASURES = (
     *CLAIMED,
@@ -71,17 +62,17 @@ def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
         name: pd.concat([getattr(a, name) for a in arms.values()], ignore_index=True) for name in ArmDynamics._fields
     }
     networks = tables["networks"]
-    tables["measures"] = summarise_columns(networks, ["arm"], MEASURES, seed=config.seed)
-    tables["bifurcations"] = summarise(tables["paths"], ["arm", "lambda"], "share", seed=config.seed)
+    tables["measures"] = frames.summarise_columns(networks, ["arm"], MEASURES, seed=config.seed)
+    tables["bifurcations"] = frames.summarise(tables["paths"], ["arm", "lambda"], "share", seed=config.seed)
     return tables, _scalars(networks, config)
 
 
 def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
-    scalars = {"n_paths": len(config.paths)} | arm_scalars(networks, MEASURES, seed=config.seed)
-    scalars |= name_compared(networks.groupby("arm", sort=False)["passed"].sum())
+    scalars = {"n_paths": len(config.paths)} | frames.arm_scalars(networks, MEASURES, seed=config.seed)
+    scalars |= frames.name_compared(networks.groupby("arm", sort=False)["passed"].sum())
     for measure in CLAIMED:
-        samples = collect_samples(networks[networks["arm"].isin(SINGLE)], "arm", measure)
-        scalars |= weigh_pathways(measure, samples, seed=config.seed)
+        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples, seed=config.seed)
     return scalars
 
 
@@ -139,7 +130,7 @@ def _leave_blank(networks: pd.DataFrame, config: DynamicsConfig) -> ArmDynamics:
 
 def _point_table(searched: Searched, kept: np.ndarray) -> pd.DataFrame:
     """Mean number of points of each kind per network and epoch."""
-    counts = select(searched.counts(), again=False)
+    counts = frames.select(searched.counts(), again=False)
     table = counts.groupby(["network", "epoch"], sort=False)[["stable", "unstable", "slow"]].mean().reset_index()
     return table.assign(network=kept[table["network"]])
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from cemrnn.figures import style
 from cemrnn.figures.fig4_dynamics.experiment import PORTRAYED
 from cemrnn.figures.result import Result
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 
 KINDS = {
     "stable": dict(marker="o", markerfacecolor="black", markeredgecolor="white"),

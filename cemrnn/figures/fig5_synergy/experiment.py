@@ -13,9 +13,9 @@ from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, 
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import rotations
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
-from cemrnn.figures.shared.battery import load_populations
+from cemrnn.figures.shared.battery import estimate_chance, load_populations
+from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
 from cemrnn.figures.shared.rotations import PackedBatteryConfig, octaves_by_size, score_rotations
-from cemrnn.figures.shared.tables import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import ideal_sigma
 from cemrnn.measures.intervals import adjust_holm, bootstrap_mean, bootstrap_statistic
@@ -23,7 +23,6 @@ from cemrnn.measures.packing import average_thresholds
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS
 from cemrnn.tasks import conflict_pairs
-from cemrnn.tasks.scores import chance_level
 
 conditions = rotations.battery_and_rotations
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
@@ -49,7 +48,7 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
 @experiment
 def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     """Outcomes of the two by two design, measures of synergy with a correction for their number, lesions, conflict."""
-    chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
+    chance = estimate_chance(config, config.chance_trials)
     populations = {p.arm: p for p in load_populations(config)}
     outcomes = _outcome_table(populations, config, chance)
     lesions = score_pathway_lesions(populations["combined"], config, chance)

@@ -8,7 +8,7 @@ import torch
 
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, draw_conflicts
 from cemrnn.figures.shared.battery import Population, simulate
-from cemrnn.figures.shared.tables import lay_out
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures.robustness import average_pairs, normalise_accuracy
 from cemrnn.network.pathways import Told
 

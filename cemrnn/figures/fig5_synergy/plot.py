@@ -13,7 +13,7 @@ from cemrnn.figures import style
 from cemrnn.figures.fig5_synergy.experiment import OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.result import Result
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 from cemrnn.network.pathways import Look
 
 MEASURES = (  # name, shade, marker, label

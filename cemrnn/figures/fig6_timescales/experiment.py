@@ -11,7 +11,7 @@ import pandas as pd
 from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesConfig
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.tables import mean_scalars
+from cemrnn.figures.shared.frames import mean_scalars
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
 from cemrnn.measures.intervals import Interval, bootstrap_mean, bootstrap_statistic

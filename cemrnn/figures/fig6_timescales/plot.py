@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.result import Result
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 
 ARMS = ("excitability", "synaptic", "combined")
 TAU_E, TAU_S = "tau_excitability_ms", "tau_synaptic_ms"

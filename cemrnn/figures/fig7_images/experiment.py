@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +13,8 @@ import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared import sequence_models
+from cemrnn.figures.shared.frames import collect_samples, lay_out, mean_scalars, select, summarise, weigh_mean
 from cemrnn.figures.shared.sequence_models import RIVALS, Comparison, SequencesConfig, contrast_combined, load_models
-from cemrnn.figures.shared.tables import collect_samples, lay_out, mean_scalars, select, summarise
-from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.tasks.sequences import ImageSet
 from cemrnn.training.sequences import SequenceConfig
 
@@ -120,7 +117,7 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
     values = collect_samples(most.groupby(["arm", "network"], as_index=False)["accuracy"].mean(), "arm", "accuracy")
     scalars |= mean_scalars(values, seed=seed, name="packing_{}")
     scalars |= contrast_combined(values, "packing_combined_minus_{}", seed=seed)
-    scalars |= weigh("shuffled_minus_chance", functools.partial(bootstrap_mean, seed=seed), control - CHANCE)
+    scalars |= weigh_mean("shuffled_minus_chance", control - CHANCE, seed=seed)
     sizes = networks.groupby("scan")["n_parameters"]
     return scalars | {
         "title": f"On images read as sequences, {describe_title(scalars)}",

@@ -12,8 +12,8 @@ import torch
 
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared import sequence_models
+from cemrnn.figures.shared.frames import collect_samples, lay_out, mean_scalars, summarise
 from cemrnn.figures.shared.sequence_models import RIVALS, Comparison, SequencesConfig, contrast_combined, load_models
-from cemrnn.figures.shared.tables import collect_samples, lay_out, mean_scalars, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks.sequences import TextSet

@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter
 
 from cemrnn.figures import style
 from cemrnn.figures.result import Result
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 
 CUES = {"none": "", "told": "told", "ambiguous": "ambiguous", "swapped": "told another", "inferred": "inferred"}
 SAMPLE_COLUMNS = 96

@@ -12,7 +12,7 @@ from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
 from cemrnn.figures.fig9_overhead_scaling.worth import REFERENCES, BatteryScores, Stop
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
 from cemrnn.figures.shared import rotations
-from cemrnn.figures.shared.tables import collect_samples, mean_scalars, row_scalars, select, summarise, summarise_rounds
+from cemrnn.figures.shared.frames import collect_samples, mean_scalars, row_scalars, select, summarise, summarise_rounds
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.exponents import fit_slopes
 from cemrnn.measures.intervals import bootstrap_difference, bootstrap_median

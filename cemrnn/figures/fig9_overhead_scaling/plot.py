@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from cemrnn.figures import style
 from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
 from cemrnn.figures.result import Result, Tables
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 
 RATIOS = {"update": "time of an update / plain", "step": "time of a simulated step / plain", "memory": "memory / plain"}
 COSTS = (

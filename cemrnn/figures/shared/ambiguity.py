@@ -11,15 +11,8 @@ import torch
 from torch import Tensor
 
 from cemrnn.figures.shared.battery import BatteryConfig, Population, check_increasing, simulate
-from cemrnn.figures.shared.tables import lay_out
-from cemrnn.measures.robustness import (
-    Threshold,
-    area_under_mixture,
-    average_pairs,
-    normalise_accuracy,
-    psychometric,
-    threshold_level,
-)
+from cemrnn.figures.shared.frames import lay_out
+from cemrnn.measures import robustness
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks import Trials, TrialStream, conflict_pairs
 from cemrnn.tasks.cues import draw_frozen_noise, mix_cues
@@ -75,25 +68,25 @@ class ArmCurves:
         """Manipulation -> (M, L) accuracy, 0 at chance and 1 with the clean cue, mean over pairs."""
         clean = self.own["mixture"][:, :, :1]  # level 0: the right cue alone
         return {
-            name: average_pairs(normalise_accuracy(own, self.chance[:, None], clean), self.passed)
+            name: robustness.average_pairs(robustness.normalise_accuracy(own, self.chance[:, None], clean), self.passed)
             for name, own in self.own.items()
         }
 
     @functools.cached_property
-    def sigma75(self) -> Threshold:
+    def sigma75(self) -> robustness.Threshold:
         """Noise at which normalised accuracy falls to 75 %."""
-        return threshold_level(self.levels["noise"], self.normalised["noise"], 0.75, "falling")
+        return robustness.threshold_level(self.levels["noise"], self.normalised["noise"], 0.75, "falling")
 
     @functools.cached_property
-    def kappa75(self) -> Threshold:
+    def kappa75(self) -> robustness.Threshold:
         """Strength of the cue at which normalised accuracy rises to 75 %."""
-        return threshold_level(self.levels["strength"], self.normalised["strength"], 0.75, "rising")
+        return robustness.threshold_level(self.levels["strength"], self.normalised["strength"], 0.75, "rising")
 
     def curves(self) -> pd.DataFrame:
         """One row per network, manipulation and level: normalised accuracy and shares of answers."""
         parts = []
         for name, levels in self.levels.items():
-            own, other = (average_pairs(x[name], self.passed) for x in (self.own, self.other))  # (M, L)
+            own, other = (robustness.average_pairs(x[name], self.passed) for x in (self.own, self.other))  # (M, L)
             columns = {"normalised": self.normalised[name], "own": own, "other": other, "neither": 1 - own - other}
             axes = {"arm": [self.arm], "network": range(len(own)), "manipulation": [name], "level": levels}
             parts.append(lay_out(axes, **columns))
@@ -102,12 +95,12 @@ class ArmCurves:
     def networks(self) -> pd.DataFrame:
         """One row per network: every measure of robustness; NaN for networks that are not compared."""
         lambdas = self.levels["mixture"]
-        own, other = (average_pairs(x["mixture"], self.passed) for x in (self.own, self.other))
+        own, other = (robustness.average_pairs(x["mixture"], self.passed) for x in (self.own, self.other))
         even = int(np.flatnonzero(lambdas == 0.5)[0])
         with np.errstate(invalid="ignore"):  # no answer belongs to either task
-            fit = psychometric(lambdas, own / (own + other))
+            fit = robustness.psychometric(lambdas, own / (own + other))
         columns = {"arm": self.arm, "network": np.arange(len(self.passed)), "passed": self.passed}
-        columns["auc"] = area_under_mixture(lambdas, self.normalised["mixture"])
+        columns["auc"] = robustness.area_under_mixture(lambdas, self.normalised["mixture"])
         for name, found in {"sigma75": self.sigma75, "kappa75": self.kappa75}.items():
             columns |= {name: found.level, f"{name}_censored": found.censored}
         blends = (1 - own - other)[:, even]

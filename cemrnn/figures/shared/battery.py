@@ -18,7 +18,7 @@ from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
-from cemrnn.tasks.scores import score_per_task, score_trials
+from cemrnn.tasks.scores import chance_level, score_per_task, score_trials
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork, choose_device
 
@@ -164,6 +164,11 @@ def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
     """`n_trials` test trials of every task, the tasks in turn."""
     total = tasks.n_contexts * n_trials
     return TrialStream(tasks, seeds, name="test").draw(total, np.arange(total) % tasks.n_contexts)
+
+
+def estimate_chance(config: BatteryConfig, n_trials: int) -> np.ndarray:
+    """(K,) accuracy on each task of answers that ignore the stimulus, by rule last36."""
+    return np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=n_trials))
 
 
 def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str) -> np.ndarray:

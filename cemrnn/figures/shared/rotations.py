@@ -12,7 +12,7 @@ import pandas as pd
 
 from cemrnn.config import Config, field_types
 from cemrnn.figures.shared.battery import BatteryConfig, PopulationConfig, all_conditions, check_increasing, score_fresh
-from cemrnn.figures.shared.tables import select
+from cemrnn.figures.shared.frames import select
 from cemrnn.measures.packing import octaves_packed
 from cemrnn.measures.robustness import Threshold
 from cemrnn.network.budget import match_budget

@@ -15,8 +15,8 @@ from torch import Tensor
 from cemrnn.config import unknown_name
 from cemrnn.figures.result import Scalars
 from cemrnn.figures.shared.battery import ReplicatesConfig
+from cemrnn.figures.shared.frames import lay_out, summarise
 from cemrnn.figures.shared.learning_curves import follow, take_in_time
-from cemrnn.figures.shared.tables import lay_out, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import Interval, bootstrap_difference
 from cemrnn.network.budget import match_budget

@@ -78,6 +78,11 @@ def arm_scalars(networks: pd.DataFrame, measures: Iterable[str], *, seed: int) -
     return scalars
 
 
+def weigh_mean(measure: str, sample: np.ndarray, *, seed: int) -> Scalars:
+    """The evidence of a mean over replicates (M,); see `weigh`."""
+    return weigh(measure, functools.partial(bootstrap_mean, seed=seed), np.asarray(sample, float))
+
+
 def row_scalars(table: pd.DataFrame, name: str, value: str, **more: str) -> Scalars:
     """Value, low, high and n of every row of a table.
 
