@@ -18,8 +18,8 @@ from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
 from cemrnn.figures.remember import from_document, to_document
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, _deal_cues, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
-from cemrnn.figures.shared.rotations import SEPARATE
 from cemrnn.figures.shared.frames import summarise
+from cemrnn.figures.shared.rotations import SEPARATE
 from cemrnn.figures.style import LOOKS
 from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims

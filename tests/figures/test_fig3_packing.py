@@ -102,7 +102,8 @@ def run(monkeypatch, *, planted=PLANTED, spread=0.1, above_chance=0.0, gains=Non
         "measure_added": lambda config: make_added(),
     }
     for name, function in made.items():
-        monkeypatch.setattr(fig3_packing, name, function)
+        owner = fig3_packing if name == "score_rotations" else fig3_packing.populations
+        monkeypatch.setattr(owner, name, function)
     return fig3_packing.run(CONFIG)
 
 

@@ -59,7 +59,7 @@ def _packed_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -
 def _interference_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -> pd.DataFrame:
     """Mean loss of score per task against the number of tasks, at the largest size."""
     means = [select_scores(cells, arm, "parameters", config.units[-1], "mean") for arm in arms]
-    axes = {"arm": arms, "network": range(config.n_replicates), "n_tasks": config.task_counts}
+    axes = {"arm": arms, "network": range(len(means[0])), "n_tasks": config.task_counts}
     lost = frames.lay_out(axes, lost=np.stack([packing.interference(scores) for scores in means]))
     return frames.summarise(lost, ["arm", "n_tasks"], "lost", seed=config.seed)
 

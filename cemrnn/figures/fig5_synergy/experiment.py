@@ -83,7 +83,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
         if not ARMS[arm].pathways:  # ignores the context, so that there is nothing to lose: 0 on both scales
             values |= {name: np.nan_to_num(values[name]) for name in ("mixture", "noise")}
         values["joint"] = np.mean([values[name] for name in OUTCOMES[:3]], axis=0)
-        axes = {"arm": [arm], "outcome": OUTCOMES, "network": range(config.n_replicates)}
+        axes = {"arm": [arm], "outcome": OUTCOMES, "network": range(len(values["joint"]))}
         parts.append(lay_out(axes, value=np.stack([values[name] for name in OUTCOMES])))
     return pd.concat(parts, ignore_index=True)
 
