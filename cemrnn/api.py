@@ -233,12 +233,17 @@ def score(out: xarray.Dataset, trials: TrialBatch, rule: str = "last36") -> xarr
 
 
 def load(
-    what: str | Path, *, arm: str | None = None, profile: str = "quick", label: str = "", **overrides: Any
+    what: str | Path | Sequence[TrainingConfig],
+    *,
+    arm: str | None = None,
+    profile: str = "quick",
+    label: str = "",
+    **overrides: Any,
 ) -> Networks:
     """The networks of one arm of a figure, trained if the store lacks them; or those of a folder that `save` wrote.
 
     Args:
-        what: name of a figure, for example "fig2_ambiguity"; or a folder.
+        what: name of a figure, for example "fig2_ambiguity"; a folder; or configs that differ in the seed alone.
         arm: which networks, if the figure has several arms.
         profile: its sizes.
         label: a part of the label ("combined, N = 8, K = 4"), if the arm has networks of several shapes.
@@ -247,6 +252,8 @@ def load(
     Raises:
         ValueError: a name is unknown, or more than one shape of network fits.
     """
+    if not isinstance(what, str | Path):
+        return _obtain(what, overrides.get("device", "auto"))
     if is_bundle(Path(what)):
         return _load_folder(Path(what))
     config = figure_config(str(what), profile, overrides)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ import pandas as pd
 import torch
 
 from cemrnn.config import Config, digest
-from cemrnn.figures.result import Result
+from cemrnn.figures.result import FAILED, NONE_FAILED, Result, Scalars, Tables
 from cemrnn.network.pathways import ARMS, foreign_code
 from cemrnn.store.entry import fingerprint
-from cemrnn.store.store import keep, recall
+from cemrnn.store.store import Store, keep, recall
 from cemrnn.system.machine import describe_gpu, describe_machine
+from cemrnn.training.recipe import Recipe
 
 # What computes results, beside the figure's own folder.
 ROOMS = (
@@ -32,17 +34,19 @@ ROOMS = (
 )  # fmt: skip
 
 
-Tables = dict[str, pd.DataFrame]  # by name
-Scalars = dict[str, float | int | str]  # by name
-
-
-def experiment(run: Callable[[Any], tuple[Tables, Scalars]], where: Callable[[], str] = str) -> Callable[[Any], Result]:
+def experiment(
+    run: Callable[[Any], tuple[Tables, Scalars]], where: Callable[[], str] = str, measured: str = "$^"
+) -> Callable[[Any], Result]:
     """The experiment of a figure, config -> Result, which looks up what it has computed before.
 
     Args:
         run: config -> tables and scalars, in the module `<stem>.experiment`.
         where: tells the machine, if the result depends on it.
+        measured: pattern of the names of scalars that do.
     """
+
+    def conditions(config: Config) -> Iterable[Recipe]:
+        return getattr(sys.modules[run.__module__], "conditions", lambda _: ())(config)
 
     def compute(config: Config) -> Result:
         started = time.monotonic()
@@ -51,9 +55,10 @@ def experiment(run: Callable[[Any], tuple[Tables, Scalars]], where: Callable[[],
             stem=run.__module__.split(".")[-2],
             config=config,
             tables=tables,
-            scalars=scalars,
+            scalars=scalars | {FAILED: name_failed(conditions(config))},
             n_replicates=config.n_replicates,
             seconds=time.monotonic() - started,
+            measured=tuple(name for name in scalars if re.match(measured, name)),
         )
 
     @functools.wraps(run)
@@ -71,9 +76,20 @@ def experiment(run: Callable[[Any], tuple[Tables, Scalars]], where: Callable[[],
     return look_up
 
 
-def experiment_here(run: Callable[[Any], tuple[Tables, Scalars]]) -> Callable[[Any], Result]:
+def experiment_here(measured: str) -> Callable[[Callable], Callable[[Any], Result]]:
     """As `experiment`, for one that measures the machine: on another one it is computed again."""
-    return experiment(run, lambda: f"{describe_machine()}, {describe_gpu()}, {platform.node()}")
+    where = lambda: f"{describe_machine()}, {describe_gpu()}, {platform.node()}"  # noqa: E731
+    return functools.partial(experiment, where=where, measured=measured)
+
+
+def name_failed(conditions: Iterable[Recipe]) -> str:
+    """Arms and models with networks whose loss was not finite, with their numbers: "plain (1 of 6)"; else "none"."""
+    store, failed = Store.default(), {}
+    for config in dict.fromkeys(conditions):
+        network = store.load(config)
+        failed.setdefault(config.network.arm, []).append(network is not None and network.status == "failed")
+    named = [f"{arm} ({sum(of_arm)} of {len(of_arm)})" for arm, of_arm in failed.items() if any(of_arm)]
+    return ", ".join(named) or NONE_FAILED
 
 
 def result_key(experiment: str, config: Config, where: str = "") -> str:
@@ -97,7 +113,7 @@ def to_document(result: Result) -> dict[str, Any]:
 def from_document(document: dict[str, Any], config: Config) -> Result:
     """The result that `to_document` was given."""
     tables = {name: pd.DataFrame(table) for name, table in document["tables"].items()}
-    return Result(config=config, **document | {"tables": tables})
+    return Result(config=config, **document | {"tables": tables, "measured": tuple(document["measured"])})
 
 
 @functools.cache

@@ -1,10 +1,13 @@
-"""One look for the whole book: a colour, a marker and a line per arm, panel letters, curves with their interval."""
+"""One look for the whole book: colours and markers by arm, panels, points and curves with their interval, text."""
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +15,17 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
+from cemrnn.figures.result import Result
 from cemrnn.network.pathways import ARMS, PATHWAYS, Look
 
 SHEET = Path(__file__).with_name("cemrnn.mplstyle")
 MAX_MARKERS = 12  # per curve, about
-
-
+FILLS = ("full", "none", "left", "top", "right", "bottom")  # faces of markers, where colours are those of arms
+GREY = dict(color="0.3", marker="o", linestyle="none")  # of markers in a legend, whatever their arm
+MISSING = "–"  # instead of a number that is not finite
 # What is drawn beside the arms of the model.
 BASELINES = {
     "separate": Look("#8B5E3C", "*", "--"),  # one plain network per task
@@ -45,10 +51,52 @@ class _Looks(Mapping):
 LOOKS: Mapping[str, Look] = _Looks()
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows at the end of a cell, though pyplot does not know of it."""
+
+    def _repr_svg_(self) -> str:
+        return render(self, "svg", "shown").decode()
+
+
 def open_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure in the book's style, which pyplot neither shows nor keeps; sizes in inches."""
     with pyplot.style.context(SHEET):
-        return Figure(figsize=(width_in, height_in))
+        return ShownFigure(figsize=(width_in, height_in))
+
+
+def in_style(draw: Callable[[Result], Figure]) -> Callable[[Result], Figure]:
+    """The `plot` of a figure, drawn in the book's style."""
+
+    @functools.wraps(draw)
+    def plot(result: Result) -> Figure:
+        with pyplot.style.context(SHEET):
+            return draw(result)
+
+    return plot
+
+
+def show_text(text: str) -> str:
+    """Any text as a figure shows it, character by character: no formula, no control characters.
+
+    A character that an SVG cannot hold, or that has no width, is shown as a replacement character.
+    """
+    kinds = {"Cc": "\ufffd", "Cs": "\ufffd", "Cn": "\ufffd", "Co": "\ufffd", "Cf": "\ufffd"}
+    shown = (c if c == "\n" else kinds.get(unicodedata.category(c), c) for c in text.replace("\t", " "))
+    return "".join(shown).replace("$", r"\$")
+
+
+def spell(name: str) -> str:
+    """The name of a task for people: words with spaces between them."""
+    return show_text(name.replace("_", " "))
+
+
+def write_number(value: float, digits: int = 2) -> str:
+    """A number for a small cell: rounded, no zero before the point, no sign on zero, a dash if it is not finite."""
+    if not math.isfinite(value):
+        return MISSING
+    whole, rest = divmod(round(abs(value) * 10**digits), 10**digits)
+    sign = "−" if value < 0 and (whole or rest) else ""
+    return f"{sign}{whole or ''}.{rest:0{digits}d}"
 
 
 def add_letter(axes: Axes, letter: str) -> None:
@@ -56,45 +104,133 @@ def add_letter(axes: Axes, letter: str) -> None:
     axes.set_title(letter, loc="left", fontweight="bold")
 
 
+def name_axes(axes: Axes, letter: str, x: str, y: str = "", **settings) -> None:
+    """Set the panel's letter, the labels of its axes, and any other property of theirs, e.g. ylim."""
+    axes.set(xlabel=x, ylabel=y, **settings)
+    add_letter(axes, letter)
+
+
+def name_rows(axes: Axes, names: Sequence[str], **text) -> None:
+    """Name rows from top to bottom; `text` holds properties of the names."""
+    axes.set_yticks(range(len(names)), names, **text)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def say_blank(axes: Axes, text: str = "not compared") -> None:
+    """Say that a panel has nothing to show."""
+    axes.set(xticks=[], yticks=[])
+    axes.annotate(text, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=6, color="0.4")
+
+
+def use_octaves(axes: Axes, sizes: Sequence[int]) -> None:
+    """Make x an axis of factors of two, with a tick at every size."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, sizes)
+    axes.minorticks_off()
+
+
 def draw_curves(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """Draw a line with an interval band per arm (columns arm, x, y, low, high); without data, none."""
     for arm, part in table.groupby("arm", sort=False):
-        if part[y].isna().all():
+        draw_curve(axes, part, x, y, LOOKS[arm], label=arm)
+
+
+def draw_curve(axes: Axes, part: pd.DataFrame, x: str, y: str, look: Look, *, band: float = 0.15, **style) -> None:
+    """Draw one such line, with `band` the opacity of its interval and other properties of the line."""
+    if part[y].isna().all():
+        return
+    every = max(1, len(part) // MAX_MARKERS)  # a marker on every point would hide a long curve
+    style = dict(color=look.colour, linestyle=look.line, marker=look.marker, markevery=every) | style
+    axes.plot(part[x], part[y], **style)
+    axes.fill_between(part[x], part["low"], part["high"], color=look.colour, alpha=band, linewidth=0)
+
+
+def draw_points(axes: Axes, at: Sequence[float], part: pd.DataFrame, value: str, look: Look, **style) -> None:
+    """Draw points at places `at` on x, with their intervals (columns value, low, high)."""
+    axes.vlines(at, part["low"], part["high"], color=look.colour, linewidth=1)
+    axes.plot(at, part[value], **dict(linestyle="none", marker=look.marker, color=look.colour) | style)
+
+
+def draw_rows(axes: Axes, at: Sequence[float], part: pd.DataFrame, value: str, look: Look, **style) -> None:
+    """Draw points in rows `at`, with their intervals (columns value, low, high)."""
+    axes.hlines(at, part["low"], part["high"], color=look.colour, linewidth=1)
+    axes.plot(part[value], at, **dict(linestyle="none", marker=look.marker, color=look.colour) | style)
+
+
+def spread_over(names: Sequence[str], reach: float) -> Iterator[tuple[float, str]]:
+    """Every name with its offset, evenly from -reach to reach."""
+    return zip(np.linspace(-reach, reach, len(names)), names, strict=True)
+
+
+def draw_estimates(axes: Axes, table: pd.DataFrame, arms: Sequence[str], value: str) -> None:
+    """Draw a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
+    rows = table.set_index("arm").reindex(arms)
+    for position, (arm, row) in enumerate(rows.iterrows()):
+        if np.isnan(row[value]):
+            place = dict(xycoords=("axes fraction", "data"), va="center", fontsize=6, color="0.4")
+            axes.annotate("not compared", (0.02, position), **place)
             continue
         look = LOOKS[arm]
-        every = max(1, len(part) // MAX_MARKERS)  # a marker on every point would hide a long curve
-        style = dict(color=look.colour, linestyle=look.line, marker=look.marker, markevery=every, label=arm)
-        axes.plot(part[x], part[y], **style)
-        axes.fill_between(part[x], part["low"], part["high"], color=look.colour, alpha=0.15, linewidth=0)
-
-
-def draw_estimates(axes: Axes, table: pd.DataFrame, arms: list[str], value: str) -> None:
-    """Draw a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
-    rows = table.set_index("arm")
-    for position, arm in enumerate(arms):
-        row, look = rows.loc[arm], LOOKS[arm]
-        if np.isnan(row[value]):
-            axes.annotate(
-                "not compared",
-                (0.02, position),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=6,
-                color="0.4",
-            )
-            continue
         axes.plot(row[value], position, marker=look.marker, color=look.colour, linestyle="none", markersize=5)
         axes.plot([row["low"], row["high"]], [position] * 2, color=look.colour)
-    axes.set_yticks(range(len(arms)), arms)
-    axes.set_ylim(len(arms) - 0.5, -0.5)
+    name_rows(axes, arms)
 
 
-def add_legend(figure: Figure, arms: list[str], extra: tuple[Line2D, ...] = ()) -> None:
+def draw_bars(axes: Axes, table: pd.DataFrame, value: str) -> None:
+    """Draw a grey bar per row with its interval, from top to bottom."""
+    position = np.arange(len(table))
+    axes.barh(position, table[value], color="0.75", height=0.6)
+    axes.hlines(position, table["low"], table["high"], color="0.1", linewidth=1)
+
+
+def draw_cells(axes: Axes, values: np.ndarray, write: Callable[[float], str], is_dark: Callable, **text) -> np.ndarray:
+    """Texts, one in every cell of an image: its number, white where the cell is dark and grey where it is missing."""
+    texts = np.empty(values.shape, object)
+    for (i, j), value in np.ndenumerate(values):
+        colour = "0.4" if np.isnan(value) else "white" if is_dark(value) else "black"
+        texts[i, j] = axes.text(j, i, write(value), ha="center", va="center", color=colour, **text)
+    return texts
+
+
+def draw_units(axes: Axes, table: pd.DataFrame, tasks: Sequence[str], value: str, edge: str, **image) -> AxesImage:
+    """Draw a value of every task and unit, units in the order of their clusters, with lines between clusters.
+
+    Args:
+        axes: to draw on.
+        table: columns task, cluster, unit and the value; units without a cluster, -1, are left out.
+        tasks: rows from top to bottom.
+        value: "variance" is relative to each unit's largest.
+        edge: colour of the lines.
+        image: limits and colours.
+    """
+    cells = table[table["cluster"] >= 0].pivot(index="task", columns=["cluster", "unit"], values=value)
+    cells = cells.loc[list(tasks)].sort_index(axis="columns")
+    if value == "variance":
+        cells = cells / cells.max()
+    drawn = axes.imshow(cells, aspect="auto", interpolation="nearest", **image)
+    edges = np.flatnonzero(np.diff(cells.columns.get_level_values("cluster"))) + 0.5
+    axes.vlines(edges, -0.5, len(cells) - 0.5, color=edge, linewidth=0.8)
+    axes.set_xticks([])
+    return drawn
+
+
+def make_handles(labels: Mapping[str, Mapping] | Iterator, **style) -> list[Line2D]:
+    """Lines for a legend: label -> what is special about its line, beside what all have in common."""
+    return [Line2D([], [], label=label, **style | dict(own)) for label, own in dict(labels).items()]
+
+
+def add_legend(figure: Figure, arms: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
     """Draw one legend for all panels, above them."""
-    handles = [
-        Line2D([], [], color=LOOKS[a].colour, linestyle=LOOKS[a].line, marker=LOOKS[a].marker, label=a) for a in arms
-    ]
+    looks = {arm: LOOKS[arm] for arm in arms}
+    handles = make_handles({a: dict(color=k.colour, linestyle=k.line, marker=k.marker) for a, k in looks.items()})
     figure.legend(handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra))
+
+
+def add_small_legend(axes: Axes, handles: Sequence[Line2D] | None = None, **place) -> None:
+    """Draw a legend of one row above the panel, beside its letter."""
+    handles = axes.get_legend_handles_labels()[0] if handles is None else handles
+    beside = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.1, fontsize=6)
+    axes.legend(handles=handles, **beside | dict(columnspacing=0.6, handletextpad=0.2) | place)
 
 
 # Metadata that carries dates or versions is dropped, so that the same figure gives the same bytes.
@@ -103,11 +239,6 @@ IMAGE_METADATA = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-
-
-# The book's style also says how fonts are written; it is found without importing the figures and PyTorch.
-
-
 # The tight box makes room for the footer below the axes, whatever the layout engine.
 SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
 

@@ -30,11 +30,8 @@ def front_steps(single: np.ndarray, latency: np.ndarray, *, slack: float = 0.0) 
 
     Args:
         single: (S, 2, ...) latency and tolerance.
-        latency: (C, ...) latencies at which the front is wanted.
+        latency: (C, ...) latencies at which the front is wanted, as the result.
         slack: difference in latency that does not count.
-
-    Returns:
-        (C, ...).
     """
     allowed = np.maximum(latency, single[:, LATENCY].min(axis=0)) + slack
     eligible = single[:, LATENCY] <= allowed[:, None]  # (C, S, ...)
@@ -44,11 +41,7 @@ def front_steps(single: np.ndarray, latency: np.ndarray, *, slack: float = 0.0) 
 def front_line(single: np.ndarray, latency: np.ndarray) -> np.ndarray:
     """The front with straight lines between the conditions on it, as if any latency between theirs could be had.
 
-    Args:
-        single, latency: as in `front_steps`.
-
-    Returns:
-        (C, ...); beyond the first and the last condition it is level.
+    Beyond the first and the last condition it is level. Arguments and result as in `front_steps`.
     """
     points, wanted = single.reshape(*single.shape[:2], -1), latency.reshape(len(latency), -1)
     line = np.empty(wanted.shape)
@@ -62,12 +55,7 @@ def front_line(single: np.ndarray, latency: np.ndarray) -> np.ndarray:
 
 
 def measure_beyond_front(
-    combined: np.ndarray,
-    single: np.ndarray,
-    *,
-    seed: int,
-    slack: float = 0.0,
-    straight: bool = False,
+    combined: np.ndarray, single: np.ndarray, *, seed: int, slack: float = 0.0, straight: bool = False
 ) -> Interval:
     """How far the best combination lies beyond the front of the single conditions, by cross-fitting.
 
@@ -86,10 +74,7 @@ def measure_beyond_front(
         number of comparable networks among the conditions that count.
     """
     generator = stream(seed, "front")
-    kinds = [
-        _resample_halves(kind, at_least, generator)
-        for kind, at_least in ((combined, MIN_COMBINED), (single, MIN_SINGLE))
-    ]
+    kinds = [_resample_halves(*kind, generator) for kind in ((combined, MIN_COMBINED), (single, MIN_SINGLE))]
     if any(len(halves) == 0 for halves, _ in kinds):
         return Interval(**dict.fromkeys(("value", "low", "high", "p"), np.array(np.nan)), n=np.array(0))
     (combinations, n_combined), (singles, n_single) = kinds

@@ -132,15 +132,10 @@ def task_variance(rates: np.ndarray, task: np.ndarray, n_tasks: int) -> np.ndarr
 
 
 class Clusters(NamedTuple):
-    """Groups of units that work in the same tasks.
+    """Groups of units that work in the same tasks."""
 
-    Attributes:
-        label: (N,) cluster of each unit from 0; -1 for units that are not active.
-        silhouette: how well they are separated, from -1 to 1; NaN if there are too few active units.
-    """
-
-    label: np.ndarray
-    silhouette: float
+    label: np.ndarray  # (N,) cluster of each unit from 0; -1 for units that are not active
+    silhouette: float  # how well they are separated, from -1 to 1; NaN if there are too few active units
 
     @property
     def n_clusters(self) -> int:

@@ -41,16 +41,13 @@ def ideal_observer(sigma: np.ndarray, n_contexts: int) -> np.ndarray:
 
 
 def ideal_sigma(criterion: float, n_contexts: int, chance: float | None = None) -> float:
-    """Noise at which the ideal observer's normalised accuracy falls to the criterion.
+    """Noise σ, in units of the cue's height, at which the ideal observer's normalised accuracy falls to the criterion.
 
     Args:
         criterion: normalised accuracy, below 1.
         n_contexts: K.
         chance: accuracy that counts as 0. None is 1/K, guessing the context. Give what the networks it is
             compared with were normalised by.
-
-    Returns:
-        σ in units of the cue's height.
 
     Raises:
         ValueError: no noise brings the ideal observer to the criterion, or any noise does.
@@ -70,7 +67,7 @@ def ideal_sigma(criterion: float, n_contexts: int, chance: float | None = None) 
 def efficiency(
     sigma_75: np.ndarray, n_contexts: int, criterion: float = 0.75, chance: float | None = None
 ) -> np.ndarray:
-    """Squared ratio of a network's noise threshold to the ideal observer's.
+    """Squared ratio (...,) of a network's noise threshold to the ideal observer's.
 
     It is the share of the noise power that the ideal observer bears at the same accuracy.
     It can exceed 1 where a network is scored right although it took another context, because both contexts
@@ -79,9 +76,6 @@ def efficiency(
     Args:
         sigma_75: (...,) thresholds of networks, at the criterion.
         n_contexts, criterion, chance: as in `ideal_sigma`.
-
-    Returns:
-        (...,) efficiencies.
 
     Source: Tanner & Birdsall 1958, squared ratio of sensitivities.
     """

@@ -29,20 +29,18 @@ MAX_BLOCK = 2**23  # resampled values held at once: 64 MB
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
-    """An estimate with its interval; the arrays have the shape of one replicate.
+    """An estimate with its interval; the arrays have the shape (...,) of one replicate."""
 
-    Attributes:
-        value: (...,) the estimate; NaN if no replicate is left.
-        low, high: (...,) bounds; NaN with fewer than two replicates.
-        n: (...,) replicates used: pairs if paired, else those of the smallest sample.
-        p: (...,) two-sided, of no effect; NaN with fewer than two replicates.
-    """
-
-    value: np.ndarray
-    low: np.ndarray
+    value: np.ndarray  # the estimate; NaN if no replicate is left
+    low: np.ndarray  # NaN with fewer than two replicates, as the next one
     high: np.ndarray
-    n: np.ndarray
-    p: np.ndarray
+    n: np.ndarray  # replicates used: pairs if paired, else those of the smallest sample
+    p: np.ndarray  # two-sided, of no effect; NaN with fewer than two replicates
+
+    def hide(self) -> Interval:
+        """The same without value and bounds, as where a grid hides what is compared."""
+        nothing = np.full_like(self.value, np.nan)
+        return Interval(value=nothing, low=nothing, high=nothing, n=self.n, p=nothing)
 
     def to_columns(self, measure: str) -> dict[str, Any]:
         """The entries of a table: the measure, low, high and n, as plain numbers where there is one of each."""
@@ -61,7 +59,7 @@ class Interval:
         return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n), f"{measure}_p": float(self.p)}
 
 
-def bootstrap_mean(values: np.ndarray) -> Interval:
+def estimate_mean(values: np.ndarray) -> Interval:
     """Mean over replicates and its interval, for every column.
 
     Args:
@@ -76,12 +74,12 @@ def bootstrap_mean(values: np.ndarray) -> Interval:
     return _by_columns([values], _interval_of_mean, paired=False)
 
 
-def bootstrap_median(values: np.ndarray, *, seed: int) -> Interval:
-    """Median over replicates and its interval; see `bootstrap_statistic`."""
-    return bootstrap_statistic(np.median, values, seed=seed)
+def estimate_median(values: np.ndarray, *, seed: int) -> Interval:
+    """Median over replicates and its interval; see `estimate_statistic`."""
+    return estimate_statistic(np.median, values, seed=seed)
 
 
-def bootstrap_difference(first: np.ndarray, *others: np.ndarray, paired: bool) -> Interval:
+def estimate_difference(first: np.ndarray, *others: np.ndarray, paired: bool) -> Interval:
     """Mean of the first sample minus the largest mean among the others, and its interval.
 
     With several others the bounds are the least of the bounds of all differences: above the lower one lies the truth
@@ -99,14 +97,14 @@ def bootstrap_difference(first: np.ndarray, *others: np.ndarray, paired: bool) -
         Interval of shape (...,).
 
     Raises:
-        ValueError: no other sample, other columns, a different M although paired, or as `bootstrap_mean`.
+        ValueError: no other sample, other columns, a different M although paired, or as `estimate_mean`.
     """
     if not others:
         raise ValueError("others: expected at least one sample to compare with, got none")
     return _by_columns([first, *others], _interval_of_paired if paired else _interval_of_difference, paired=paired)
 
 
-def bootstrap_statistic(statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int) -> Interval:
+def estimate_statistic(statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int) -> Interval:
     """Any statistic of independent samples of replicates and its interval.
 
     Args:

@@ -12,15 +12,12 @@ from cemrnn.random import stream
 
 
 def largest_packed(task_counts: np.ndarray, worst: np.ndarray, criterion: float) -> int:
-    """K*: the largest tested number of tasks at which the median replicate's worst task reaches the criterion.
+    """K*: the largest tested number of tasks at which the median replicate's worst task reaches the criterion, or 0.
 
     Args:
         task_counts: (L,) increasing numbers of tasks.
         worst: (M, L) score on the worst task.
         criterion: score to reach.
-
-    Returns:
-        One of `task_counts`, or 0 if none is reached.
 
     Raises:
         ValueError: scores and numbers of tasks do not fit.
@@ -35,25 +32,14 @@ def octaves_packed(task_counts: np.ndarray, worst: np.ndarray, criterion: float)
 
     Found between the tested numbers, on a logarithmic axis; at their bounds, with a flag, where it lies outside.
 
-    Args:
-        task_counts, worst, criterion: as in `largest_packed`.
-
-    Returns:
-        Threshold of shape (M,), in octaves: 3 means 8 tasks.
-
-    Raises:
-        ValueError: as `largest_packed`.
+    Arguments and errors as in `largest_packed`; the result is a Threshold of shape (M,), in octaves: 3 means 8 tasks.
     """
     counts, worst = _check(task_counts, worst)
     return threshold_level(np.log2(counts), worst, criterion, "falling")
 
 
 def average_thresholds(thresholds: list[Threshold]) -> Threshold:
-    """Mean over conditions of each replicate's threshold; flagged where it is flagged in most of them.
-
-    Args:
-        thresholds: one per condition, each of shape (M,).
-    """
+    """Mean over conditions of each replicate's threshold (M,); flagged where it is flagged in most of them."""
     censored = np.stack([threshold.censored for threshold in thresholds])  # (condition, M)
     most = np.sign(censored.sum(axis=0)) * (np.abs(censored.sum(axis=0)) * 2 > len(thresholds))
     return Threshold(level=np.mean([t.level for t in thresholds], axis=0), censored=most.astype(int))
@@ -78,25 +64,19 @@ def interference(mean_scores: np.ndarray) -> np.ndarray:
     """What packing costs a task: score of a network that learned one alone minus the mean score when packed.
 
     Args:
-        mean_scores: (M, L) mean over tasks; the first number of tasks is 1.
-
-    Returns:
-        (M, L), 0 in the first column.
+        mean_scores: (M, L) mean over tasks, as the result, which is 0 in the first column; the first number is 1.
     """
     return mean_scores[:, :1] - mean_scores
 
 
 def worst_of_separate(scores: np.ndarray, n_tasks: int, n_replicates: int, *, seed: int) -> np.ndarray:
-    """Worst score among K networks with one task each, for every replicate.
+    """Worst score (M,) among K networks with one task each, for every replicate.
 
     Args:
         scores: (P,) of a pool of networks that learned one task; tasks are equally hard.
         n_tasks: K.
         n_replicates: M.
         seed: of the draws: K networks of the pool for each replicate, with replacement.
-
-    Returns:
-        (M,) scores.
     """
     return stream(seed, "separate", str(n_tasks)).choice(scores, (n_replicates, n_tasks)).min(axis=1)
 

@@ -21,22 +21,18 @@ import numpy as np
 from scipy import optimize, special
 
 from cemrnn.config import unknown_name
-from cemrnn.measures.intervals import Interval, bootstrap_difference
+from cemrnn.measures.intervals import Interval, estimate_difference
 
+Direction = Literal["falling", "rising"]
 FLAT_RANGE = 0.2  # a fitted share that changes by less over the grid does not locate a switch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Levels at which curves reach a criterion.
+    """Levels at which curves reach a criterion."""
 
-    Attributes:
-        level: (...,) the level; the grid's nearest bound if the crossing lies outside; NaN without a curve.
-        censored: (...,) int: 0 inside the grid, -1 below its first level, +1 above its last.
-    """
-
-    level: np.ndarray
-    censored: np.ndarray
+    level: np.ndarray  # (...,) the grid's nearest bound if the crossing lies outside; NaN without a curve
+    censored: np.ndarray  # (...,) int: 0 inside the grid, -1 below its first level, +1 above its last
 
     def __getitem__(self, part: slice) -> Threshold:
         """Some of the thresholds."""
@@ -48,19 +44,12 @@ class Threshold:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Psychometric:
-    """Logistic fits of choice against mixture.
+    """Logistic fits of choice against mixture."""
 
-    Attributes:
-        lambda_50: (...,) mixture at which both tasks are chosen equally often; NaN if not fitted.
-        slope: (...,) logits per unit of λ, positive; NaN if not fitted.
-        fitted: (...,) bool: choices cross one half within the grid and the fit converged.
-        steep: (...,) bool: the grid cannot resolve the slope, which is at least the value given.
-    """
-
-    lambda_50: np.ndarray
-    slope: np.ndarray
-    fitted: np.ndarray
-    steep: np.ndarray
+    lambda_50: np.ndarray  # (...,) mixture at which both tasks are chosen equally often; NaN if not fitted
+    slope: np.ndarray  # (...,) logits per unit of λ, positive; NaN if not fitted
+    fitted: np.ndarray  # (...,) bool: choices cross one half within the grid and the fit converged
+    steep: np.ndarray  # (...,) bool: the grid cannot resolve the slope, which is at least the value given
 
 
 def normalise_accuracy(accuracy: np.ndarray, chance: np.ndarray, clean: np.ndarray) -> np.ndarray:
@@ -135,12 +124,9 @@ def area_under_mixture(lambdas: np.ndarray, normalised: np.ndarray) -> np.ndarra
 
 
 def threshold_level(
-    levels: np.ndarray,
-    normalised: np.ndarray,
-    criterion: float = 0.75,
-    direction: Literal["falling", "rising"] = "falling",
+    levels: np.ndarray, normalised: np.ndarray, criterion: float = 0.75, direction: Direction = "falling"
 ) -> Threshold:
-    """Levels at which normalised accuracy first reaches the criterion, linear between grid points.
+    """Levels (...,) at which normalised accuracy first reaches the criterion, linear between grid points.
 
     σ75 is the falling threshold over noise, κ75 the rising one over cue strength.
     Where the crossing lies outside the grid the bound is returned with a flag. Intervals use the bound as the
@@ -152,9 +138,6 @@ def threshold_level(
         normalised: (..., L) normalised accuracy.
         criterion: normalised accuracy to reach.
         direction: whether accuracy falls or rises with the level.
-
-    Returns:
-        Threshold of shape (...,).
 
     Raises:
         ValueError: the levels are not increasing or do not fit the curve, or the direction is unknown.
@@ -186,18 +169,11 @@ def compare_thresholds(first: Threshold, *others: Threshold, paired: bool) -> In
     Args:
         first: thresholds of M networks.
         others: thresholds of one or more arms to compare with.
-        paired: as in `bootstrap_difference`.
-
-    Returns:
-        Interval of one number.
-
-    Raises:
-        ValueError: as `bootstrap_difference`.
+        paired: as in `estimate_difference`.
     """
-    interval = bootstrap_difference(first.level, *(o.level for o in others), paired=paired)
+    interval = estimate_difference(first.level, *(o.level for o in others), paired=paired)
     if any(_mostly_censored(first, side) and _mostly_censored(o, side) for side in (-1, 1) for o in others):
-        nothing = np.full_like(interval.value, np.nan)
-        return Interval(value=nothing, low=nothing, high=nothing, n=interval.n, p=nothing)
+        return interval.hide()
     return interval
 
 

@@ -1,7 +1,7 @@
 """Measures of synergy in a two by two design: neither pathway, excitability, synapses, both.
 
-The first three take outcomes on a scale from 0 to 1 as samples of replicates and reduce over an axis, so that
-`cemrnn.measures.intervals.bootstrap_statistic` can resample them.
+The first three take outcomes on a scale from 0 to 1 as arrays of replicates, both, E, S and neither, and reduce over
+an axis, so that `cemrnn.measures.intervals.estimate_statistic` can resample them.
 """
 
 from __future__ import annotations
@@ -11,27 +11,21 @@ from collections.abc import Callable
 import numpy as np
 
 
-def beyond_best(
-    both: np.ndarray, excitability: np.ndarray, synaptic: np.ndarray, neither: np.ndarray, *, axis: int
-) -> np.ndarray:
+def beyond_best(both, excitability, synaptic, neither, *, axis: int) -> np.ndarray:
     """both - max(E, S), of means: what combining adds to the better single pathway.
 
-    The better one is chosen from the same sample, which leans against synergy: see `bootstrap_difference`.
+    The better one is chosen from the same sample, which leans against synergy: see `estimate_difference`.
     """
     return both.mean(axis=axis) - np.maximum(excitability.mean(axis=axis), synaptic.mean(axis=axis))
 
 
-def beyond_sum(
-    both: np.ndarray, excitability: np.ndarray, synaptic: np.ndarray, neither: np.ndarray, *, axis: int
-) -> np.ndarray:
+def beyond_sum(both, excitability, synaptic, neither, *, axis: int) -> np.ndarray:
     """both - E - S + neither, of means: the interaction of the design."""
     single = excitability.mean(axis=axis) + synaptic.mean(axis=axis)
     return both.mean(axis=axis) - single + neither.mean(axis=axis)
 
 
-def beyond_bliss(
-    both: np.ndarray, excitability: np.ndarray, synaptic: np.ndarray, neither: np.ndarray, *, axis: int
-) -> np.ndarray:
+def beyond_bliss(both, excitability, synaptic, neither, *, axis: int) -> np.ndarray:
     """both - (E + S - E S), of means: what combining adds to two pathways that fail independently.
 
     Source: Bliss 1939, "The toxicity of poisons applied jointly".
@@ -40,11 +34,7 @@ def beyond_bliss(
     return both.mean(axis=axis) - (e + s - e * s)
 
 
-SYNERGY: dict[str, Callable[..., np.ndarray]] = {
-    "beyond_best": beyond_best,
-    "beyond_sum": beyond_sum,
-    "beyond_bliss": beyond_bliss,
-}
+SYNERGY = {"beyond_best": beyond_best, "beyond_sum": beyond_sum, "beyond_bliss": beyond_bliss}
 
 
 def lesion_excess(intact: np.ndarray, without_e: np.ndarray, without_s: np.ndarray, without: np.ndarray) -> np.ndarray:

@@ -23,14 +23,16 @@ import yaml
 
 from cemrnn.config import Config
 from cemrnn.figures import find_figure
+from cemrnn.figures.result import MEASURED
 from cemrnn.measures.intervals import adjust_holm
+from cemrnn.reproduce.markdown import escape
 
 VERDICTS = ("supported", "opposite", "equivalent", "undecided", "no evidence")
 ALPHA = 0.05  # of primary claims, corrected
 MOST_NETWORKS = 1000  # that we would tell anybody to train
 COLUMNS = (
     *("id", "statement", "source", "primary", "figure", "measure", "criterion"),
-    *("effect", "low", "high", "n", "p_adjusted", "profile", "verdict", "halves_agree", "n_to_decide"),
+    *("effect", "low", "high", "n", "p_adjusted", "profile", "verdict", "halves_agree", "n_to_decide", "measured"),
 )
 CRITERIA = {
     "positive": "at least {size} ({unit})",
@@ -197,6 +199,7 @@ def _weigh_claim(claim: Claim, results_dir: Path) -> dict[str, Any]:
         "verdict": verdict,
         "halves_agree": sum(half == verdict for half in halves) / len(halves) if halves else math.nan,
         "n_to_decide": count_networks_to_decide(claim, **evidence) if verdict == "undecided" else None,
+        "measured": claim.measure in scalars.get(MEASURED, ()),
     }
 
 
@@ -229,11 +232,11 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         number = re.match(r"fig(\d+)_", row.figure)
         link = f"[{number[1] if number else row.figure}]({page.format(figure=row.figure)})"
         effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        networks = f"{row.n} ({row.profile})" if row.profile else f"{row.n}"
+        networks = f"{row.n} ({escape(row.profile)})" if row.profile else f"{row.n}"
         statement, criterion = f"{row.statement} `{row.id}`", f"`{row.measure}` {row.criterion}"
         source = f"{row.source}, primary" if row.primary else row.source
         cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_doubt(row), source]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\|", cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 

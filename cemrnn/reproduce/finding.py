@@ -1,8 +1,9 @@
 """The text of a figure's page: its template with the numbers of a result.
 
-`{auc_plain:.2f}` is a scalar of the result, in Python's format; a number that is not finite is shown as –. A table has
-a row for every arm where the first cell of a row says `<arm>`, and a column for every arm where its header does; what
-an arm has no number for is left out. `<model>` stands for every model in the same way.
+`{auc_plain:.2f}` is a scalar of the result, in Python's format; a number that is not finite is shown as –, and a text
+as it is, whatever it would mean in Markdown. A table has a row for every arm where the first cell of a row says
+`<arm>`, and a column for every arm where its header does; what an arm has no number for is left out. `<model>` stands
+for every model in the same way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from cemrnn.config import unknown_name
 from cemrnn.figures import find_figure
-from cemrnn.figures.result import Result
+from cemrnn.figures.result import FAILED, NONE_FAILED, Result
+from cemrnn.reproduce.markdown import escape
 
 TEMPLATE = "finding.md"
 FIELD = re.compile(r"\{([a-z]\w*)(?::([^{}]*))?\}")
@@ -30,7 +32,8 @@ def write_finding(result: Result) -> str:
     """
     template = (find_figure(result.stem) / TEMPLATE).read_text(encoding="utf-8")
     names = {kind: getattr(result.config, f"{kind}s", ()) for kind in ("arm", "model")}
-    return fill_template(template, result.scalars, names)
+    text, failed = fill_template(template, result.scalars, names), result.scalars.get(FAILED, NONE_FAILED)
+    return text if failed == NONE_FAILED else f"**Failed, with a loss that is not finite:** {escape(failed)}.\n\n{text}"
 
 
 def fill_template(template: str, scalars: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> str:
@@ -54,8 +57,9 @@ def _format(field: re.Match, scalars: Mapping[str, Any]) -> str:
     if name not in scalars:
         raise ValueError(unknown_name(name, scalars, "scalar in the template of the finding:"))
     value = scalars[name]
-    is_number = value is not None and (isinstance(value, str) or math.isfinite(value))
-    return format(value, spec) if is_number else NONE
+    if isinstance(value, str):
+        return escape(format(value, spec))
+    return format(value, spec) if value is not None and math.isfinite(value) else NONE
 
 
 def _expand_table(block: str, scalars: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> str:

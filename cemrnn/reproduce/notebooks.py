@@ -6,6 +6,7 @@ import ast
 import contextlib
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Any
 import nbformat
 import papermill
 
+from cemrnn.reproduce.claims import read_json
+from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import read_values
 
 FAILED_FOLDER = "failed"
+FOLDED = "hide-input"  # tag of a cell whose code the book folds
 # The kernel warns at every start that its local connection is not encrypted, and logs an error at some ends because it
 # was asked to stop. What a cell raises comes back in the notebook.
 logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of settings that the cell does not show
@@ -77,6 +81,7 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
         if not isinstance(error, Exception):
             raise
         raise NotebookError(f"notebook {stem} failed: {_reason(error)}\nkept in {failed}", failed) from error
+    _finish_page(notebook, staging / "results" / f"{stem}.json")
     return _publish(staging, out, notebook)
 
 
@@ -98,6 +103,20 @@ def read_shown(notebook: Path) -> dict[str, Any]:
             expected = "expected `name: type = literal` in the parameters cell"
             raise ValueError(f"{notebook.name}: {expected}, got `{ast.unparse(line)}`") from None
     return shown
+
+
+def _finish_page(notebook: Path, results: Path) -> None:
+    """Fold the cell of injected parameters, and put the title that the results give in place of the notebook's."""
+    page = nbformat.read(notebook, as_version=4)
+    for cell in page.cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags and FOLDED not in tags:
+            cell.metadata["tags"] = [*tags, FOLDED]
+    if title := read_json(results).get("title"):
+        heading = re.match(r"# Figure \d+\. ", page.cells[0].source)[0]
+        _, *rest = page.cells[0].source.splitlines()
+        page.cells[0].source = "\n".join([heading + escape(title), *rest])
+    nbformat.write(page, notebook)
 
 
 def _reason(error: Exception) -> str:

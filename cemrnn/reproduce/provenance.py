@@ -12,6 +12,7 @@ from typing import Any
 import pandas
 
 from cemrnn.figures.result import Result
+from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.settings import name_profile
 
 PACKAGES = ("cemrnn", "torch", "numpy", "scipy", "matplotlib")
@@ -52,7 +53,7 @@ def describe_line(origin: dict[str, Any]) -> str:
     """One line of Markdown with everything a reader needs to find the run again."""
     changed = " with uncommitted changes" if origin["has_uncommitted_changes"] else ""
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
-    return (
+    return escape(
         f"{summarise(origin)} · commit {origin['commit'][:10]}{changed} · {versions} · {origin['wall_seconds']:.0f} s"
     )
 
@@ -63,7 +64,7 @@ def read_table(folder: Path) -> pandas.DataFrame:
     rows = [
         {
             "figure": origin["stem"],
-            "profile": origin["profile"],
+            "profile": escape(origin["profile"]),
             "seeds": ", ".join(str(value) for value in origin["seeds"].values()),
             "networks per condition": origin["n_replicates"],
             "commit": origin["commit"][:10] + ("*" if origin["has_uncommitted_changes"] else ""),

@@ -12,8 +12,8 @@ from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from cemrnn.figures.result import Result
-from cemrnn.figures.style import IMAGE_METADATA, render
+from cemrnn.figures.result import FAILED, MEASURED, NONE_FAILED, Result
+from cemrnn.figures.style import IMAGE_METADATA, render, show_text
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 from cemrnn.reproduce.settings import CUSTOM
@@ -27,7 +27,7 @@ def show(figure: Figure, result: Result) -> Figure:
 
     Args:
         figure: what the figure module's `plot` returned.
-        result: the result that was plotted; profile, seeds and replicates are written below the figure.
+        result: the result that was plotted; profile, seeds, replicates and what failed are written below the figure.
 
     Returns:
         The same figure.
@@ -54,6 +54,7 @@ def record(result: Result, figure: Figure) -> None:
     _add_footer(figure, result)
     links = _write_images(figure, result.stem, out) | _write_tables(result, out)
     scalars = {name: _plain(value) for name, value in result.scalars.items()}
+    scalars |= {MEASURED: sorted(result.measured)} if result.measured else {}
     origin = describe(result)
     _write_json(out / "results" / f"{result.stem}.json", scalars)
     _write_json(out / "provenance" / f"{result.stem}.json", origin)
@@ -71,8 +72,10 @@ def tell(result: Result) -> None:
 def _add_footer(figure: Figure, result: Result) -> None:
     if any(text.get_gid() == FOOTER for text in figure.texts):
         return
-    line = summarise(describe(result))
-    figure.text(0.0, -0.01, line, va="top", ha="left", fontsize=6, color="0.35", gid=FOOTER)
+    line, failed = summarise(describe(result)), result.scalars.get(FAILED, NONE_FAILED)
+    if failed != NONE_FAILED:
+        line += f" · failed, with a loss that is not finite: {failed}"
+    figure.text(0.0, -0.01, show_text(line), va="top", ha="left", fontsize=6, color="0.35", gid=FOOTER)
 
 
 def _write_images(figure: Figure, stem: str, out: Path) -> dict[str, str]:
@@ -92,6 +95,8 @@ def _write_tables(result: Result, out: Path) -> dict[str, str]:
 
 def _plain(value: Any) -> float | int | str | None:
     """The scalar as JSON can hold it; NaN and NumPy's numbers are none of its."""
+    if isinstance(value, list):
+        return [_plain(x) for x in value]
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

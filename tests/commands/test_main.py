@@ -112,7 +112,7 @@ def test_a_failing_run_is_an_exit_code(project):
 
 
 @pytest.mark.parametrize(
-    ("change", "width", "verdict"), [(-0.9, 0.1, "supported"), (0.9, 0.1, "contradicted"), (-0.2, 0.5, "inconclusive")]
+    ("change", "width", "verdict"), [(-0.9, 0.1, "supported"), (0.9, 0.1, "opposite"), (-0.2, 0.5, "undecided")]
 )
 def test_claims_prints_verdict_and_effect(project, change, width, verdict):
     write_scalars(project, change, width)

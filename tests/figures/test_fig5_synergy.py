@@ -136,7 +136,7 @@ NOTHING = dict(means=np.full((4, 3), np.nan), lesions=[np.nan] * 4, conflict=(np
 
 @pytest.mark.parametrize(
     ("made", "verdict"),
-    [({}, "supported"), (NO_SYNERGY, "contradicted"), (UNCLEAR, "inconclusive"), (NOTHING, "no evidence")],
+    [({}, "supported"), (NO_SYNERGY, "opposite"), (UNCLEAR, "undecided"), (NOTHING, "no evidence")],
 )
 def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
     rows = judge_result(run(monkeypatch, **made), tmp_path)
@@ -144,7 +144,7 @@ def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
     assert set(rows.index) == expected | {"complementarity"}
     assert rows["verdict"].to_dict() == dict.fromkeys(rows.index, verdict)
     if verdict in ("supported", "no evidence"):
-        assert rows["seeds_agree"].all()
+        assert not (rows["halves_agree"] < 0.9).any()
 
 
 def test_the_figure_shows_the_tables(monkeypatch):

@@ -73,8 +73,8 @@ def test_conditions_are_both_single_pathways_and_all_pairs_at_equal_budgets():
     ("change", "message"),
     [
         (dict(taus_ms=[0.0, 20.0]), "taus_ms: expected positive"),
-        (dict(taus_ms=[500.0, 20.0]), "taus_ms: expected two or more increasing"),
-        (dict(sigmas=[0.5]), "sigmas: expected two or more increasing"),
+        (dict(taus_ms=[500.0, 20.0]), "taus_ms: expected 2 or more increasing"),
+        (dict(sigmas=[0.5]), "sigmas: expected 2 or more increasing"),
         (dict(n_tasks=1), "n_tasks: expected at least 2"),
         (dict(switch_ages_ms=[0.0, 640.0]), "switch_ages_ms: expected less than the shortest trial, 640 ms"),
         (dict(switch_share=2.0), "switch_share: expected a share"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cemrnn.figures.fig7_images.experiment import describe_scans
+from cemrnn.figures.fig7_images.experiment import describe_scans, describe_title
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,17 @@ def test_a_loss_is_told_before_a_win(rows, pixels, words):
     scalars = {"rows_combined_minus_gru": rows, "pixels_combined_minus_gru": pixels}
     scalars |= {"rows_against_gru": "does this", "pixels_against_gru": "does that"}
     assert describe_scans(scalars, "gru") == words
+
+
+def test_a_title_says_what_came_out_against_both_rivals_the_worse_way_of_reading_first():
+    scalars = {}
+    for name, (lead, low, high) in {
+        "rows_combined_minus_gru": (-0.02, -0.03, -0.01),
+        "rows_combined_minus_plain": (0.01, -0.01, 0.03),
+        "pixels_combined_minus_gru": (0.05, 0.03, 0.07),
+        "pixels_combined_minus_plain": (0.2, 0.1, 0.3),
+    }.items():
+        scalars |= {name: lead, f"{name}_low": low, f"{name}_high": high}
+    by_rows = "loses to a GRU and is ahead of a plain network (interval includes zero) by rows"
+    by_pixels = "beats a GRU and beats a plain network by pixels"
+    assert describe_title(scalars) == f"combined modulation {by_rows}, and {by_pixels}"

@@ -1,7 +1,9 @@
 """Figure 8: which registers it learns, which cues it tests with, what its titles say, and how it draws registers."""
 
 import dataclasses
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from cemrnn.commands.common import experiment_config
 from cemrnn.figures.fig8_text.experiment import change_cue, conditions, run, separate_registers
 from cemrnn.figures.fig8_text.plot import plot
 from cemrnn.figures.shared.sequence_models import describe_lead
+from cemrnn.figures.style import render
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 
@@ -124,6 +127,25 @@ def test_the_figure_tells_three_registers_apart(result):
         assert drawn[fill] == pytest.approx(values["plain", "none", register])
     chance = next(line for line in panels["c"].get_lines() if line.get_linestyle() == ":")
     assert chance.get_xdata()[0] == pytest.approx(1 / 3)
+
+
+def test_what_a_model_writes_is_drawn_character_by_character(result):
+    text = "a \x00\x1b\x85 $x$ {glue}`b` <i>c</i> _d_ \ufffe"
+    samples = result.tables["samples"].assign(text=text)
+    figure = plot(dataclasses.replace(result, tables=result.tables | {"samples": samples}))
+    ElementTree.fromstring(render(figure, "svg", "x"))
+    panel = next(axes for axes in figure.get_axes() if axes.get_title(loc="left") == "e")
+    written = [drawn.get_text() for drawn in panel.texts if drawn.get_family() == ["monospace"]]
+    assert written == ["a \ufffd\ufffd\ufffd \\$x\\$ {glue}`b` <i>c</i> _d_ \ufffd"] * len(samples)
+
+
+def test_the_title_of_the_page_is_computed(result):
+    title = result.scalars["title"]
+    assert title.startswith("In predicting text, combined modulation ") and "a GRU" in title and "a plain" in title
+    assert not re.search(r"\d", title)
+    for rival in ("gru", "plain"):
+        verb = re.match(r"[a-z]+ [a-z]+", result.scalars[f"bits_against_{rival}"])[0]
+        assert verb.split()[0] in title
 
 
 @pytest.mark.parametrize(

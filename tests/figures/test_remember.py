@@ -65,12 +65,12 @@ def test_a_measurement_is_made_again_on_another_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("CEMRNN_RESULTS", str(tmp_path))
     runs = []
 
-    @experiment_here
+    @experiment_here(measured="third")
     def run(config: CountConfig) -> tuple[Tables, Scalars]:
         runs.append(config.n)
         return make_tables(config)
 
-    run(CountConfig(n=5)), run(CountConfig(n=5))
+    assert run(CountConfig(n=5)).measured == run(CountConfig(n=5)).measured == ("third",)
     assert runs == [5]
     monkeypatch.setattr(remembered.platform, "node", lambda: "elsewhere")
     run(CountConfig(n=5))

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from cemrnn.measures.evidence import N_HALVES, weigh
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.measures.intervals import estimate_difference, estimate_mean
 from cemrnn.measures.robustness import Threshold, compare_thresholds
 
 
 def test_halves_are_means_of_half_the_replicates():
     values = 2.0 ** np.arange(7)  # every sum tells its members
-    scalars = weigh("auc", bootstrap_mean, values)
+    scalars = weigh("auc", estimate_mean, values)
     halves = scalars["auc_halves"]
     assert (scalars["auc"], scalars["auc_n"]) == (pytest.approx(127 / 7), 7)
     assert len(halves) == N_HALVES
@@ -19,12 +19,12 @@ def test_halves_are_means_of_half_the_replicates():
     assert all(s.bit_count() == 3 for s in sums)
     assert len(set(sums)) > 15  # of 35
     assert all(low < value < high for value, low, high, _ in halves)
-    assert weigh("auc", bootstrap_mean, values) == scalars
+    assert weigh("auc", estimate_mean, values) == scalars
 
 
 def test_pairs_stay_together():
     shared = np.array([0.0, 100.0, 200.0, 300.0])
-    scalars = weigh("difference", lambda a, b: bootstrap_difference(a, b, paired=True), shared + 1, shared)
+    scalars = weigh("difference", lambda a, b: estimate_difference(a, b, paired=True), shared + 1, shared)
     assert all(half == [1, 1, 1, 2] for half in scalars["difference_halves"])
 
 

@@ -9,10 +9,10 @@ from scipy import stats
 from cemrnn.measures import intervals
 from cemrnn.measures.intervals import (
     adjust_holm,
-    bootstrap_difference,
-    bootstrap_mean,
-    bootstrap_median,
-    bootstrap_statistic,
+    estimate_difference,
+    estimate_mean,
+    estimate_median,
+    estimate_statistic,
 )
 
 
@@ -24,9 +24,9 @@ def sample(*shape, seed=0, scale=1.0, loc=0.0):
 def test_shape_is_that_of_one_replicate(shape):
     values = sample(*shape)
     for interval in (
-        bootstrap_mean(values),
-        bootstrap_median(values, seed=1),
-        bootstrap_difference(values, values[:4] + 1, paired=False),
+        estimate_mean(values),
+        estimate_median(values, seed=1),
+        estimate_difference(values, values[:4] + 1, paired=False),
     ):
         for part in (interval.value, interval.low, interval.high, interval.n):
             assert np.shape(part) == shape[1:]
@@ -35,10 +35,10 @@ def test_shape_is_that_of_one_replicate(shape):
 def test_means_and_differences_have_the_intervals_of_t_tests():
     first, second = sample(7, 3, seed=3, scale=2.0, loc=5.0), sample(7, 3, seed=4)
     cases = {
-        "one": (bootstrap_mean(first), stats.ttest_1samp(first, 0)),
-        "paired": (bootstrap_difference(first, second, paired=True), stats.ttest_rel(first, second)),
+        "one": (estimate_mean(first), stats.ttest_1samp(first, 0)),
+        "paired": (estimate_difference(first, second, paired=True), stats.ttest_rel(first, second)),
         "welch": (
-            bootstrap_difference(first, second[:4], paired=False),
+            estimate_difference(first, second[:4], paired=False),
             stats.ttest_ind(first, second[:4], equal_var=False),
         ),
     }
@@ -50,7 +50,7 @@ def test_means_and_differences_have_the_intervals_of_t_tests():
 
 def test_median_against_numpy():
     values = sample(9, 4, seed=2)
-    interval = bootstrap_median(values, seed=1)
+    interval = estimate_median(values, seed=1)
     np.testing.assert_array_equal(interval.value, np.sort(values, axis=0)[4])
     assert (interval.low < interval.value).all() and (interval.value < interval.high).all()
 
@@ -75,15 +75,15 @@ def test_coverage(kind, n_replicates):
     draw, mean = SAMPLED[kind]
     first, second, third = draw(np.random.default_rng(11), (3, n_replicates, N_SIMULATED))
     for paired in (False, True):
-        assert 0.93 - SCATTER < coverage(bootstrap_difference(first, second, paired=paired), 0) < 0.97 + SCATTER
+        assert 0.93 - SCATTER < coverage(estimate_difference(first, second, paired=paired), 0) < 0.97 + SCATTER
         # among two rivals that are alike, and among two of which one is far behind
-        assert 0.93 - SCATTER < coverage(bootstrap_difference(first, second, third, paired=paired), 0) < 0.97 + SCATTER
-        far = bootstrap_difference(first, second, third - 5, paired=paired)
+        assert 0.93 - SCATTER < coverage(estimate_difference(first, second, third, paired=paired), 0) < 0.97 + SCATTER
+        far = estimate_difference(first, second, third - 5, paired=paired)
         assert 0.93 - SCATTER < coverage(far, 0) < 0.97 + SCATTER
     least = 0.89 if kind == "skewed" else 0.93
-    assert least - SCATTER < coverage(bootstrap_mean(first), mean) < 0.97 + SCATTER
+    assert least - SCATTER < coverage(estimate_mean(first), mean) < 0.97 + SCATTER
     few = slice(0, 500)
-    ratio = bootstrap_statistic(
+    ratio = estimate_statistic(
         lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis), first[:, few] + 10, second[:, few] + 10, seed=1
     )
     assert 0.93 - 2 * SCATTER < coverage(ratio, 1) < 0.97 + 2 * SCATTER
@@ -91,14 +91,14 @@ def test_coverage(kind, n_replicates):
 
 def test_coverage_control_a_shifted_mean_is_not_covered():
     # three standard errors away, a 95 % interval reaches with probability P(|z + 3| < 1.96) = 15 %
-    interval = bootstrap_mean(sample(20, 600, seed=12))
+    interval = estimate_mean(sample(20, 600, seed=12))
     shift = 3 / np.sqrt(20)
     assert ((interval.low <= shift) & (interval.high >= shift)).mean() < 0.3
 
 
 def test_equal_replicates_give_zero_width():
     values = np.stack([np.full(7, 0.1), np.full(7, -3.0)], axis=1)
-    for interval in (bootstrap_mean(values), bootstrap_median(values, seed=1)):
+    for interval in (estimate_mean(values), estimate_median(values, seed=1)):
         np.testing.assert_allclose(interval.value, [0.1, -3.0], rtol=1e-15)
         np.testing.assert_allclose([interval.low, interval.high], [interval.value] * 2, rtol=1e-14)
 
@@ -108,14 +108,14 @@ def test_fewer_than_two_replicates_have_no_interval(n_present, value):
     values = np.full(5, np.nan)
     values[:n_present] = 4.0
     for given_values in (values, values[:n_present]):
-        interval = bootstrap_mean(given_values)
+        interval = estimate_mean(given_values)
         np.testing.assert_equal(float(interval.value), value)
         assert np.isnan(interval.low) and np.isnan(interval.high)
         assert interval.n == n_present
 
 
 def test_two_replicates_have_a_wide_interval():
-    interval = bootstrap_mean(np.array([1.0, 3.0]))
+    interval = estimate_mean(np.array([1.0, 3.0]))
     half = 12.706204736  # t with one degree of freedom, times a standard error of 1
     assert (interval.low, interval.value, interval.high) == pytest.approx((2 - half, 2, 2 + half))
 
@@ -126,10 +126,10 @@ def test_missing_replicates_are_dropped_column_by_column(seed, n_replicates, n_c
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(n_replicates, n_columns))
     values[rng.random(values.shape) < 0.3] = np.nan
-    together = bootstrap_mean(values)
+    together = estimate_mean(values)
     for column in range(n_columns):
         kept = [x for x in values[:, column] if x == x]
-        alone = bootstrap_mean(np.array(kept))
+        alone = estimate_mean(np.array(kept))
         assert together.n[column] == len(kept)
         for part in ("value", "low", "high"):
             np.testing.assert_allclose(getattr(together, part)[column], getattr(alone, part), rtol=1e-12)
@@ -138,15 +138,15 @@ def test_missing_replicates_are_dropped_column_by_column(seed, n_replicates, n_c
 def test_blocks_of_columns_do_not_change_the_result(monkeypatch):
     values = sample(6, 10, seed=8)
     values[0, ::3] = np.nan
-    whole = bootstrap_median(values, seed=1)
+    whole = estimate_median(values, seed=1)
     monkeypatch.setattr(intervals, "MAX_BLOCK", 6 * intervals.N_RESAMPLES * 2)  # two columns at a time
-    pieces = bootstrap_median(values, seed=1)
+    pieces = estimate_median(values, seed=1)
     np.testing.assert_allclose([pieces.low, pieces.high], [whole.low, whole.high], rtol=1e-12)
 
 
 def test_resampling_is_deterministic_in_the_seed_and_only_there():
     values = sample(8, 3, seed=9)
-    first, again, other = (bootstrap_median(values, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (estimate_median(values, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.low, again.low)
     assert (first.low != other.low).all()
     np.testing.assert_array_equal(first.value, other.value)
@@ -154,8 +154,8 @@ def test_resampling_is_deterministic_in_the_seed_and_only_there():
 
 def test_paired_difference_equals_the_mean_of_differences():
     first, second = sample(10, 2, seed=1), sample(10, 2, seed=2)
-    difference = bootstrap_difference(first, second, paired=True)
-    direct = bootstrap_mean(first - second)
+    difference = estimate_difference(first, second, paired=True)
+    direct = estimate_mean(first - second)
     for part in ("value", "low", "high", "n"):
         np.testing.assert_allclose(getattr(difference, part), getattr(direct, part), atol=1e-12)
 
@@ -163,7 +163,7 @@ def test_paired_difference_equals_the_mean_of_differences():
 def test_pairing_removes_what_the_pairs_share():
     shared = sample(12, seed=1, scale=5.0)
     first, second = shared + sample(12, seed=2, scale=0.1) + 1, shared + sample(12, seed=3, scale=0.1)
-    paired, unpaired = (bootstrap_difference(first, second, paired=p) for p in (True, False))
+    paired, unpaired = (estimate_difference(first, second, paired=p) for p in (True, False))
     assert paired.value == pytest.approx(unpaired.value, abs=1e-12)
     assert paired.low > 0.5 and paired.high < 1.5
     # Var(unpaired) / Var(paired) = 2 (25 + .01) / (2 * .01) = 2501: a factor of 50 in width
@@ -172,57 +172,57 @@ def test_pairing_removes_what_the_pairs_share():
 
 def test_paired_drops_the_pair_unpaired_the_value():
     first, second = np.array([1.0, 2, np.nan, 4]), np.array([0.0, np.nan, 5, 1])
-    paired = bootstrap_difference(first, second, paired=True)
+    paired = estimate_difference(first, second, paired=True)
     assert paired.n == 2 and paired.value == pytest.approx((1 + 4) / 2 - (0 + 1) / 2)
-    unpaired = bootstrap_difference(first, second[:3], paired=False)
+    unpaired = estimate_difference(first, second[:3], paired=False)
     assert unpaired.n == 2 and unpaired.value == pytest.approx(7 / 3 - 5 / 2)
 
 
 def test_excess_over_the_best_of_several():
     first, weak, strong = sample(15, seed=1, loc=3.0), sample(15, seed=2), sample(15, seed=3, loc=2.0)
-    excess = bootstrap_difference(first, weak, strong, paired=False)
+    excess = estimate_difference(first, weak, strong, paired=False)
     assert excess.value == pytest.approx(first.mean() - strong.mean(), abs=1e-12)
-    swapped = bootstrap_difference(first, strong, weak, paired=False)
+    swapped = estimate_difference(first, strong, weak, paired=False)
     assert swapped.value == pytest.approx(excess.value, abs=1e-12)
 
 
 def test_the_bounds_of_an_excess_are_the_least_of_both_differences():
     first, left, right = sample(6, seed=1, loc=1.0), sample(8, seed=2), sample(7, seed=3, scale=4.0)
-    excess = bootstrap_difference(first, left, right, paired=False)
-    each = [bootstrap_difference(first, other, paired=False) for other in (left, right)]
+    excess = estimate_difference(first, left, right, paired=False)
+    each = [estimate_difference(first, other, paired=False) for other in (left, right)]
     for name in ("value", "low", "high"):
         assert getattr(excess, name) == min(getattr(part, name) for part in each)
 
 
 def test_equal_arms_rarely_show_an_advantage_and_the_bias_is_as_documented():
     first, left, right = np.random.default_rng(4).normal(size=(3, 20, 800))
-    excess = bootstrap_difference(first, left, right, paired=False)
+    excess = estimate_difference(first, left, right, paired=False)
     assert (excess.low > 0).mean() < 0.025 + 2 * np.sqrt(0.025 * 0.975 / 800)
     bias, spread = -1 / np.sqrt(np.pi * 20), np.sqrt(2 / 20 / 800)
     assert excess.value.mean() == pytest.approx(bias, abs=4 * spread)
 
 
 def test_scalars_of_one_number():
-    interval = bootstrap_mean(np.array([1.0, 2.0, 3.0]))
+    interval = estimate_mean(np.array([1.0, 2.0, 3.0]))
     scalars = interval.to_scalars("auc")
     expected = {"auc": 2.0, "auc_low": interval.low, "auc_high": interval.high, "auc_n": 3, "auc_p": interval.p}
     assert scalars == expected
     assert {name: type(value) for name, value in scalars.items()}["auc_n"] is int
     with pytest.raises(ValueError, match=r"auc: expected the interval of one number, got shape \(2,\)"):
-        bootstrap_mean(sample(3, 2)).to_scalars("auc")
+        estimate_mean(sample(3, 2)).to_scalars("auc")
 
 
 def test_p_where_replicates_do_not_differ():
-    assert bootstrap_mean(np.full(5, 2.0)).p == 0
-    assert bootstrap_mean(np.zeros(5)).p == 1
-    assert np.isnan(bootstrap_mean(np.ones(1)).p)
+    assert estimate_mean(np.full(5, 2.0)).p == 0
+    assert estimate_mean(np.zeros(5)).p == 1
+    assert np.isnan(estimate_mean(np.ones(1)).p)
 
 
 def test_p_agrees_with_the_interval():
     first, left, right = np.random.default_rng(4).normal(size=(3, 6, 400))
-    excess = bootstrap_difference(first + 1, left, right, paired=False)
+    excess = estimate_difference(first + 1, left, right, paired=False)
     assert ((excess.low > 0) == ((excess.p < 0.05) & (excess.value > 0))).all()
-    below = bootstrap_difference(first - 3, left, right, paired=False)
+    below = estimate_difference(first - 3, left, right, paired=False)
     assert (below.p < 0.05)[below.high < -0.5].mean() > 0.9
 
 
@@ -232,7 +232,7 @@ def test_any_statistic_of_independent_samples():
     def ratio(a, b, axis):
         return a.mean(axis=axis) / b.mean(axis=axis)
 
-    interval = bootstrap_statistic(ratio, first, second, seed=1)
+    interval = estimate_statistic(ratio, first, second, seed=1)
     assert interval.value == pytest.approx(first.mean() / second.mean())
     assert interval.low < interval.value < interval.high and interval.n == 30
 
@@ -252,15 +252,15 @@ def test_holm_is_between_the_single_test_and_bonferroni(p):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: bootstrap_mean(np.array(1.0)), "values: expected"),
-        (lambda: bootstrap_mean(np.array([1.0, np.inf])), "values: expected finite"),
-        (lambda: bootstrap_difference(np.ones(3), paired=True), "others: expected at least one"),
+        (lambda: estimate_mean(np.array(1.0)), "values: expected"),
+        (lambda: estimate_mean(np.array([1.0, np.inf])), "values: expected finite"),
+        (lambda: estimate_difference(np.ones(3), paired=True), "others: expected at least one"),
         (
-            lambda: bootstrap_difference(np.ones(3), np.ones(4), paired=True),
+            lambda: estimate_difference(np.ones(3), np.ones(4), paired=True),
             "paired samples need 3 replicates, got 4",
         ),
         (
-            lambda: bootstrap_difference(np.ones((3, 2)), np.ones((3, 1)), paired=False),
+            lambda: estimate_difference(np.ones((3, 2)), np.ones((3, 1)), paired=False),
             r"expected columns \(2,\), got \(1,\)",
         ),
     ],

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cemrnn.measures.intervals import bootstrap_statistic
+from cemrnn.measures.intervals import estimate_statistic
 from cemrnn.measures.synergy import SYNERGY, beyond_best, beyond_bliss, beyond_sum, lesion_excess, swap_statistic
 
 SPREAD = 0.05 * np.array([-1.3, -0.8, -0.4, -0.1, 0.1, 0.4, 0.8, 1.3])  # of replicates around their mean
@@ -57,7 +57,7 @@ def test_planted_synergy_is_recovered_within_its_interval(measure, planted):
     without = {"beyond_best": max(e, s), "beyond_sum": e + s - neither, "beyond_bliss": e + s - e * s}[measure]
     generator = np.random.default_rng(5)
     samples = [mean + 0.03 * generator.standard_normal(20) for mean in (without + planted, e, s, neither)]
-    interval = bootstrap_statistic(SYNERGY[measure], *samples, seed=1)
+    interval = estimate_statistic(SYNERGY[measure], *samples, seed=1)
     # standard error of a sum of four means of 20: at most 2 x .03 / sqrt(20) = .013
     assert interval.value == pytest.approx(planted, abs=3 * 0.0135)
     assert interval.low < planted < interval.high
@@ -111,9 +111,9 @@ def test_the_swap_does_not_depend_on_the_units():
 
 def test_a_planted_swap_has_an_interval_that_excludes_zero_and_replicates_that_do_not_differ_have_none():
     samples = replicates(0.7, 0.5, 0.3, 0.45)
-    interval = bootstrap_statistic(swap_statistic(*samples), *samples, seed=1)
+    interval = estimate_statistic(swap_statistic(*samples), *samples, seed=1)
     assert 0 < interval.low < 0.15 / SPREAD.std(ddof=1) < interval.high
     same = [np.full(4, 0.5)] * 4
     assert np.isnan(swap_statistic(*same)(*same, axis=0))
     missing = [np.append(sample, np.nan) for sample in samples]
-    assert bootstrap_statistic(swap_statistic(*missing), *missing, seed=1).value == pytest.approx(interval.value)
+    assert estimate_statistic(swap_statistic(*missing), *missing, seed=1).value == pytest.approx(interval.value)

@@ -1,5 +1,6 @@
 """Records: files on disk, byte-stable figures, the finding as text."""
 
+import dataclasses
 import importlib
 import json
 import re
@@ -88,6 +89,19 @@ def test_scalars_are_plain_numbers(tmp_path, result, displayed, monkeypatch):
     assert written["area"] == float(result.scalars["area"])
     assert written["undefined"] is None
     assert set(written) == set(result.scalars)
+
+
+def test_scalars_that_are_measured_are_listed(tmp_path, result, displayed, monkeypatch):
+    record_into(tmp_path, dataclasses.replace(result, measured=("change", "area")), monkeypatch)
+    written = json.loads((tmp_path / "results" / "fig1_tiny.json").read_text())
+    assert written["measured"] == ["area", "change"]
+
+
+def test_the_footer_names_what_failed(result, displayed):
+    result.scalars["networks_failed"] = "plain (2 of 3)"
+    figure = recorder.show(plot(result), result)
+    (footer,) = [text.get_text() for text in figure.texts if text.get_gid() == recorder.FOOTER]
+    assert footer.endswith(" · failed, with a loss that is not finite: plain (2 of 3)")
 
 
 def test_the_finding_is_told_as_text(result, displayed):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 
 import nbformat
@@ -39,6 +40,17 @@ def test_a_run_leaves_notebook_figure_data_and_origin(project):
     assert origin["config"]["levels"] == [1.0, 2.0, 3.0]
     assert origin["config"]["label"] == "curve"
     assert origin["config"]["rate"] == 0.1
+
+
+def test_what_was_changed_is_folded_and_the_title_is_that_of_the_result(project):
+    compute = "result = run(config)\nresult.scalars['title'] = 'It <falls> by $3'"
+    replace_source(project.notebook(STEM), "result = run(config)", compute)
+    page = nbformat.read(run(project, overrides=["label=curve"]), as_version=4)
+    (injected,) = [cell for cell in page.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    assert "hide-input" in injected.metadata.tags and "label = " in injected.source
+    title, *rest = page.cells[0].source.splitlines()
+    assert re.fullmatch(r"# Figure \d+\. It \\<falls\\> by \\\$3", title) and rest
+    assert "<falls>" not in nbformat.read(project.notebook(STEM), as_version=4).cells[0].source
 
 
 def test_a_failed_run_is_kept_apart_and_the_last_good_one_stays(project):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs
-from cemrnn.figures.shared.battery import SINGLE, BatteryConfig
+from cemrnn.figures.shared.battery import BatteryConfig, check_least
+from cemrnn.figures.shared.frames import SINGLE
 
 NEEDED = ("plain", *SINGLE, "combined")  # what the claims are about
 
@@ -27,9 +28,6 @@ class InterpretabilityConfig(BatteryConfig):
             raise ValueError(f"arms: expected {', '.join(NEEDED)} among them, got {', '.join(self.arms)}")
         if not ambiguous_pairs(self.task_set):
             raise ValueError(f"tasks: expected two that only the context tells apart, got {self.tasks}")
-        smallest = {"n_folds": 2, "n_bases": 1, "n_permutations": 1, "max_clusters": 2}
-        for name, least in (smallest | {"state_trials": 2 * self.n_folds}).items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        check_least(self, n_folds=2, n_bases=1, n_permutations=1, max_clusters=2, state_trials=2 * self.n_folds)
         if self.decode_every_ms <= 0:
             raise ValueError(f"decode_every_ms: expected a positive time, got {self.decode_every_ms}")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-
 import pandas as pd
 
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import all_conditions, load_populations, mean_scalars, summarise, weigh_pathways
-from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
+from cemrnn.figures.shared import frames
+from cemrnn.figures.shared.battery import all_conditions, load_populations
+from cemrnn.measures.intervals import estimate_mean
 from cemrnn.network.pathways import ARMS
 
 conditions = all_conditions
@@ -26,20 +24,20 @@ RELATED_P = 0.05  # below it, a network's tasks count as related in their modula
 def run(config: InterpretabilityConfig) -> tuple[Tables, Scalars]:
     """Loadings, lesions, decoding, use of units and similarity of tasks, in every arm."""
     arms = {p.arm: measure_modulation(p, config, shuffle=p.arm == SHOWN) for p in load_populations(config)}
-    joined, seed = _join(arms), config.seed
+    joined = _join(arms)
     by_time = joined["decoding"].groupby(["arm", "labels", "time_ms", "network"], sort=False)[["accuracy", "held"]]
     curves, groups = by_time.mean().reset_index(), ["arm", "labels", "time_ms"]
-    pathways = joined["lesions"][joined["lesions"]["kind"] == "pathway"]
+    pathways = frames.select(joined["lesions"], kind="pathway")
     tables = {
         "components": arms[SHOWN].components,
         "units": arms[SHOWN].units,
-        "decoding": summarise(curves, groups, "accuracy", seed=seed),
-        "decoding_held": summarise(curves, groups, "held", seed=seed),
+        "decoding": frames.summarise(curves, groups, "accuracy"),
+        "decoding_held": frames.summarise(curves, groups, "held"),
         "lesions_networks": joined["lesions"],
-        "lesions": summarise(pathways, ["arm", "lesion", "task"], "loss", seed=seed),
-        "use": summarise(joined["use"], ["arm", "measure", "task"], "value", seed=seed),
-        "pairs": summarise(joined["pairs"], ["arm", "first", "second", "blocks"], "cosine", seed=seed),
-        "relations": _relation_table(joined["relations"], seed),
+        "lesions": frames.summarise(pathways, ["arm", "lesion", "task"], "loss"),
+        "use": frames.summarise(joined["use"], ["arm", "measure", "task"], "value"),
+        "pairs": frames.summarise(joined["pairs"], ["arm", "first", "second", "blocks"], "cosine"),
+        "relations": _relation_table(joined["relations"]),
         "networks": joined["networks"],
     }
     return tables, _scalars(joined, tables, config)
@@ -55,61 +53,53 @@ def _join(arms: dict[str, Findings]) -> dict[str, pd.DataFrame]:
     }
 
 
-def _relation_table(relations: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _relation_table(relations: pd.DataFrame) -> pd.DataFrame:
     """Mean correlation of every arm and pathway, and the p value of all its networks together."""
     by = ["arm", "pathway"]
     p = relations.drop_duplicates(by)[[*by, "p"]]
-    return summarise(relations, by, "r", seed=seed).merge(p, on=by)
+    return frames.summarise(relations, by, "r").merge(p, on=by)
 
 
-def _scalars(
-    joined: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], config: InterpretabilityConfig
-) -> Scalars:
-    mean = functools.partial(bootstrap_mean, seed=config.seed)
-    by_arm = {arm: part.set_index("network") for arm, part in joined["networks"].groupby("arm", sort=False)}
-    tasks = config.task_set
-    early = min(early_step(tasks, pair) for pair in ambiguous_pairs(tasks))
-    scalars: Scalars = {
-        "n_tasks": tasks.n_contexts,
-        "n_pairs": len(ambiguous_pairs(tasks)),
-        "first_stimulus_ms": (early + 1) * tasks.dt_ms,
-    }
-    for arm, part in by_arm.items():
-        scalars |= {f"passed_{arm}": int(part["passed"].sum()), f"compared_{arm}": int(part["energy"].notna().sum())}
-        samples = {f"{measure}_{arm}": part[measure].to_numpy(float) for measure in MEASURES}
-        scalars |= mean_scalars(samples, seed=config.seed)
+def _scalars(joined: Tables, tables: Tables, config: InterpretabilityConfig) -> Scalars:
+    networks, tasks = joined["networks"], config.task_set
+    pairs = ambiguous_pairs(tasks)
+    first = min(early_step(tasks, pair) for pair in pairs) + 1
+    scalars: Scalars = {"n_tasks": tasks.n_contexts, "n_pairs": len(pairs), "first_stimulus_ms": first * tasks.dt_ms}
+    scalars |= frames.arm_scalars(networks, MEASURES)
+    for arm, part in networks.groupby("arm", sort=False):
+        scalars[f"compared_{arm}"] = int(part["energy"].notna().sum())
         if ARMS[arm].learned:
             scalars[f"related_networks_{arm}"] = int((part["relatedness_p"] < RELATED_P).sum())
-            scalars |= _lesion_scalars(joined["lesions"], tables["lesions"], arm, mean)
+            lesions = frames.select(joined["lesions"], arm=arm, kind="pathway")
+            scalars |= _lesion_scalars(lesions, tables["lesions"], arm)
     for row in tables["relations"].itertuples():
-        scalars[f"relation_{row.arm}_{row.pathway}"] = float(row.r)
-        scalars[f"relation_p_{row.arm}_{row.pathway}"] = float(row.p)
-    shuffled = joined["decoding"][joined["decoding"]["labels"] == "shuffled"].groupby("network")["accuracy"].mean()
-    above_chance = mean(shuffled.reindex(range(config.n_replicates)).to_numpy(float) - CHANCE)
-    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(by_arm, mean, config.seed)
+        end = f"{row.arm}_{row.pathway}"
+        scalars |= {f"relation_{end}": float(row.r), f"relation_p_{end}": float(row.p)}
+    shuffled = frames.select(joined["decoding"], labels="shuffled").groupby("network")["accuracy"].mean()
+    above_chance = estimate_mean(shuffled.reindex(range(config.n_replicates)).to_numpy(float) - CHANCE)
+    return scalars | above_chance.to_scalars("decoding_shuffled_above_chance") | _evidence(networks)
 
 
-def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str, mean) -> Scalars:
+def _lesion_scalars(lesions: pd.DataFrame, means: pd.DataFrame, arm: str) -> Scalars:
     """Mean loss over tasks from a lesion of each pathway, and the task that loses most."""
-    of_arm = lesions[(lesions["arm"] == arm) & (lesions["kind"] == "pathway")]
     scalars: Scalars = {}
-    for pathway, part in of_arm.groupby("lesion", sort=False):
-        scalars |= mean(part.groupby("network")["loss"].mean().to_numpy(float)).to_scalars(f"loss_{arm}_{pathway}")
-        by_task = means[(means["arm"] == arm) & (means["lesion"] == pathway)].set_index("task")["loss"]
+    for pathway, part in lesions.groupby("lesion", sort=False):
+        loss = estimate_mean(part.groupby("network")["loss"].mean().to_numpy(float))
+        scalars |= loss.to_scalars(f"loss_{arm}_{pathway}")
+        by_task = frames.select(means, arm=arm, lesion=pathway).set_index("task")["loss"]
         falls = by_task.idxmax().replace("_", " ") if by_task.notna().any() else "none"
         scalars |= {f"falls_{arm}_{pathway}": falls, f"falls_by_{arm}_{pathway}": float(by_task.max())}
     return scalars
 
 
-def _evidence(by_arm: dict[str, pd.DataFrame], mean, seed: int) -> dict[str, float | int]:
-    """The measures of the claims, from all replicates and from each half of them."""
-    shown = by_arm[SHOWN]
-    random = (shown["selectivity"] - shown["selectivity_random"]).to_numpy(float)
-    scalars = weigh(f"relatedness_{SHOWN}", mean, shown["relatedness"].to_numpy(float))
-    scalars |= weigh(f"selectivity_{SHOWN}_minus_random", mean, random)
-    scalars |= weigh("decoding_plain_above_chance", mean, by_arm["plain"]["decoding"].to_numpy(float) - CHANCE)
-    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
-    for measure in CLAIMED:  # arms are not paired: their networks have nothing but trials in common
-        samples = {arm: part[measure].to_numpy(float) for arm, part in by_arm.items()}
-        scalars |= weigh_pathways(measure, difference, samples, both=False)
+def _evidence(networks: pd.DataFrame) -> Scalars:
+    """The measures of the claims, from all replicates and from halves of them."""
+    shown, plain = (frames.select(networks, arm=arm) for arm in (SHOWN, "plain"))
+    random = shown["selectivity"] - shown["selectivity_random"]
+    scalars = frames.weigh_mean(f"relatedness_{SHOWN}", shown["relatedness"])
+    scalars |= frames.weigh_mean(f"selectivity_{SHOWN}_minus_random", random)
+    scalars |= frames.weigh_mean("decoding_plain_above_chance", plain["decoding"] - CHANCE)
+    for measure in CLAIMED:
+        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples)
     return scalars

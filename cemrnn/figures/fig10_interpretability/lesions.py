@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cemrnn.figures.shared.battery import BatteryConfig, score_fresh
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS, PATHWAYS
 from cemrnn.random import stream
@@ -70,13 +71,12 @@ def score_component_lesions(
         Columns network, kind ("pathway", "component" or "random"), lesion, task, loss.
     """
     intact = score_fresh(model, config.task_set, seeds, n_trials, "last36")
-    rows = []
+    parts = []
     for kind, lesion, held in _all_lesions(model, config.seed, n_bases):
         loss = intact - score_fresh(held, config.task_set, seeds, n_trials, "last36")  # (M, K)
-        network, task = np.indices(loss.shape)
-        columns = {"network": network.ravel(), "kind": kind, "lesion": lesion}
-        rows.append(pd.DataFrame(columns | {"task": np.array(config.tasks)[task.ravel()], "loss": loss.ravel()}))
-    return pd.concat(rows, ignore_index=True)
+        axes = {"network": range(len(loss)), "kind": [kind], "lesion": [lesion], "task": config.tasks}
+        parts.append(lay_out(axes, loss=loss))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _all_lesions(model: CEMRNN, seed: int, n_bases: int) -> Iterator[tuple[str, str, CEMRNN]]:

@@ -11,17 +11,11 @@ from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
 from cemrnn.figures.fig10_interpretability.lesions import read_modulations, score_component_lesions
 from cemrnn.figures.shared.battery import Population
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.figures.shared.states import Visited, visit
+from cemrnn.measures import sharing
 from cemrnn.measures.geometry import cluster_units, task_variance
-from cemrnn.measures.sharing import (
-    active_fraction,
-    compare_modulations,
-    concentrate,
-    count_effective,
-    follow_use,
-    permute_relation,
-    share_blocks,
-)
+from cemrnn.measures.sharing import active_fraction
 from cemrnn.network.pathways import ARMS, PATHWAYS
 from cemrnn.random import stream
 
@@ -39,11 +33,11 @@ class Findings(NamedTuple):
     networks: pd.DataFrame  # one row per network: passed and MEASURES, NaN if it is not compared
     use: pd.DataFrame  # network, task, measure, value
     decoding: pd.DataFrame  # network, labels, pair, time_ms, early, accuracy, held
-    lesions: pd.DataFrame | None  # network, kind, lesion, task, loss
-    pairs: pd.DataFrame | None  # network, first, second, blocks, cosine
-    relations: pd.DataFrame | None  # pathway, network, r; p of all networks together
-    components: pd.DataFrame | None  # of the first network: component, task, strength; the largest component first
-    units: pd.DataFrame | None  # of the first network: unit, cluster, task, gain, bias, variance
+    lesions: pd.DataFrame | None = None  # network, kind, lesion, task, loss
+    pairs: pd.DataFrame | None = None  # network, first, second, blocks, cosine
+    relations: pd.DataFrame | None = None  # pathway, network, r; p of all networks together
+    components: pd.DataFrame | None = None  # of the first network: component, task, strength; the largest first
+    units: pd.DataFrame | None = None  # of the first network: unit, cluster, task, gain, bias, variance
 
 
 def measure_modulation(population: Population, config: InterpretabilityConfig, *, shuffle: bool) -> Findings:
@@ -55,15 +49,15 @@ def measure_modulation(population: Population, config: InterpretabilityConfig, *
         shuffle: whether the context is decoded with shuffled labels as well.
     """
     pathways, passed = ARMS[population.arm].learned, population.passed(config.passing_score)
-    kept = np.flatnonzero(passed) if pathways else np.arange(len(passed))
+    kept = np.flatnonzero(passed if pathways else population.finite)
     networks = pd.DataFrame({"network": np.arange(len(passed)), "passed": passed})
     if not len(kept):
-        return _leave_blank(networks, [*pathways, ALL], config)
+        return _leave_blank(networks, list(pathways), config)
     model, seeds = population.model.select(kept), [config.seeds[m] for m in kept]
     visits = [visit(model.select([i]), config, [seed], config.state_trials) for i, seed in enumerate(seeds)]
-    use, decoding = _measure_use(visits, config), _decode(visits, config, shuffle)
-    found = use.pivot_table(index="network", columns="measure", values="value").join(_average_decoding(decoding))
-    tables: dict[str, pd.DataFrame | None] = dict.fromkeys(("lesions", "pairs", "relations", "components", "units"))
+    tables = {"use": _measure_use(visits, config), "decoding": _decode(visits, config, shuffle)}
+    found = tables["use"].pivot_table(index="network", columns="measure", values="value")
+    found = found.join(_average_decoding(tables["decoding"]))
     if pathways:
         modulations = read_modulations(model)
         variances = [task_variance(v.epoch_means(0), v.task, len(config.tasks)) for v in visits]
@@ -71,46 +65,43 @@ def measure_modulation(population: Population, config: InterpretabilityConfig, *
         tables["relations"], tables["pairs"], related = _relate(modulations, config)
         learned = [_summarise_modulation(modulations, variances, i) for i in range(len(kept))]
         found = found.join(pd.DataFrame(learned)).join(_select(tables["lesions"], config)).join(related)
-        tables["components"] = _tabulate_components(modulations, config)
         tables["units"] = _tabulate_units(modulations, variances[0], config)
-    tables |= {"use": use, "decoding": decoding}
+        if (strength := find_strength(modulations)) is not None:
+            tables["components"] = _tabulate_components(strength[0], config)
     for table in tables.values():
-        if table is not None:
-            table["network"] = kept[table["network"]]
+        table["network"] = kept[table["network"]]
     found = found.reindex(columns=MEASURES).astype(float).set_axis(kept).rename_axis("network").reset_index()
     return Findings(networks=networks.merge(found, on="network", how="left"), **tables)
 
 
 def _leave_blank(networks: pd.DataFrame, pathways: list[str], config: InterpretabilityConfig) -> Findings:
-    """The tables of an arm none of whose networks (columns network, passed) learned their tasks; a row per pathway."""
-    place, task = {"network": [-1]}, {"task": config.tasks[0]}
-    nothing = {"accuracy": np.nan, "held": np.nan}
-    return Findings(
-        networks=networks.assign(**dict.fromkeys(MEASURES, np.nan)),
-        use=pd.DataFrame(place | task | {"measure": USE[0], "value": np.nan}),
-        decoding=pd.DataFrame(place | {"labels": "true", "pair": "", "time_ms": 0.0, "early": True} | nothing),
-        lesions=pd.DataFrame({"lesion": pathways, "network": -1, "kind": "pathway", "loss": np.nan} | task),
-        pairs=pd.DataFrame(place | {"first": task["task"], "second": task["task"], "blocks": 1.0, "cosine": np.nan}),
-        relations=pd.DataFrame({"pathway": pathways, "network": -1, "r": np.nan, "p": np.nan}),
-        components=pd.DataFrame(place | {"component": 0} | task | {"strength": np.nan}),
-        units=pd.DataFrame(
-            place | {"unit": 0, "cluster": -1} | task | dict.fromkeys(("gain", "bias", "variance"), np.nan)
-        ),
-    )
+    """The tables of an arm of whose networks (columns network, passed) none is compared; a row per pathway."""
+    place = {"network": [-1], "task": config.tasks[0]}
+    rows = {
+        "use": {"measure": USE[0], "value": np.nan},
+        "decoding": {"labels": "true", "pair": "", "time_ms": 0.0, "early": True, "accuracy": np.nan, "held": np.nan},
+    }
+    if pathways:
+        names = [*pathways, ALL]
+        rows |= {
+            "lesions": {"network": -1, "lesion": names, "kind": "pathway", "loss": np.nan},
+            "pairs": {"first": config.tasks[0], "second": config.tasks[0], "blocks": 1.0, "cosine": np.nan},
+            "relations": {"network": -1, "pathway": names, "r": np.nan, "p": np.nan},
+            "components": {"component": 0, "strength": np.nan},
+            "units": {"unit": 0, "cluster": -1, "gain": np.nan, "bias": np.nan, "variance": np.nan},
+        }
+    tables = {name: pd.DataFrame(place | row) for name, row in rows.items()}
+    return Findings(networks=networks.assign(**dict.fromkeys(MEASURES, np.nan)), **tables)
 
 
 def _measure_use(visits: list[Visited], config: InterpretabilityConfig) -> pd.DataFrame:
-    rows = []
-    for i, visited in enumerate(visits):
-        for k, task in enumerate(config.tasks):
-            states = visited.states(0, k)
-            values = np.abs(states).mean(), active_fraction(np.abs(states).mean(axis=0))
-            energy = np.square(states).sum(axis=1).mean()
-            rows += [
-                {"network": i, "task": task, "measure": measure, "value": float(value)}
-                for measure, value in zip(USE, (*values, energy), strict=True)
-            ]
-    return pd.DataFrame(rows)
+    """USE of every network in every task: network, task, measure, value."""
+    values = np.empty((len(visits), len(config.tasks), len(USE)))
+    for i, k in np.ndindex(values.shape[:2]):
+        states = visits[i].states(0, k)
+        rates = np.abs(states)
+        values[i, k] = rates.mean(), active_fraction(rates.mean(axis=0)), np.square(states).sum(axis=1).mean()
+    return lay_out({"network": range(len(visits)), "task": config.tasks, "measure": USE}, value=values)
 
 
 def _decode(visits: list[Visited], config: InterpretabilityConfig, shuffle: bool) -> pd.DataFrame:
@@ -143,9 +134,9 @@ def _summarise_modulation(
 ) -> dict[str, float]:
     values, strength, gain = {}, find_strength(modulations), find_modulation(modulations, "gain")
     if strength is not None:
-        values["components_used"] = count_effective(strength[network].var(axis=0))
+        values["components_used"] = sharing.count_effective(strength[network].var(axis=0))
     if gain is not None:
-        values["gain_follows_use"] = follow_use(gain[network], variances[network])
+        values["gain_follows_use"] = sharing.follow_use(gain[network], variances[network])
     return values
 
 
@@ -165,7 +156,7 @@ def _select(lesions: pd.DataFrame, config: InterpretabilityConfig) -> pd.DataFra
     for (network, kind), part in lesions[lesions["kind"] != "pathway"].groupby(["network", "kind"]):
         losses = part.pivot(index="lesion", columns="task", values="loss")[list(config.tasks)].to_numpy()
         end = "_random" if kind == "random" else ""
-        measured = {f"selectivity{end}": concentrate(losses), f"lesion_size{end}": losses.mean()}
+        measured = {f"selectivity{end}": sharing.concentrate(losses), f"lesion_size{end}": losses.mean()}
         rows.setdefault(network, {}).update(measured)
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(SELECTIVITY), dtype=float)
 
@@ -174,13 +165,13 @@ def _relate(
     modulations: dict[str, np.ndarray], config: InterpretabilityConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Correlations of each pathway, similarities of all pairs, and relatedness with its p value per network."""
-    blocks = share_blocks(config.task_set.tasks)
-    cosines = {name: np.stack([compare_modulations(x) for x in values]) for name, values in modulations.items()}
+    blocks = sharing.share_blocks(config.task_set.tasks)
+    cosines = {name: np.stack([sharing.compare_modulations(x) for x in values]) for name, values in modulations.items()}
     cosines = {ALL: np.mean(list(cosines.values()), axis=0)} | cosines
 
     def test(similarities: np.ndarray, name: str) -> tuple[float, float]:
         rng = stream(config.seed, "relabelling", name)
-        return permute_relation(blocks, similarities, n_permutations=config.n_permutations, rng=rng)
+        return sharing.permute_relation(blocks, similarities, n_permutations=config.n_permutations, rng=rng)
 
     rows, tested = [], {name: [test(c[None], name) for c in of_pathway] for name, of_pathway in cosines.items()}
     for name, of_networks in tested.items():
@@ -194,25 +185,17 @@ def _relate(
     return pd.DataFrame(rows), pd.concat(pairs, ignore_index=True), related
 
 
-def _tabulate_components(modulations: dict[str, np.ndarray], config: InterpretabilityConfig) -> pd.DataFrame | None:
-    """Strengths of the first network's components, which come in the order of their variance over tasks."""
-    strengths = find_strength(modulations)
-    if strengths is None:
-        return None
-    strength = strengths[0]  # (K, R)
+def _tabulate_components(strength: np.ndarray, config: InterpretabilityConfig) -> pd.DataFrame:
+    """Strengths (K, R) of the first network's components, which come in the order of their variance over tasks."""
     order = np.argsort(-strength.var(axis=0), kind="stable")
-    k, place = np.indices(strength.shape)
-    columns = {"component": order[place.ravel()], "task": np.array(config.tasks)[k.ravel()]}
-    return pd.DataFrame(columns | {"strength": strength[:, order].ravel(), "network": 0})
+    return lay_out({"task": config.tasks, "component": order}, strength=strength[:, order]).assign(network=0)
 
 
 def _tabulate_units(
     modulations: dict[str, np.ndarray], variance: np.ndarray, config: InterpretabilityConfig
 ) -> pd.DataFrame:
     """Gain, bias, task variance and cluster of the first network's units; no modulation where it has no pathway."""
-    cluster, (k, unit) = cluster_units(variance, config.max_clusters).label, np.indices(variance.shape)
-    columns = {"unit": unit.ravel(), "cluster": cluster[unit.ravel()], "task": np.array(config.tasks)[k.ravel()]}
-    for name in ("gain", "bias"):
-        values = find_modulation(modulations, name)
-        columns[name] = np.full(variance.size, np.nan) if values is None else values[0].ravel()
-    return pd.DataFrame(columns | {"variance": variance.ravel(), "network": 0})
+    found = {name: find_modulation(modulations, name) for name in ("gain", "bias")}
+    values = {name: np.full(variance.shape, np.nan) if x is None else x[0] for name, x in found.items()}
+    table = lay_out({"task": config.tasks, "unit": range(variance.shape[1])}, **values, variance=variance)
+    return table.assign(cluster=cluster_units(variance, config.max_clusters).label[table["unit"]], network=0)

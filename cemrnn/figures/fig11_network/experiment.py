@@ -13,13 +13,12 @@ from cemrnn.figures.shared.battery import (
     LearningConfig,
     Population,
     all_conditions,
+    estimate_chance,
     load_populations,
-    summarise,
 )
+from cemrnn.figures.shared.frames import lay_out, mean_scalars, summarise
 from cemrnn.figures.shared.states import visit
-from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.network.config import count_parameters, list_matrices
-from cemrnn.tasks.scores import chance_level
 from cemrnn.training.config import TrainingConfig
 
 
@@ -51,18 +50,17 @@ def run(config: NetworkPageConfig) -> tuple[Tables, Scalars]:
     """Every weight of one network, its rates on a trial of each task, and the scores of all networks."""
     battery = config.battery
     (population,) = load_populations(battery)
-    shown = int(population.scores.min(axis=1).argmax())
-    chance = chance_level(battery.task_set, "last36", seed=config.seed, n_trials=config.chance_trials)
-    scores = _score_table(population, config)
+    worst = population.scores.min(axis=1)
+    shown = int(np.where(population.finite, worst, -1.0).argmax())
+    chance = estimate_chance(battery, config.chance_trials)
+    axes = {"network": range(len(worst)), "task": config.tasks}
+    scores = lay_out(axes, score=np.where(population.finite[:, None], population.scores, np.nan))
     weights = _weight_table(population, shown, config)
     tables = {
         "weights": weights,
         "rates": _rate_table(population, shown, config),
-        "scores": summarise(scores, ["task"], "score", seed=config.seed).assign(
-            shown=population.scores[shown], chance=np.asarray(chance)
-        ),
+        "scores": summarise(scores, ["task"], "score").assign(shown=population.scores[shown], chance=chance),
     }
-    worst = population.scores.min(axis=1)
     scalars: Scalars = {
         "n_units": config.n_units,
         "n_parameters": count_parameters(population.model.config),
@@ -75,13 +73,7 @@ def run(config: NetworkPageConfig) -> tuple[Tables, Scalars]:
         "chance": float(np.mean(chance)),
         "largest_weight": float(weights["value"].abs().max()),
     }
-    return tables, scalars | bootstrap_mean(worst, seed=config.seed).to_scalars("worst")
-
-
-def _score_table(population: Population, config: NetworkPageConfig) -> pd.DataFrame:
-    network, task = np.indices(population.scores.shape)
-    columns = {"network": network.ravel(), "task": np.array(config.tasks)[task.ravel()]}
-    return pd.DataFrame(columns | {"score": population.scores.ravel()})
+    return tables, scalars | mean_scalars({"worst": worst})
 
 
 def _order_units(population: Population, shown: int) -> np.ndarray:
@@ -99,9 +91,7 @@ def _weight_table(population: Population, shown: int, config: NetworkPageConfig)
         values = values[order] if rows == "unit" else values
         values = values[:, order] if columns == "unit" else values
         row, column = (_name_axis(axis, n, config) for axis, n in zip((rows, columns), values.shape, strict=True))
-        i, j = np.indices(values.shape)
-        table = {"matrix": matrix, "row": np.array(row)[i.ravel()], "column": np.array(column)[j.ravel()]}
-        parts.append(pd.DataFrame(table | {"value": values.ravel().astype(float)}))
+        parts.append(lay_out({"matrix": [matrix], "row": row, "column": column}, value=values.astype(float)))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -128,8 +118,7 @@ def _rate_table(population: Population, shown: int, config: NetworkPageConfig) -
         kinds = {"input": inputs, "unit": rates[:, order], "output": rates @ readout + offset}
         time_ms = np.arange(len(rates)) * battery.task_set.dt_ms
         for kind, values in kinds.items():
-            step, feature = np.indices(values.shape)
-            name = np.array(_name_axis(kind, values.shape[1], config))[feature.ravel()]
-            columns = {"task": task.replace("_", " "), "time_ms": time_ms[step.ravel()], "kind": kind, "name": name}
-            parts.append(pd.DataFrame(columns | {"value": values.ravel().astype(float)}))
+            names = _name_axis(kind, values.shape[1], config)
+            axes = {"task": [task.replace("_", " ")], "time_ms": time_ms, "kind": [kind], "name": names}
+            parts.append(lay_out(axes, value=values.astype(float)))
     return pd.concat(parts, ignore_index=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
+from cemrnn.figures import style
 from cemrnn.figures.result import Result
-from cemrnn.figures.style import LOOKS, SHEET, add_letter, open_figure
 
 # Matrices that send to the same units stand in one column, those that read from the same units in one row.
 PLACES = [["W", "V", "C"], ["U", "text", "text"], ["B", "text", "text"], ["b", ".", "d"], ["E", "S", "."]]
@@ -32,20 +31,20 @@ OUTPUTS = {"fixation": ("0.5", ":"), "cos": ("#882255", "-"), "sin": ("#332288",
 DIVERGING = "RdBu_r"
 
 
+@style.in_style
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig11_network.experiment.run`."""
     tables, tasks = result.tables, [task.replace("_", " ") for task in result.config.tasks]
-    with pyplot.style.context(SHEET):
-        figure = open_figure(12, 7)
-        left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
-        _draw_weights(left, tables["weights"], result.config)
-        upper, lower = right.subfigures(2, 1, height_ratios=[3.2, 1])
-        _draw_trials(upper, tables["rates"], tasks)
-        axes = lower.subplots()
-        _draw_scores(axes, tables["scores"], tasks)
-        add_letter(axes, "c")
-        for part, letter in ((left, "a"), (right, "b")):
-            part.text(0.005, 0.995, letter, fontweight="bold", va="top")
+    figure = style.open_figure(12, 7)
+    left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
+    _draw_weights(left, tables["weights"], result.config)
+    upper, lower = right.subfigures(2, 1, height_ratios=[3.2, 1])
+    _draw_trials(upper, tables["rates"], tasks)
+    axes = lower.subplots()
+    _draw_scores(axes, tables["scores"], tasks)
+    style.add_letter(axes, "c")
+    for part, letter in ((left, "a"), (right, "b")):
+        part.text(0.005, 0.995, letter, fontweight="bold", va="top")
     return figure
 
 
@@ -61,18 +60,16 @@ def _draw_weights(figure: SubFigure, weights: pd.DataFrame, config) -> None:
         cells = cells.loc[list(dict.fromkeys(part["row"])), list(dict.fromkeys(part["column"]))]
         image = _draw_matrix(panels[matrix], cells.T if matrix == "U" else cells, limit)
         panels[matrix].set_title(TITLES.get(matrix, matrix), fontsize=7, pad=2)
-    for matrix, axes in panels.items():
-        if matrix in ("V", "C", "S", "d"):  # beside a matrix with the same rows, or with none
-            axes.set_yticklabels([])
-        if matrix in ("W", "U", "B", "b", "E"):  # above a matrix with the same columns
-            axes.set_xticklabels([])
-    panels["V"].set_xlabel("component", fontsize=6)
-    panels["S"].set_xlabel("component", fontsize=6)
-    panels["W"].set_ylabel("from unit", fontsize=6)
-    panels["U"].set_ylabel("component", fontsize=6)
-    panels["G"].set_xlabel("to unit", fontsize=6)
-    panels["C"].tick_params(axis="x", labelrotation=90)
-    panels["d"].tick_params(axis="x", labelrotation=90)
+    for matrix in "VCSd":  # beside a matrix with the same rows, or with none
+        panels[matrix].set_yticklabels([])
+    for matrix in "WUBbE":  # above a matrix with the same columns
+        panels[matrix].set_xticklabels([])
+    for matrix, label in {"V": "component", "S": "component", "G": "to unit"}.items():
+        panels[matrix].set_xlabel(label, fontsize=6)
+    for matrix, label in {"W": "from unit", "U": "component"}.items():
+        panels[matrix].set_ylabel(label, fontsize=6)
+    for matrix in "Cd":
+        panels[matrix].tick_params(axis="x", labelrotation=90)
     for name in ("text", "bar"):
         panels[name].set(xticks=[], yticks=[])
         panels[name].set_axis_off()
@@ -85,12 +82,9 @@ def _draw_matrix(axes: Axes, cells: pd.DataFrame, limit: float) -> AxesImage:
     """The image; a number in every cell, on one scale for all matrices."""
     values = cells.to_numpy()
     image = axes.imshow(values, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    for (i, j), value in np.ndenumerate(values):
-        text = f"{round(value, 2) + 0.0:.2f}".replace("0.", ".").replace("-", "−")  # no zero has a sign
-        colour = "white" if abs(value) > 0.6 * limit else "black"
-        axes.text(j, i, text, ha="center", va="center", fontsize=5, color=colour)
-    axes.set_xticks(range(values.shape[1]), cells.columns, fontsize=5.5)
-    axes.set_yticks(range(values.shape[0]), cells.index, fontsize=5.5)
+    style.draw_cells(axes, values, style.write_number, lambda value: abs(value) > 0.6 * limit, fontsize=5)
+    axes.set_xticks(range(values.shape[1]), list(map(style.show_text, cells.columns)), fontsize=5.5)
+    axes.set_yticks(range(values.shape[0]), list(map(style.show_text, cells.index)), fontsize=5.5)
     axes.tick_params(length=0, pad=1.5)
     axes.spines[["top", "right"]].set_visible(True)
     return image
@@ -104,7 +98,8 @@ def _write_equations(axes: Axes) -> None:
 def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> None:
     """Draw one trial per task in a column: input, rates, output."""
     panels = figure.subplots(3, len(tasks), squeeze=False, sharex="col", height_ratios=[0.8, 1.6, 1])
-    largest = {kind: part["value"].abs().max() for kind, part in rates.groupby("kind")}
+    finite = rates["value"].where(np.isfinite(rates["value"])).abs()
+    largest = finite.groupby(rates["kind"]).max().fillna(1.0)  # 1: nothing of a network that failed is finite
     for k, task in enumerate(tasks):
         part = {kind: x for kind, x in rates[rates["task"] == task].groupby("kind")}
         for i, (kind, cmap, low) in enumerate((("input", DIVERGING, -1), ("unit", "cividis", 0))):
@@ -122,7 +117,7 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
         panels[2, k].set_ylim(-largest["output"] * 1.1, largest["output"] * 1.1)
         if k:
             panels[2, k].set_yticklabels([])
-        panels[0, k].set_title(task, fontsize=7)
+        panels[0, k].set_title(style.show_text(task), fontsize=7)
     panels[1, 0].set_ylabel("unit")
     panels[2, 0].set_ylabel("output")
     figure.supxlabel("time (ms)", fontsize=8)
@@ -131,13 +126,11 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame, tasks: list[str]) -> None:
-    position, look = np.arange(len(scores)), LOOKS["combined"]
+    position, look = np.arange(len(scores)), style.LOOKS["combined"]
     axes.barh(position, scores["shown"], color="0.8", height=0.6, label="this network")
     axes.hlines(position, scores["low"], scores["high"], color=look.colour, linewidth=1)
     axes.plot(scores["score"], position, linestyle="none", marker=look.marker, color=look.colour, label="all networks")
     axes.plot(scores["chance"], position, linestyle="none", marker="|", markersize=9, color="0.4", label="chance")
-    axes.set_yticks(position, tasks, fontsize=6)
-    axes.set_ylim(len(scores) - 0.5, -0.5)
-    axes.set_xlim(0, 1.02)
-    axes.set_xlabel("score (share of fresh trials)")
+    style.name_rows(axes, list(map(style.show_text, tasks)), fontsize=6)
+    axes.set(xlim=(0, 1.02), xlabel="score (share of fresh trials)")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1, fontsize=6.5)

@@ -8,22 +8,14 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import (
-    BatteryConfig,
-    Population,
-    all_conditions,
-    draw_test_trials,
-    load_populations,
-    simulate,
-    summarise,
-)
+from cemrnn.figures.shared import battery
+from cemrnn.figures.shared.battery import BatteryConfig, Population
+from cemrnn.figures.shared.frames import lay_out, mean_scalars, summarise
 from cemrnn.figures.shared.learning_curves import follow, worst_histories
-from cemrnn.measures.intervals import bootstrap_mean
 from cemrnn.network.config import count_parameters
 from cemrnn.tasks.encoding import decode_inputs
-from cemrnn.tasks.scores import chance_level
 
-conditions = all_conditions
+conditions = battery.all_conditions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,34 +34,30 @@ class TasksConfig(BatteryConfig):
 @experiment
 def run(config: TasksConfig) -> tuple[Tables, Scalars]:
     """Example trials, learning curves, and scores per task and arm."""
-    populations = load_populations(config)
+    populations = battery.load_populations(config)
     scores = _score_table(populations, config)
     worst = scores.groupby(["arm", "network"], sort=False)["score"].min().reset_index()
-    chance = chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials)
+    chance = battery.estimate_chance(config, config.chance_trials)
     tables = {
         "examples": _example_table(populations, config),
         "learning": _learning_table(populations, config),
-        "scores": summarise(scores, ["arm", "task"], "score", seed=config.seed),
+        "scores": summarise(scores, ["arm", "task"], "score"),
         "networks": _network_table(populations, worst),
-        "chance": pd.DataFrame({"task": config.tasks, "chance": np.asarray(chance)}),
+        "chance": pd.DataFrame({"task": config.tasks, "chance": chance}),
     }
     return tables, _scalars(populations, config)
 
 
 def _score_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
-    rows = [
-        {"arm": p.arm, "network": m, "task": task, "score": p.scores[m, k]}
-        for p in populations
-        for m in range(config.n_replicates)
-        for k, task in enumerate(config.tasks)
-    ]
-    return pd.DataFrame(rows)
+    """A row per arm, network and task."""
+    axes = {"arm": [p.arm for p in populations], "network": range(config.n_replicates), "task": config.tasks}
+    return lay_out(axes, score=np.stack([p.scores for p in populations]))
 
 
 def _learning_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
     """Worst-task score against updates; a network that has stopped keeps its last score."""
     histories = {p.arm: worst_histories(p.networks, config.tasks) for p in populations}
-    return summarise(follow(histories, "score"), ["arm", "update"], "score", seed=config.seed)
+    return summarise(follow(histories, "score"), ["arm", "update"], "score")
 
 
 def _network_table(populations: list[Population], worst: pd.DataFrame) -> pd.DataFrame:
@@ -85,8 +73,8 @@ def _network_table(populations: list[Population], worst: pd.DataFrame) -> pd.Dat
 def _example_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
     """One trial per task: inputs, targets and outputs of the first network of the example arm."""
     model = next(p.model for p in populations if p.arm == config.example_arm)
-    trials = draw_test_trials(config).to(model.flat.device)
-    outputs = simulate(model, trials, trials.cue(), config, "test")
+    trials = battery.draw_test_trials(config).to(model.flat.device)
+    outputs = battery.simulate(model, trials, trials.cue(), config, "test")
     tables = []
     for k, task in enumerate(config.tasks):  # test trials come in turn, so trial k is the first of task k
         n_steps = int(trials.end_steps[0, k])
@@ -101,25 +89,18 @@ def _example_table(populations: list[Population], config: TasksConfig) -> pd.Dat
 
 
 def _scalars(populations: list[Population], config: TasksConfig) -> Scalars:
-    passed = {p.arm: p.passed(config.passing_score) for p in populations}
-    median_worst = {p.arm: float(np.median(p.scores.min(axis=1))) for p in populations}
-    able = [arm for arm in median_worst if median_worst[arm] >= config.passing_score]
-    unable = [arm for arm in median_worst if arm not in able]
+    worst = {p.arm: p.scores.min(axis=1) for p in populations}
+    able = [arm for arm in worst if np.median(worst[arm]) >= config.passing_score]
+    counts = [count_parameters(p.model.config) for p in populations]
     scalars: Scalars = {
         "arms_that_pass": ", ".join(able) or "none",
-        "arms_that_do_not_pass": ", ".join(unable) or "none",
+        "arms_that_do_not_pass": ", ".join(arm for arm in worst if arm not in able) or "none",
         "n_tasks": len(config.tasks),
         "n_networks": len(populations) * config.n_replicates,
         "n_failed": sum(n.status == "failed" for p in populations for n in p.networks),
-        "largest_budget_difference": _budget_difference(populations),
+        "largest_budget_difference": max(counts) / min(counts) - 1,
     }
     for p in populations:
-        scalars |= bootstrap_mean(p.scores.min(axis=1), seed=config.seed).to_scalars(f"worst_{p.arm}")
-        scalars[f"passed_{p.arm}"] = int(passed[p.arm].sum())
+        scalars[f"passed_{p.arm}"] = int(p.passed(config.passing_score).sum())
         scalars[f"updates_{p.arm}"] = float(np.median([n.n_updates for n in p.networks]))
-    return scalars
-
-
-def _budget_difference(populations: list[Population]) -> float:
-    counts = [count_parameters(p.model.config) for p in populations]
-    return max(counts) / min(counts) - 1
+    return scalars | mean_scalars(worst, name="worst_{}")

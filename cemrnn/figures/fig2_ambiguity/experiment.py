@@ -8,32 +8,25 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_ambiguity, score_controls
-from cemrnn.figures.shared.battery import (
-    SINGLE,
-    all_conditions,
-    collect_samples,
-    load_populations,
-    mean_scalars,
-    summarise,
-    summarise_measures,
-    weigh_pathways,
-)
-from cemrnn.measures.evidence import weigh
+from cemrnn.figures.shared.battery import all_conditions, estimate_chance, load_populations
 from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
-from cemrnn.measures.intervals import bootstrap_difference, bootstrap_mean
 from cemrnn.measures.robustness import compare_thresholds
 from cemrnn.tasks import conflict_pairs
-from cemrnn.tasks.scores import chance_level
 
 conditions = all_conditions
 MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
+CONTROLS = (  # scalar, control, what is told of it
+    ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
+    ("accuracy_untrained", "untrained", "accuracy"),
+)
 
 
 @experiment
 def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
     """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
-    chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
+    chance = estimate_chance(config, config.chance_trials)
     populations = load_populations(config)
     arms = {p.arm: measure_ambiguity(p, config, chance) for p in populations}
     controls = pd.concat([score_controls(p, config) for p in populations], ignore_index=True)
@@ -41,24 +34,21 @@ def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
     curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)
     networks = pd.concat([a.networks() for a in arms.values()], ignore_index=True)
     tables = {
-        "curves": summarise(curves, ["arm", "manipulation", "level"], "normalised", seed=config.seed),
+        "curves": frames.summarise(curves, ["arm", "manipulation", "level"], "normalised"),
         "choices": _choice_table(curves, config),
         "ideal": _ideal_table(config, pair_chance),
-        "measures": summarise_measures(networks, MEASURES, seed=config.seed),
+        "measures": frames.summarise_columns(networks, ["arm"], MEASURES),
         "networks": networks,
-        "controls": summarise(controls, ["arm", "control"], "accuracy", seed=config.seed),
+        "controls": frames.summarise(controls, ["arm", "control"], "accuracy"),
     }
     return tables, _scalars(arms, networks, controls, config, pair_chance)
 
 
 def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
     """Share of answers for the cued task, for the other, and for neither, against the mixture."""
-    mixture = curves[curves["manipulation"] == "mixture"]
-    parts = []
-    for answer in ("own", "other", "neither"):
-        part = summarise(mixture, ["arm", "level"], answer, seed=config.seed)
-        parts.append(part.rename(columns={answer: "share"}).assign(answer=answer))
-    return pd.concat(parts, ignore_index=True)
+    mixture, answers = frames.select(curves, manipulation="mixture"), ("own", "other", "neither")
+    table = frames.summarise_columns(mixture, ["arm", "level"], answers)
+    return table.rename(columns={"value": "share", "measure": "answer"})
 
 
 def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
@@ -70,38 +60,24 @@ def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
 def _scalars(
     arms: dict[str, ArmCurves], networks: pd.DataFrame, controls: pd.DataFrame, config: AmbiguityConfig, chance: float
 ) -> Scalars:
-    seed, n_contexts = config.seed, len(config.tasks)
+    n_contexts = len(config.tasks)
     scalars: Scalars = {
         "ideal_sigma75": ideal_sigma(0.75, n_contexts, chance),
         "chance": chance,
         "n_pairs": len(conflict_pairs(config.task_set)),
-        "arms_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() >= 2) or "none",
-        "arms_not_compared": ", ".join(arm for arm, a in arms.items() if a.passed.sum() < 2) or "none",
     }
-    for arm, part in networks.groupby("arm", sort=False):
-        scalars[f"passed_{arm}"] = int(arms[arm].passed.sum())
-        samples = {measure: part[measure].to_numpy(float) for measure in MEASURES}
-        samples["efficiency"] = efficiency(samples["sigma75"], n_contexts, chance=chance)
-        scalars |= mean_scalars({f"{measure}_{arm}": sample for measure, sample in samples.items()}, seed=seed)
-    if {*SINGLE, "combined"} <= arms.keys():
-        scalars |= _contrasts(arms, networks, seed)
-    for name, control, column in (
-        ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
-        ("accuracy_untrained", "untrained", "accuracy"),
-    ):
+    scalars |= frames.name_compared({arm: curves.passed.sum() for arm, curves in arms.items()})
+    scalars |= frames.arm_scalars(networks, MEASURES)
+    efficient = {arm: efficiency(curves.sigma75.level, n_contexts, chance=chance) for arm, curves in arms.items()}
+    scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
+    if {*frames.SINGLE, "combined"} <= arms.keys():
+        for measure in ("auc", "blends"):
+            scalars |= frames.weigh_pathways(measure, frames.collect_samples(networks, "arm", measure))
+        threshold = functools.partial(compare_thresholds, paired=False)
+        for measure in ("sigma75", "kappa75"):
+            scalars |= frames.weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
+    for name, control, column in CONTROLS:
         # the arms of a replicate share its trials, so their mean is one observation
-        by_replicate = controls[controls["control"] == control].groupby("network")[column].mean()
-        scalars |= weigh(name, functools.partial(bootstrap_mean, seed=seed), by_replicate.to_numpy(float))
-    return scalars
-
-
-def _contrasts(arms: dict[str, ArmCurves], networks: pd.DataFrame, seed: int) -> dict[str, float | int]:
-    """The differences that the claims judge. Arms are not paired: their networks have nothing but trials in common."""
-    difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
-    threshold = functools.partial(compare_thresholds, paired=False, seed=seed)
-    scalars: Scalars = {}
-    for measure in ("auc", "blends"):
-        scalars |= weigh_pathways(measure, difference, collect_samples(networks, "arm", measure))
-    for measure in ("sigma75", "kappa75"):
-        scalars |= weigh_pathways(measure, threshold, {arm: getattr(a, measure) for arm, a in arms.items()})
+        by_replicate = frames.select(controls, control=control).groupby("network")[column].mean()
+        scalars |= frames.weigh_mean(name, by_replicate)
     return scalars

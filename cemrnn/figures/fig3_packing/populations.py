@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from cemrnn.config import unknown_name
-from cemrnn.figures.shared.rotations import RULE, SEPARATE, PackingCondition, RotationConfig, _score
+from cemrnn.figures.shared.rotations import RULE, SEPARATE, PackingCondition, RotationConfig, score
 from cemrnn.measures.packing import worst_of_separate
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.network.pathways import ARMS
@@ -55,12 +57,8 @@ class PackingConfig(RotationConfig):
 
     def cells(self) -> list[PackingCondition]:
         """All cells of rotations but those of separate networks."""
-        return super().cells() + [
-            PackingCondition(arm, "units", n, k)
-            for arm in self.arms
-            for n in self.equal_units
-            for k in self.task_counts
-        ]
+        at_equal_units = itertools.product(self.arms, ["units"], self.equal_units, self.task_counts)
+        return super().cells() + [PackingCondition(*cell) for cell in at_equal_units]
 
     def separate_cells(self) -> list[PackingCondition]:
         """The cells of separate networks."""
@@ -89,14 +87,11 @@ class PackingConfig(RotationConfig):
 
     def battery_cell(self, arm: str, n_units: int, n_tasks: int) -> list[TrainingConfig]:
         """The replicates of an arm on random subsets of the battery, each with its own."""
-        configs = []
-        for seed in self.seeds:
-            tasks = self.subset(seed, n_tasks)
-            network = self.network(arm, "parameters", n_units, tasks)
-            changes = dict(n_updates=self.battery_updates, learning_rate=self.battery_learning_rate)
-            changes |= dict(score_rule=BATTERY_RULE)
-            configs.append(self.training(network, tasks, seed, **changes))
-        return configs
+        changes = dict(n_updates=self.battery_updates, learning_rate=self.battery_learning_rate)
+        subsets = {seed: self.subset(seed, n_tasks) for seed in self.seeds}
+        networks = {seed: self.network(arm, "parameters", n_units, tasks) for seed, tasks in subsets.items()}
+        changes |= dict(score_rule=BATTERY_RULE)
+        return [self.training(networks[seed], tasks, seed, **changes) for seed, tasks in subsets.items()]
 
     def added(self, arm: str, n_tasks: int) -> list[TrainingConfig]:
         """Packed networks that learn one more rotation, half way between the first two, by a new context alone."""
@@ -131,7 +126,7 @@ def score_packed_battery(config: PackingConfig) -> pd.DataFrame:
     rows = []
     for arm, n_units, n_tasks in _battery_cells(config):
         for m, training in enumerate(config.battery_cell(arm, n_units, n_tasks)):
-            scores = _score([training], config, BATTERY_RULE)[0]
+            scores = score([training], config, BATTERY_RULE)[0]
             row = {"arm": arm, "n_units": n_units, "n_tasks": n_tasks, "network": m}
             rows.append(row | {"worst": scores.min(), "mean": scores.mean(), "tasks": " ".join(training.tasks.names)})
     return pd.DataFrame(rows)
@@ -140,25 +135,25 @@ def score_packed_battery(config: PackingConfig) -> pd.DataFrame:
 def measure_added(config: PackingConfig) -> pd.DataFrame:
     """One row per network that got one more task: numbers trained, updates needed, final score on the new task."""
     rows = []
-    for arm in config.adding_arms():
-        for n_tasks in config.added_to:
-            trainings = config.added(arm, n_tasks)
-            _, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
-            for m, network in enumerate(networks):
-                row = {"arm": arm, "n_tasks": n_tasks, "network": m, "reached": network.status == "reached"}
-                row |= {"n_trained": count_context_parameters(trainings[0].network), "n_updates": network.n_updates}
-                rows.append(row | {"score": network.history[trainings[0].trained_tasks[0]].iloc[-1]})
+    for arm, n_tasks in itertools.product(config.adding_arms(), config.added_to):
+        trainings = config.added(arm, n_tasks)
+        _, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+        for m, network in enumerate(networks):
+            row = {"arm": arm, "n_tasks": n_tasks, "network": m, "reached": network.status == "reached"}
+            row |= {"n_trained": count_context_parameters(trainings[0].network), "n_updates": network.n_updates}
+            scores = network.history[trainings[0].trained_tasks[0]]  # none if the first update failed
+            rows.append(row | {"score": scores.iloc[-1] if len(scores) else np.nan})
     return pd.DataFrame(rows)
 
 
 def _battery_cells(config: PackingConfig) -> list[tuple[str, int, int]]:
-    return [(a, n, k) for a in config.battery_arms for n in config.battery_units for k in config.battery_counts]
+    return list(itertools.product(config.battery_arms, config.battery_units, config.battery_counts))
 
 
 def _score_separate(cell: PackingCondition, config: PackingConfig) -> pd.DataFrame:
     """As many replicates as of the others, each the worst of K networks of the pool."""
     trainings = config.separate(cell)
-    pool, network = _score(trainings, config, RULE)[:, 0], trainings[0].network
+    pool, network = score(trainings, config, RULE)[:, 0], trainings[0].network
     worst = worst_of_separate(pool, cell.n_tasks, config.n_replicates, seed=config.seed)
     described = {**cell._asdict(), "own_units": network.n_units * cell.n_tasks, "rank": 0}
     described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cemrnn.figures.shared.battery import BatteryConfig
+from cemrnn.figures.shared.battery import BatteryConfig, check_increasing, check_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,10 @@ class DynamicsConfig(BatteryConfig):
             raise ValueError(f"example_tasks: expected two of {', '.join(self.tasks)}, got {self.example_tasks}")
         if len(self.tasks) < 2:
             raise ValueError(f"tasks: expected two or more, got {self.tasks}")
-        if list(self.lambdas) != sorted(set(self.lambdas)) or not {0.0, 1.0} <= set(self.lambdas):
-            raise ValueError(f"lambdas: expected increasing levels that include 0 and 1, got {self.lambdas}")
+        check_increasing(self, "lambdas", 2, (0.0, 1.0))
+        check_least(self, state_trials=4, max_clusters=2, n_directions=1, n_starts=2, flow_states=1, n_components=1)
         if self.most_starts < self.n_starts:
             raise ValueError(f"most_starts: expected at least n_starts = {self.n_starts}, got {self.most_starts}")
-        for name in ("state_trials", "n_directions", "n_starts", "flow_states", "n_components", "max_clusters"):
-            smallest = 4 if name == "state_trials" else 2 if name in ("max_clusters", "n_starts") else 1
-            if getattr(self, name) < smallest:
-                raise ValueError(f"{name}: expected at least {smallest}, got {getattr(self, name)}")
 
     @property
     def paths(self) -> list[tuple[int, int]]:

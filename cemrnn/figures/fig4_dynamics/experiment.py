@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -13,22 +12,13 @@ from cemrnn.figures.fig4_dynamics.measure import measure_network
 from cemrnn.figures.fig4_dynamics.portraits import draw_portrait
 from cemrnn.figures.fig4_dynamics.search import Searched, follow_paths, search_epochs
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import (
-    SINGLE,
-    Population,
-    all_conditions,
-    load_populations,
-    mean_scalars,
-    summarise,
-    summarise_measures,
-    weigh_pathways,
-)
+from cemrnn.figures.shared import frames
+from cemrnn.figures.shared.battery import Population, all_conditions, load_populations
 from cemrnn.figures.shared.states import constant_inputs, visit
 from cemrnn.measures.geometry import find_bifurcations
-from cemrnn.measures.intervals import bootstrap_difference
 
 conditions = all_conditions
-PORTRAYED = (*SINGLE, "combined")
+PORTRAYED = (*frames.SINGLE, "combined")
 CLAIMED = ("displacement", "flow_change", "angle")
 MEASURES = (
     *CLAIMED,
@@ -52,34 +42,40 @@ MEASURES = (
 
 
 class ArmDynamics(NamedTuple):
-    """Tables of one arm; NaN where no network is compared."""
+    """Tables of one arm; NaN where no network is compared, and empty portraits where none is shown."""
 
     networks: pd.DataFrame
     points: pd.DataFrame
     paths: pd.DataFrame
     units: pd.DataFrame
-    portrait: dict[str, pd.DataFrame]
+    portrait_field: pd.DataFrame = pd.DataFrame()
+    portrait_trajectories: pd.DataFrame = pd.DataFrame()
+    portrait_points: pd.DataFrame = pd.DataFrame()
+
+
+FIELDS = ArmDynamics._fields
 
 
 @experiment
 def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
     """Points, flows and subspaces of every context; bifurcations between contexts; phase portraits."""
     arms = {p.arm: measure_dynamics(p, config) for p in load_populations(config)}
-    joined = {
-        name: pd.concat([getattr(arm, name) for arm in arms.values()], ignore_index=True)
-        for name in ("networks", "points", "paths", "units")
-    }
-    portraits = {
-        name: pd.concat([arm.portrait[name] for arm in arms.values() if name in arm.portrait] or [pd.DataFrame()])
-        for name in ("field", "trajectories", "points")
-    }
     tables = {
-        **joined,
-        "measures": summarise_measures(joined["networks"], MEASURES, seed=config.seed),
-        "bifurcations": summarise(joined["paths"], ["arm", "lambda"], "share", seed=config.seed),
-        **{f"portrait_{name}": table.reset_index(drop=True) for name, table in portraits.items()},
+        name: pd.concat([getattr(a, name) for a in arms.values()], ignore_index=True) for name in ArmDynamics._fields
     }
-    return tables, _scalars(arms, joined, config)
+    networks = tables["networks"]
+    tables["measures"] = frames.summarise_columns(networks, ["arm"], MEASURES)
+    tables["bifurcations"] = frames.summarise(tables["paths"], ["arm", "lambda"], "share")
+    return tables, _scalars(networks, config)
+
+
+def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
+    scalars = {"n_paths": len(config.paths)} | frames.arm_scalars(networks, MEASURES)
+    scalars |= frames.name_compared(networks.groupby("arm", sort=False)["passed"].sum())
+    for measure in CLAIMED:
+        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples)
+    return scalars
 
 
 def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynamics:
@@ -101,18 +97,16 @@ def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynam
         values["bifurcations"] = paths.loc[paths["network"] == i, "share"].sum()
         measures.append({"network": m} | values)
         units.append(unit_table.assign(network=m))
-    portrait = {}
+    portrait: dict[str, pd.DataFrame] = {}
     if population.arm in PORTRAYED:
         tasks = tuple(config.tasks.index(name) for name in config.example_tasks)
         portrait = draw_portrait(model, 0, visited, searched, tasks, hold)
-    named = {"arm": population.arm}
     paths["network"] = kept[paths["network"]]
+    tables = {"points": _point_table(searched, kept), "paths": paths, "units": pd.concat(units, ignore_index=True)}
+    tables |= {f"portrait_{name}": table for name, table in portrait.items()}
     return ArmDynamics(
         networks=networks.merge(pd.DataFrame(measures), on="network", how="left"),
-        points=_point_table(searched, kept).assign(**named),
-        paths=paths.assign(**named),
-        units=pd.concat(units, ignore_index=True).assign(**named),
-        portrait={name: table.assign(**named) for name, table in portrait.items()},
+        **{name: table.assign(arm=population.arm) for name, table in tables.items()},
     )
 
 
@@ -121,27 +115,24 @@ def _leave_blank(networks: pd.DataFrame, config: DynamicsConfig) -> ArmDynamics:
     named = networks[["arm", "network"]]
     levels = np.array(config.lambdas)
     middles = pd.DataFrame({"lambda": levels[:-1] + np.diff(levels) / 2, "share": np.nan})
-    portrait = {
-        "field": {"u": np.nan, "v": np.nan},
-        "trajectories": {"trial": -1, "step": -1, "epoch": ""},
-        "points": {"kind": ""},
-    }
     place = {"arm": networks["arm"][:1], "task": -1, "x": np.nan, "y": np.nan}
+    portrait = {
+        "portrait_field": pd.DataFrame(place | {"u": np.nan, "v": np.nan}),
+        "portrait_trajectories": pd.DataFrame(place | {"trial": -1, "step": -1, "epoch": ""}),
+        "portrait_points": pd.DataFrame(place | {"kind": ""}),
+    }
     return ArmDynamics(
         networks=networks.assign(**dict.fromkeys(MEASURES, np.nan)),
         points=named.assign(epoch="fixation", stable=np.nan, unstable=np.nan, slow=np.nan),
         paths=named.merge(middles, how="cross"),
         units=named.assign(task=config.tasks[0], unit=0, variance=np.nan, cluster=-1),
-        portrait={name: pd.DataFrame(place | columns) for name, columns in portrait.items()}
-        if networks["arm"][0] in PORTRAYED
-        else {},
+        **portrait if networks["arm"][0] in PORTRAYED else {},
     )
 
 
 def _point_table(searched: Searched, kept: np.ndarray) -> pd.DataFrame:
     """Mean number of points of each kind per network and epoch."""
-    counts = searched.counts()
-    counts = counts[~counts["again"]]
+    counts = frames.select(searched.counts(), again=False)
     table = counts.groupby(["network", "epoch"], sort=False)[["stable", "unstable", "slow"]].mean().reset_index()
     return table.assign(network=kept[table["network"]])
 
@@ -158,23 +149,3 @@ def _path_table(along: pd.DataFrame) -> pd.DataFrame:
         at = np.concatenate(changes)
         rows += [{"network": network, "lambda": x, "share": (at == x).sum() / len(changes)} for x in middles]
     return pd.DataFrame(rows)
-
-
-def _scalars(arms: dict[str, ArmDynamics], tables: dict[str, pd.DataFrame], config: DynamicsConfig) -> Scalars:
-    by_arm, seed = dict(list(tables["networks"].groupby("arm", sort=False))), config.seed
-    compared = {arm: int(part["passed"].sum()) >= 2 for arm, part in by_arm.items()}
-    scalars: Scalars = {
-        "n_paths": len(config.paths),
-        "arms_compared": ", ".join(arm for arm in arms if compared[arm]) or "none",
-        "arms_not_compared": ", ".join(arm for arm in arms if not compared[arm]) or "none",
-    }
-    for arm, part in by_arm.items():
-        scalars |= {f"passed_{arm}": int(part["passed"].sum())}
-        samples = {f"{measure}_{arm}": part[measure].to_numpy(float) for measure in MEASURES}
-        scalars |= mean_scalars(samples, seed=seed)
-    if set(SINGLE) <= by_arm.keys():  # arms are not paired: their networks have nothing but trials in common
-        difference = functools.partial(bootstrap_difference, paired=False, seed=seed)
-        for measure in CLAIMED:
-            samples = {arm: part[measure].to_numpy(float) for arm, part in by_arm.items()}
-            scalars |= weigh_pathways(measure, difference, samples, both=False)
-    return scalars

@@ -9,19 +9,7 @@ import torch
 from cemrnn.figures.fig4_dynamics.config import DynamicsConfig
 from cemrnn.figures.fig4_dynamics.search import Searched, make_flow
 from cemrnn.figures.shared.states import Visited
-from cemrnn.measures.geometry import (
-    change_flow,
-    cluster_units,
-    displace_points,
-    distance_to_nearest,
-    find_components,
-    mean_angle,
-    mean_angle_of_pairs,
-    measure_spread,
-    nan_mean,
-    participation_ratio,
-    task_variance,
-)
+from cemrnn.measures import geometry
 from cemrnn.network.model import CEMRNN
 
 
@@ -30,15 +18,17 @@ def measure_network(
 ) -> tuple[dict[str, float], pd.DataFrame]:
     """Every measure of one network but those along paths; and its units."""
     n_tasks, states = len(config.tasks), visited.states(network)
-    variance = task_variance(visited.epoch_means(network), visited.task, n_tasks)
-    clusters = cluster_units(variance, config.max_clusters)
+    variance = geometry.task_variance(visited.epoch_means(network), visited.task, n_tasks)
+    clusters = geometry.cluster_units(variance, config.max_clusters)
     values = {
-        **_displacements(searched, network, measure_spread(states)),
+        **_displacements(searched, network, geometry.measure_spread(states)),
         **_count_points(searched, network, model.config.tau_ms),
         **_angles(visited, network, config),
         "flow_change": _flow_change(model, network, visited, config),
-        "participation": participation_ratio(states),
-        "participation_task": nan_mean([participation_ratio(visited.states(network, k)) for k in range(n_tasks)]),
+        "participation": geometry.participation_ratio(states),
+        "participation_task": geometry.nan_mean(
+            [geometry.participation_ratio(visited.states(network, k)) for k in range(n_tasks)]
+        ),
         "n_clusters": clusters.n_clusters,
         "silhouette": clusters.silhouette,
     }
@@ -51,10 +41,10 @@ def _displacements(searched: Searched, network: int, spread: float) -> dict[str,
     inputs = searched.conditions["input"].unique()
     by_input = [[q for _, q in searched.under(network=network, input=i, again=False)] for i in inputs]
     again = [q for _, q in searched.under(network=network, again=True)]
-    floor = [distance_to_nearest(a, b) for a, b in zip(again, by_input[0], strict=True)]
+    floor = [geometry.distance_to_nearest(a, b) for a, b in zip(again, by_input[0], strict=True)]
     return {
-        "displacement": nan_mean([displace_points(points, spread) for points in by_input]),
-        "displacement_same_context": nan_mean(floor) / spread,
+        "displacement": geometry.nan_mean([geometry.displace_points(points, spread) for points in by_input]),
+        "displacement_same_context": geometry.nan_mean(floor) / spread,
     }
 
 
@@ -72,21 +62,24 @@ def _count_points(searched: Searched, network: int, tau_ms: float) -> dict[str, 
         "slowest_ms": stable.median() * tau_ms,
         "starts": conditions.loc[chosen, "starts"].mean(),
         "settled": conditions.loc[chosen, "settled"].mean(),
-        "unseen": nan_mean(conditions.loc[chosen, "unseen"]),
+        "unseen": geometry.nan_mean(conditions.loc[chosen, "unseen"]),
         "lost": conditions.loc[chosen, "lost"].mean(),
     }
 
 
 def _angles(visited: Visited, network: int, config: DynamicsConfig) -> dict[str, float]:
     n_tasks, n = len(config.tasks), config.n_components
-    bases = [find_components(visited.states(network, k), n) for k in range(n_tasks)]
+    bases = [geometry.find_components(visited.states(network, k), n) for k in range(n_tasks)]
     halves = [
-        [find_components(visited.states(network, k, part), n) for part in (slice(0, None, 2), slice(1, None, 2))]
+        [
+            geometry.find_components(visited.states(network, k, part), n)
+            for part in (slice(0, None, 2), slice(1, None, 2))
+        ]
         for k in range(n_tasks)
     ]
     return {
-        "angle": mean_angle_of_pairs(bases),
-        "angle_same_task": nan_mean([mean_angle(*pair) for pair in halves]),
+        "angle": geometry.mean_angle_of_pairs(bases),
+        "angle_same_task": geometry.nan_mean([geometry.mean_angle(*pair) for pair in halves]),
     }
 
 
@@ -104,5 +97,5 @@ def _flow_change(model: CEMRNN, network: int, visited: Visited, config: Dynamics
         )
         repeated = torch.as_tensor(np.repeat(states, n_contexts, axis=0)).to(model.flat.device, torch.float64)
         jacobians = flow.jacobian(repeated, torch.arange(len(repeated), device=repeated.device))
-        changes.append(change_flow(jacobians.unflatten(0, (n, n_contexts)).cpu().numpy()))
+        changes.append(geometry.change_flow(jacobians.unflatten(0, (n, n_contexts)).cpu().numpy()))
     return float(np.mean(changes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,19 +31,14 @@ FIXED_ALONE = {"tolerance": 1e-9, "slow_tolerance": 1e-9}  # along paths, where 
 
 @dataclass(frozen=True)
 class Searched:
-    """Points that were found under P conditions.
+    """Points that were found under P conditions."""
 
-    Attributes:
-        conditions: P rows: network, task of the context, input and its epoch, again; unseen, the estimated chance
-            that one more start would lead to a fixed point not found; lost, the share of starts that led to no point;
-            starts, their number; settled, whether the second half of them led to no other fixed point.
-        points: one row per point: condition, kind ("stable", "unstable", or "slow": not quite fixed), time_constant.
-        states: (Q, N) the points.
-    """
-
+    # P rows: network, task of the context, input and its epoch, again; unseen, the estimated chance that one more start
+    # would lead to a fixed point not found; lost, the share of starts that led to no point; starts, their number;
+    # settled, whether the second half of them led to no other fixed point.
     conditions: pd.DataFrame
-    points: pd.DataFrame
-    states: np.ndarray
+    points: pd.DataFrame  # a row per point: condition, kind (stable, unstable, or slow: not quite fixed), time_constant
+    states: np.ndarray  # (Q, N) the points
 
     def under(self, **condition) -> Iterator[tuple[pd.Series, np.ndarray]]:
         """The conditions with these values, each with its points (Q, N)."""
@@ -147,7 +142,17 @@ def follow_paths(
 
     half = (n_starts + 1) // 2
     starts = np.stack([np.concatenate([visited.draw(m, k, half, "starts")[0] for k in pair]) for m, pair in cells])
-    points, there, device = None, [], model.flat.device
+    there, back = _follow(mix, starts, lambdas, model.flat.device)
+    counts = {level: _count_stable(*both, len(paths)) for level, *both in zip(lambdas, there, back, strict=True)}
+    parts = [paths.assign(**{"lambda": level, "stable": stable}) for level, stable in counts.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _follow(
+    mix: Callable[[float], Flow], starts: np.ndarray, lambdas: np.ndarray, device: torch.device
+) -> tuple[list[FixedPoints], list[FixedPoints]]:
+    """The points at every mixture, followed from the first to the last, and back."""
+    points, there = None, []
     for share in lambdas:
         flow = mix(share)
         fresh = carry(flow, starts, CARRIED[-1:], device)  # those that are there, and stable
@@ -156,11 +161,7 @@ def follow_paths(
         else:
             points = follow_fixed_points(mix, points, [share], fresh=fresh, **FIXED_ALONE)[0]
         there.append(points)
-    back = [*reversed(follow_fixed_points(mix, points, lambdas[-2::-1], **FIXED_ALONE)), points]
-    parts = []
-    for level, first, second in zip(lambdas, there, back, strict=True):
-        parts.append(paths.assign(**{"lambda": level, "stable": _count_stable(first, second, len(paths))}))
-    return pd.concat(parts, ignore_index=True)
+    return there, [*reversed(follow_fixed_points(mix, points, lambdas[-2::-1], **FIXED_ALONE)), points]
 
 
 def _count_stable(first: FixedPoints, second: FixedPoints, n_conditions: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +13,21 @@ from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, 
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import rotations
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
-from cemrnn.figures.shared.battery import SINGLE, load_populations, summarise
+from cemrnn.figures.shared.battery import estimate_chance, load_populations
+from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
 from cemrnn.figures.shared.rotations import PackedBatteryConfig, octaves_by_size, score_rotations
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import ideal_sigma
-from cemrnn.measures.intervals import Interval, adjust_holm, bootstrap_mean, bootstrap_statistic
+from cemrnn.measures.intervals import adjust_holm, estimate_mean, estimate_statistic
 from cemrnn.measures.packing import average_thresholds
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS
 from cemrnn.tasks import conflict_pairs
-from cemrnn.tasks.scores import chance_level
 
 conditions = rotations.battery_and_rotations
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
+LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without"), strict=True))  # in scalars
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +48,20 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
 @experiment
 def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     """Outcomes of the two by two design, measures of synergy with a correction for their number, lesions, conflict."""
-    chance = np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=config.chance_trials))
+    chance = estimate_chance(config, config.chance_trials)
     populations = {p.arm: p for p in load_populations(config)}
     outcomes = _outcome_table(populations, config, chance)
     lesions = score_pathway_lesions(populations["combined"], config, chance)
     conflict = score_conflict(populations["combined"], config)
+    long = conflict.melt(id_vars="network", var_name="decides", value_name="share")
     synergy, scalars = _measure(outcomes, lesions, conflict, config)
     tables = {
         "outcomes_networks": outcomes,
-        "outcomes": summarise(outcomes, ["arm", "outcome"], "value", seed=config.seed),
+        "outcomes": summarise(outcomes, ["arm", "outcome"], "value"),
         "synergy": synergy,
-        "lesions": summarise(lesions, ["lesion"], "accuracy", seed=config.seed),
+        "lesions": summarise(lesions, ["lesion"], "accuracy"),
         "conflict_networks": conflict,
-        "conflict": _conflict_table(conflict, config.seed),
+        "conflict": summarise(long, ["decides"], "share"),
     }
     return tables, scalars
 
@@ -68,7 +71,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
     pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
     ideal = ideal_sigma(0.75, len(config.tasks), pair_chance)
     cells, most = score_rotations(config.rotations), np.log2(config.packing.task_counts[-1])
-    rows = []
+    parts = []
     for arm in config.shown_arms:
         curves = measure_ambiguity(populations[arm], config, chance)
         robust = curves.networks()
@@ -80,61 +83,48 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
         if not ARMS[arm].pathways:  # ignores the context, so that there is nothing to lose: 0 on both scales
             values |= {name: np.nan_to_num(values[name]) for name in ("mixture", "noise")}
         values["joint"] = np.mean([values[name] for name in OUTCOMES[:3]], axis=0)
-        for outcome, by_network in values.items():
-            rows += [{"arm": arm, "outcome": outcome, "network": m, "value": v} for m, v in enumerate(by_network)]
-    return pd.DataFrame(rows)
+        axes = {"arm": [arm], "outcome": OUTCOMES, "network": range(len(values["joint"]))}
+        parts.append(lay_out(axes, value=np.stack([values[name] for name in OUTCOMES])))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _measure(
     outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.DataFrame, config: SynergyConfig
 ) -> tuple[pd.DataFrame, Scalars]:
-    """The table of all measures, and the scalars."""
-    seed, values = config.seed, _by_arm(outcomes)
-    scalars: Scalars = {}
-    rows = []
-
-    def add(outcome: str, measure: str, name: str, estimate, *samples: np.ndarray) -> None:
-        interval: Interval = estimate(*samples)
-        labels = {"outcome": outcome, "measure": measure, "name": name}
+    """The table of all measures with what corrects for their number, and the scalars."""
+    rows, scalars = [], {}
+    for (outcome, measure, name), estimate, samples in _list_measures(outcomes, lesions, conflict, config.seed):
+        interval, labels = estimate(*samples), {"outcome": outcome, "measure": measure, "name": name}
         rows.append(labels | interval.to_columns("value") | {"p": interval.p.item()})
-        scalars.update(weigh(name, estimate, *samples))
-
-    for outcome in OUTCOMES:
-        samples = [values[outcome][arm] for arm in DESIGN]
-        for measure, statistic in SYNERGY.items():
-            estimate = functools.partial(bootstrap_statistic, statistic, seed=seed)
-            add(outcome, measure, f"{outcome}_{measure}", estimate, *samples)
-        for arm in config.shown_arms:
-            scalars |= bootstrap_mean(values[outcome][arm], seed=seed).to_scalars(f"{outcome}_{arm}")
-    mean = functools.partial(bootstrap_mean, seed=seed)
-    accuracy = lesions.pivot(index="network", columns="lesion", values="accuracy")
-    excess = lesion_excess(*(accuracy[lesion].to_numpy(float) for lesion in LESIONS))
-    add("lesion", "excess", "lesion_excess", mean, excess)
-    preference = (conflict["excitability"] - conflict["synapses"]).to_numpy(float)
-    add("conflict", "preference", "conflict_preference", mean, preference)
-    pathways = [values[outcome][arm] for outcome in ("noise", "packing") for arm in SINGLE]
-    swap = functools.partial(bootstrap_statistic, swap_statistic(*pathways), seed=seed)
-    add("pathways", "swap", "complementarity", swap, *pathways)
+        scalars |= weigh(name, estimate, *samples)
     table = pd.DataFrame(rows)
     table["holm"] = adjust_holm(table["p"].to_numpy(float))
-    for row in table.itertuples():
-        scalars[f"{row.name}_holm"] = float(row.holm)
+    scalars |= {f"{row.name}_holm": float(row.holm) for row in table.itertuples()}
     scalars |= {"n_measures": len(table), "n_beyond_holm": int((table["holm"] < 0.05).sum())}
-    for lesion, values_of in zip(("intact", "without_e", "without_s", "without"), LESIONS, strict=True):
-        scalars |= mean(accuracy[values_of].to_numpy(float)).to_scalars(f"lesion_{lesion}")
-    for share in ("excitability", "synapses", "neither"):
-        scalars |= mean(conflict[share].to_numpy(float)).to_scalars(f"conflict_{share}")
-    return table, scalars
+    for outcome in OUTCOMES:
+        samples = collect_samples(select(outcomes, outcome=outcome), "arm", "value")
+        scalars |= mean_scalars(samples, name=f"{outcome}_{{}}")
+    accuracy = collect_samples(lesions.assign(lesion=lesions["lesion"].map(LESION_NAMES)), "lesion", "accuracy")
+    scalars |= mean_scalars(accuracy, name="lesion_{}")
+    return table, scalars | mean_scalars(conflict.drop(columns="network"), name="conflict_{}")
 
 
-def _by_arm(outcomes: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """Outcome -> arm -> (M,) values."""
-    values: dict[str, dict[str, np.ndarray]] = {}
-    for (outcome, arm), part in outcomes.groupby(["outcome", "arm"]):
-        values.setdefault(outcome, {})[arm] = part.sort_values("network")["value"].to_numpy(float)
-    return values
-
-
-def _conflict_table(conflict: pd.DataFrame, seed: int) -> pd.DataFrame:
-    long = conflict.melt(id_vars="network", var_name="decides", value_name="share")
-    return summarise(long, ["decides"], "share", seed=seed)
+def _list_measures(outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.DataFrame, seed: int) -> list[tuple]:
+    """Every measure that is looked at: its labels (outcome, measure, name), how it is estimated, and its samples."""
+    values = {name: collect_samples(select(outcomes, outcome=name), "arm", "value") for name in OUTCOMES}
+    measures = []
+    for outcome, (measure, statistic) in itertools.product(OUTCOMES, SYNERGY.items()):
+        estimate = functools.partial(estimate_statistic, statistic, seed=seed)
+        samples = [values[outcome][arm] for arm in DESIGN]
+        measures.append(((outcome, measure, f"{outcome}_{measure}"), estimate, samples))
+    accuracy = collect_samples(lesions, "lesion", "accuracy")
+    excess = lesion_excess(*(accuracy[lesion] for lesion in LESIONS))
+    preference = (conflict["excitability"] - conflict["synapses"]).to_numpy(float)
+    pathways = [values[outcome][arm] for outcome in ("noise", "packing") for arm in SINGLE]
+    swap = functools.partial(estimate_statistic, swap_statistic(*pathways), seed=seed)
+    return [
+        *measures,
+        (("lesion", "excess", "lesion_excess"), estimate_mean, [excess]),
+        (("conflict", "preference", "conflict_preference"), estimate_mean, [preference]),
+        (("pathways", "swap", "complementarity"), swap, pathways),
+    ]

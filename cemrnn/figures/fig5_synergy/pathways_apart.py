@@ -8,6 +8,7 @@ import torch
 
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, draw_conflicts
 from cemrnn.figures.shared.battery import Population, simulate
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures.robustness import average_pairs, normalise_accuracy
 from cemrnn.network.pathways import Told
 
@@ -33,12 +34,9 @@ def score_pathway_lesions(population: Population, config: AmbiguityConfig, chanc
     for lesion, (excitability, synapses) in cues.items():
         outputs = simulate(model, conflicts.trials, Told(excitability, synapses), config, "ambiguity")
         right[lesion], _ = conflicts.answers(outputs)  # (M, P)
-    rows = []
-    for lesion, own in right.items():
-        normalised = normalise_accuracy(own, chance[conflicts.pairs[:, 0]], right["intact"])
-        accuracy = average_pairs(normalised[..., None], passed)[:, 0]
-        rows += [{"lesion": lesion, "network": m, "accuracy": value} for m, value in enumerate(accuracy)]
-    return pd.DataFrame(rows)
+    normal = {k: normalise_accuracy(own, chance[conflicts.pairs[:, 0]], right["intact"]) for k, own in right.items()}
+    accuracy = np.stack([average_pairs(values[..., None], passed)[:, 0] for values in normal.values()])
+    return lay_out({"lesion": LESIONS, "network": range(len(passed))}, accuracy=accuracy)
 
 
 def score_conflict(population: Population, config: AmbiguityConfig) -> pd.DataFrame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cemrnn.figures.shared.battery import LearningConfig
+from cemrnn.config import field_types
+from cemrnn.figures.shared.battery import LearningConfig, check_increasing, check_least
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.tasks import TaskSet
@@ -12,11 +13,7 @@ from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
 SINGLE = {"excitability": "tau_excitability_ms", "synaptic": "tau_synaptic_ms"}  # arm -> its time constant
-
-
 BUDGET_TOLERANCE = 0.04  # what networks of some thirty units can meet
-
-
 N_EVALUATIONS = 4  # of a training, for its history; none of them ends it
 
 
@@ -40,13 +37,10 @@ class TimescalesConfig(LearningConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("taus_ms", "switch_ages_ms", "sigmas", "durations_ms"):
-            levels = getattr(self, name)
-            if len(levels) < 2 or list(levels) != sorted(set(levels)) or levels[0] < 0:
-                raise ValueError(f"{name}: expected two or more increasing numbers from 0 on, got {levels}")
+            check_increasing(self, name, 2, least=0.0)
         if self.taus_ms[0] == 0:
             raise ValueError(f"taus_ms: expected positive time constants, got {self.taus_ms}")
-        if self.n_tasks < 2:
-            raise ValueError(f"n_tasks: expected at least 2, so that the cue can switch, got {self.n_tasks}")
+        check_least(self, n_tasks=2)  # so that the cue can switch
         shortest_ms = _shortest_trial_ms(self.task_set)
         if self.switch_ages_ms[-1] >= shortest_ms:
             raise ValueError(
@@ -61,12 +55,7 @@ class TimescalesConfig(LearningConfig):
     @property
     def cue(self) -> CueConfig:
         """What happens to the cue in training."""
-        return CueConfig(
-            switch_share=self.switch_share,
-            settle_ms=self.settle_ms,
-            carry_share=self.carry_share,
-            noise_sigma=self.noise_sigma,
-        )
+        return CueConfig(**{name: getattr(self, name) for name in field_types(CueConfig)})
 
     def network(self, condition: Condition) -> NetworkConfig:
         """The network of a condition, at the budget of the combined arm."""
@@ -83,20 +72,9 @@ class TimescalesConfig(LearningConfig):
 
     def training(self, condition: Condition) -> list[TrainingConfig]:
         """The networks of a condition, one per replicate."""
-        network = self.network(condition)
-        return [
-            TrainingConfig(
-                network=network,
-                tasks=self.task_set,
-                n_updates=self.n_updates,
-                batch_trials=self.batch_trials,
-                learning_rate=self.learning_rate,
-                cue=self.cue,
-                evaluate_every=max(1, self.n_updates // N_EVALUATIONS),
-                seed=seed,
-            )
-            for seed in self.seeds
-        ]
+        network, every = self.network(condition), max(1, self.n_updates // N_EVALUATIONS)
+        cued = dict(cue=self.cue, evaluate_every=every)
+        return [self.recipe(network, self.task_set, seed, **cued) for seed in self.seeds]
 
     @property
     def grid(self) -> list[Condition]:

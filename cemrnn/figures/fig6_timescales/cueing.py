@@ -30,17 +30,11 @@ THRESHOLDS = {
 
 @dataclass(frozen=True)
 class Switches:
-    """Test trials, the same for all conditions: each has a task, and another one that the cue may name before.
+    """Test trials, the same for all conditions: each has a task, and another one that the cue may name before."""
 
-    Attributes:
-        trials: (M, B).
-        other: (M, B, K) cue of the other task; over the trials of a task, all others come round in turn.
-        noise: (M, B, T, K) standard normal numbers, one per step and context, which every level scales.
-    """
-
-    trials: Trials
-    other: Tensor
-    noise: Tensor
+    trials: Trials  # (M, B)
+    other: Tensor  # (M, B, K) cue of the other task; over the trials of a task, all others come round in turn
+    noise: Tensor  # (M, B, T, K) standard normal numbers, one per step and context, which every level scales
 
 
 def draw_switches(config: TimescalesConfig, device: torch.device) -> Switches:
@@ -59,23 +53,14 @@ def draw_switches(config: TimescalesConfig, device: torch.device) -> Switches:
 
 @dataclass(frozen=True)
 class Responses:
-    """What the networks of one condition answer.
-
-    Attributes:
-        condition: which.
-        worst: (M,) score on the worst task with a clear cue from the start.
-        clear: (M,) score on all tasks with it.
-        levels: curve ("switch", "noise", "brief", "carry") -> (L,) levels.
-        accuracy: curve -> (M, L).
-        passing_score: worst task of a network that is compared.
-    """
+    """What the networks of one condition answer to the curves "switch", "noise", "brief" and "carry"."""
 
     condition: Condition
-    worst: np.ndarray
-    clear: np.ndarray
-    levels: dict[str, np.ndarray]
-    accuracy: dict[str, np.ndarray]
-    passing_score: float
+    worst: np.ndarray  # (M,) score on the worst task with a clear cue from the start
+    clear: np.ndarray  # (M,) score on all tasks with it
+    levels: dict[str, np.ndarray]  # curve -> (L,)
+    accuracy: dict[str, np.ndarray]  # curve -> (M, L)
+    passing_score: float  # worst task of a network that is compared
 
     @property
     def passed(self) -> np.ndarray:

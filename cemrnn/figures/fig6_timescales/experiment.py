@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -10,10 +11,10 @@ import pandas as pd
 from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesConfig
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.battery import mean_scalars
+from cemrnn.figures.shared.frames import mean_scalars
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
-from cemrnn.measures.intervals import Interval, bootstrap_mean, bootstrap_statistic
+from cemrnn.measures.intervals import Interval, estimate_mean, estimate_statistic
 from cemrnn.measures.robustness import Threshold, compare_thresholds
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
@@ -50,11 +51,10 @@ def _describe(condition: Condition) -> dict[str, float | str]:
 def _curve_table(responses: list[Responses], config: TimescalesConfig) -> pd.DataFrame:
     """Normalised accuracy of every condition against every level, mean and interval over networks."""
     parts = []
-    for response in responses:
-        for curve in THRESHOLDS:
-            interval = bootstrap_mean(response.normalised(curve), seed=config.seed)
-            index = _describe(response.condition) | {"manipulation": curve, "level": response.levels[curve]}
-            parts.append(pd.DataFrame(index | interval.to_columns("normalised")))
+    for response, curve in itertools.product(responses, THRESHOLDS):
+        interval = estimate_mean(response.normalised(curve))
+        index = _describe(response.condition) | {"manipulation": curve, "level": response.levels[curve]}
+        parts.append(pd.DataFrame(index | interval.to_columns("normalised")))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -63,7 +63,7 @@ def _measure_table(responses: list[Responses], config: TimescalesConfig) -> pd.D
     rows = []
     for response in responses:
         for measure, values in response.measures().items():
-            interval = bootstrap_mean(values, seed=config.seed)
+            interval = estimate_mean(values)
             rows.append(_describe(response.condition) | {"measure": measure} | interval.to_columns("value"))
     return pd.DataFrame(rows)
 
@@ -80,13 +80,13 @@ def _network_table(responses: list[Responses]) -> pd.DataFrame:
 
 
 def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
-    seed = config.seed
     passed = np.array([response.passed.sum() for response in responses])
+    n_networks = len(responses) * config.n_replicates
     scalars: Scalars = {
         "n_conditions": len(responses),
-        "n_networks": len(responses) * config.n_replicates,
-        "n_failed": int(len(responses) * config.n_replicates - passed.sum()),
-        "failed_share": float(1 - passed.sum() / (len(responses) * config.n_replicates)),
+        "n_networks": n_networks,
+        "n_failed": int(n_networks - passed.sum()),
+        "failed_share": float(1 - passed.sum() / n_networks),
         "conditions_not_compared": int((passed < 2).sum()),
         "fastest_ms": config.taus_ms[0],
         "slowest_ms": config.taus_ms[-1],
@@ -97,11 +97,11 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     for name, condition in _corners(config).items():
         response = next(r for r in responses if r.condition == condition)
         scalars[f"passed_{name}"] = int(response.passed.sum())
-        samples = {f"{measure}_{name}": values for measure, values in response.measures().items()}
-        scalars |= mean_scalars(samples, seed=seed)
+        scalars |= mean_scalars(response.measures(), name=f"{{}}_{name}")
+    slow_minus_fast = functools.partial(compare_slow_and_fast, seed=config.seed)
     for curve, (_, _, name) in THRESHOLDS.items():
         samples = [_stack_thresholds(_of_arm(responses, arm), curve) for arm in SINGLE]
-        scalars |= weigh(f"{name}_slow_minus_fast", lambda *s: compare_slow_and_fast(*s, seed=seed), *samples)
+        scalars |= weigh(f"{name}_slow_minus_fast", slow_minus_fast, *samples)
     return scalars | _front_scalars(responses, config)
 
 
@@ -121,16 +121,11 @@ def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> Scal
     samples = [_stack_points(group) for group in (pairs, singles)]
     slack = config.task_set.dt_ms  # latencies are found to about a step of time
     chosen = choose_beyond_front(*samples, slack=slack)
-    scalars: Scalars = {
-        "slack_ms": slack,
-        "best_pair": "none" if chosen is None else pairs[chosen].condition.label,
-    }
+    best = "none" if chosen is None else pairs[chosen].condition.label
+    scalars: Scalars = {"slack_ms": slack, "best_pair": best}
     for name, straight in (("beyond_front", False), ("beyond_line", True)):
-        scalars |= weigh(
-            name,
-            lambda *s, straight=straight: measure_beyond_front(*s, seed=config.seed, slack=slack, straight=straight),
-            *samples,
-        )
+        estimate = functools.partial(measure_beyond_front, seed=config.seed, slack=slack, straight=straight)
+        scalars |= weigh(name, estimate, *samples)
     return scalars
 
 
@@ -140,7 +135,7 @@ def compare_slow_and_fast(*pathways: Threshold, seed: int) -> Interval:
     Args:
         pathways: thresholds (M, tau) of one single pathway each, time constants increasing; those with fewer than
             two comparable networks do not count.
-        seed: of the bootstrap, which takes all samples as independent.
+        seed: of the resampling, which takes all samples as independent.
 
     Returns:
         Interval of one number; NaN if a pathway has no two time constants that count, or where the slow and the fast
@@ -150,20 +145,17 @@ def compare_slow_and_fast(*pathways: Threshold, seed: int) -> Interval:
     for pathway in pathways:
         counted = np.flatnonzero((~np.isnan(pathway.level)).sum(axis=0) >= 2)
         if len(counted) < 2:
-            return bootstrap_mean(np.array([np.nan]), seed=seed)
+            return estimate_mean(np.array([np.nan]))
         slow, fast = (_take_column(pathway, counted[k]) for k in (-1, 0))
-        hidden |= bool(np.isnan(compare_thresholds(slow, fast, paired=False, seed=seed).value))
+        hidden |= bool(np.isnan(compare_thresholds(slow, fast, paired=False).value))
         samples += [slow.level, fast.level]
 
     def difference(*values: np.ndarray, axis: int) -> np.ndarray:
         means = [value.mean(axis=axis) for value in values]
         return sum(slow - fast for slow, fast in zip(means[::2], means[1::2], strict=True)) / len(pathways)
 
-    interval = bootstrap_statistic(difference, *samples, seed=seed)
-    if not hidden:
-        return interval
-    nothing = np.full_like(interval.value, np.nan)
-    return Interval(value=nothing, low=nothing, high=nothing, n=interval.n, p=nothing)
+    interval = estimate_statistic(difference, *samples, seed=seed)
+    return interval.hide() if hidden else interval
 
 
 def _of_arm(responses: list[Responses], arm: str) -> list[Responses]:

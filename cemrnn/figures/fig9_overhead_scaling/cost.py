@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,11 +50,6 @@ class TimedCase(NamedTuple):
         """Times that are measured."""
         return ("update", "step") if self.varied in (BASE, "n_units") else ("update",)
 
-    @property
-    def labels(self) -> dict[str, str | int]:
-        """All but the work."""
-        return {"varied": self.varied, "match": self.match, "arm": self.arm, "size": self.size, "again": self.again}
-
 
 @dataclass(frozen=True, kw_only=True)
 class OverheadConfig(PackedBatteryConfig):
@@ -95,12 +90,9 @@ def base_cells(config: OverheadConfig) -> list[TimedCase]:
     work = functools.partial(
         Workload, n_networks=config.n_replicates, n_trials=config.batch_trials, n_steps=config.n_steps
     )
-    cells = [
-        TimedCase(BASE, "units", arm, config.n_units, work(config.timed_network(arm, *sizes))) for arm in config.arms
-    ]
-    for arm in config.arms:
-        network = dataclasses.replace(config.network(arm), sigma_rec=0.0)
-        cells.append(TimedCase(BASE, "parameters", arm, network.n_units, work(network)))
+    networks = [("units", arm, config.timed_network(arm, *sizes)) for arm in config.arms]
+    networks += [("parameters", a, dataclasses.replace(config.network(a), sigma_rec=0.0)) for a in config.arms]
+    cells = [TimedCase(BASE, match, arm, network.n_units, work(network)) for match, arm, network in networks]
     plain = next(cell for cell in cells if cell.arm == "plain")
     return [*cells, plain._replace(again=1)]
 
@@ -142,8 +134,7 @@ def measure_cells(cells: Sequence[TimedCase], n_rounds: int, device: str) -> pd.
         for quantity in cell.quantities:
             n_pieces = cell.work.n_steps if quantity == "step" else 1
             taken = np.array(times[*cell.key, quantity]) / (cell.work.n_networks * n_pieces)
-            labels = cell.labels | {"device": device, "quantity": quantity}
-            rows += [labels | {"round": i, "value": value} for i, value in enumerate(taken)]
+            rows += _label(cell, device, quantity, enumerate(taken))
     return pd.DataFrame(rows)
 
 
@@ -163,9 +154,15 @@ def measure_memory(cells: Sequence[TimedCase], n_rounds: int, device: str) -> pd
         for cell in cells:
             n_networks = max(2, MEMORY_UNITS // cell.work.network.n_units)
             n_bytes = _peak_of_update(dataclasses.replace(cell.work, n_networks=n_networks), device)
-            labels = cell.labels | {"device": device, "quantity": "memory"}
-            rows.append(labels | {"round": i, "value": n_bytes / n_networks})
+            rows += _label(cell, device, "memory", [(i, n_bytes / n_networks)])
     return pd.DataFrame(rows)
+
+
+def _label(cell: TimedCase, device: str, quantity: str, values: Iterable[tuple[int, float]]) -> list[dict[str, Any]]:
+    """A row of a table for every round and value."""
+    labels = {name: value for name, value in cell._asdict().items() if name != "work"}
+    labels |= {"device": device, "quantity": quantity}
+    return [labels | {"round": i, "value": value} for i, value in values]
 
 
 def _peak_of_update(work: Workload, device: str) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
 from cemrnn.figures.shared.learning_curves import follow, score_after, time_to_score, worst_histories
-from cemrnn.measures.intervals import bootstrap_difference
+from cemrnn.measures.intervals import estimate_difference
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.training.config import TrainingConfig
@@ -35,17 +35,11 @@ class Stop(NamedTuple):
 
 
 class BatteryScores(NamedTuple):
-    """Scores on the worst task of the battery, and time.
+    """Scores on the worst task of the battery, and time."""
 
-    Attributes:
-        curves: arm, network, update, seconds (of training) and score.
-        timed: arm, network and score when the fastest arm has done all its updates.
-        passing: arm, network, seconds until the passing score, and whether it passed; see `time_to_score`.
-    """
-
-    curves: pd.DataFrame
-    timed: pd.DataFrame
-    passing: pd.DataFrame
+    curves: pd.DataFrame  # arm, network, update, seconds (of training) and score
+    timed: pd.DataFrame  # arm, network and score when the fastest arm has done all its updates
+    passing: pd.DataFrame  # arm, network, seconds until the passing score, and whether it passed; see `time_to_score`
 
 
 def score_battery_in_time(config: OverheadConfig) -> BatteryScores:
@@ -70,15 +64,12 @@ def score_grid(config: OverheadConfig) -> pd.DataFrame:
     rotations, tables = config.rotations, []
     cells = {(c.arm, c.n_units, c.n_tasks): rotations.packed(c) for c in rotations.cells()}
     seconds = time_updates(cells)
-    for n_units in rotations.units:
-        for n_tasks in rotations.task_counts:
-            here = {arm: cells[arm, n_units, n_tasks] for arm in config.arms}
-            seconds_here = {arm: seconds[arm, n_units, n_tasks] for arm in config.arms}
-            histories = _load_histories(here, config)
-            in_time = fit_updates(seconds_here, rotations.n_updates)
-            for match, updates in zip(MATCHES, (dict.fromkeys(here, rotations.n_updates), in_time), strict=True):
-                table = score_after(histories, updates)
-                tables.append(table.assign(n_units=n_units, n_tasks=n_tasks, match=match))
+    for size in itertools.product(rotations.units, rotations.task_counts):
+        histories = _load_histories({arm: cells[arm, *size] for arm in config.arms}, config)
+        in_time = fit_updates({arm: seconds[arm, *size] for arm in config.arms}, rotations.n_updates)
+        for match, updates in zip(MATCHES, (dict.fromkeys(in_time, rotations.n_updates), in_time), strict=True):
+            labels = dict(zip(("n_units", "n_tasks"), size, strict=True))
+            tables.append(score_after(histories, updates).assign(**labels, match=match))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -97,7 +88,7 @@ def _load_histories(
     return histories
 
 
-def compare_arms(grid: pd.DataFrame, arms: Sequence[str], seed: int) -> pd.DataFrame:
+def compare_arms(grid: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
     """How much more every arm scores than each reference, over sizes.
 
     Along units the score is the mean over numbers of tasks from 2, along tasks the mean over units.
@@ -105,7 +96,6 @@ def compare_arms(grid: pd.DataFrame, arms: Sequence[str], seed: int) -> pd.DataF
     Args:
         grid: from `score_grid`.
         arms: to be compared.
-        seed: of the bootstrap.
 
     Returns:
         Table with varied (n_units or n_tasks), size, match (updates or time), reference, arm, difference, low, high, n.
@@ -117,7 +107,7 @@ def compare_arms(grid: pd.DataFrame, arms: Sequence[str], seed: int) -> pd.DataF
         for reference, arm in itertools.product(REFERENCES, arms):
             if arm != reference:
                 pair = means.loc[arm].to_numpy(float), means.loc[reference].to_numpy(float)
-                gap = bootstrap_difference(*pair, paired=False, seed=seed)
+                gap = estimate_difference(*pair, paired=False)
                 labels = {"varied": varied, "reference": reference, "arm": arm}
                 parts.append(conditions.assign(**labels, **gap.to_columns("difference")))
     return pd.concat(parts, ignore_index=True)

@@ -10,14 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.figures.shared.battery import BatteryConfig, Population, simulate
-from cemrnn.measures.robustness import (
-    area_under_mixture,
-    average_pairs,
-    normalise_accuracy,
-    psychometric,
-    threshold_level,
-)
+from cemrnn.figures.shared.battery import BatteryConfig, Population, check_increasing, simulate
+from cemrnn.figures.shared.frames import lay_out
+from cemrnn.measures import robustness
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks import Trials, TrialStream, conflict_pairs
 from cemrnn.tasks.cues import draw_frozen_noise, mix_cues
@@ -26,20 +21,13 @@ from cemrnn.tasks.scores import matches_response
 
 @dataclass(frozen=True)
 class ConflictTrials:
-    """Trials on which two tasks require different answers; trial b belongs to pair b % P.
+    """Trials on which two tasks require different answers; trial b belongs to pair b % P."""
 
-    Attributes:
-        trials: drawn for the first task of each pair.
-        pairs: (P, 2) task indices.
-        own, other: (M, B, K) cues of the first and of the second task.
-        other_response: (M, B) what the second task requires, NaN: keep fixation.
-    """
-
-    trials: Trials
-    pairs: np.ndarray
-    own: Tensor
-    other: Tensor
-    other_response: Tensor
+    trials: Trials  # drawn for the first task of each pair
+    pairs: np.ndarray  # (P, 2) task indices
+    own: Tensor  # (M, B, K) cues of the first task
+    other: Tensor  # (M, B, K) cues of the second task
+    other_response: Tensor  # (M, B) what the second task requires, NaN: keep fixation
 
     def answers(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Share of answers that each pair's first and second task require, (M, P) each."""
@@ -66,75 +54,57 @@ def draw_conflicts(config: AmbiguityConfig, device: torch.device) -> ConflictTri
 
 @dataclass(frozen=True)
 class ArmCurves:
-    """Answers of one arm's networks against the level of each manipulation.
-
-    Attributes:
-        arm: its name.
-        passed: (M,) bool, networks that are compared; the others' curves are NaN.
-        levels: manipulation ("mixture", "noise", "strength") -> (L,) levels.
-        own, other: manipulation -> (M, P, L) share of answers of the cued and of the other task.
-        chance: (P,) accuracy of answers that ignore the stimulus.
-    """
+    """Answers of one arm's networks against the level of each manipulation: mixture, noise and strength."""
 
     arm: str
-    passed: np.ndarray
-    levels: dict[str, np.ndarray]
-    own: dict[str, np.ndarray]
-    other: dict[str, np.ndarray]
-    chance: np.ndarray
+    passed: np.ndarray  # (M,) bool, networks that are compared; the others' curves are NaN
+    levels: dict[str, np.ndarray]  # manipulation -> (L,)
+    own: dict[str, np.ndarray]  # manipulation -> (M, P, L) share of answers of the cued task
+    other: dict[str, np.ndarray]  # manipulation -> (M, P, L) share of answers of the other task
+    chance: np.ndarray  # (P,) accuracy of answers that ignore the stimulus
 
     @functools.cached_property
     def normalised(self) -> dict[str, np.ndarray]:
         """Manipulation -> (M, L) accuracy, 0 at chance and 1 with the clean cue, mean over pairs."""
         clean = self.own["mixture"][:, :, :1]  # level 0: the right cue alone
         return {
-            name: average_pairs(normalise_accuracy(own, self.chance[:, None], clean), self.passed)
+            name: robustness.average_pairs(robustness.normalise_accuracy(own, self.chance[:, None], clean), self.passed)
             for name, own in self.own.items()
         }
 
     @functools.cached_property
-    def sigma75(self):
+    def sigma75(self) -> robustness.Threshold:
         """Noise at which normalised accuracy falls to 75 %."""
-        return threshold_level(self.levels["noise"], self.normalised["noise"], 0.75, "falling")
+        return robustness.threshold_level(self.levels["noise"], self.normalised["noise"], 0.75, "falling")
 
     @functools.cached_property
-    def kappa75(self):
+    def kappa75(self) -> robustness.Threshold:
         """Strength of the cue at which normalised accuracy rises to 75 %."""
-        return threshold_level(self.levels["strength"], self.normalised["strength"], 0.75, "rising")
+        return robustness.threshold_level(self.levels["strength"], self.normalised["strength"], 0.75, "rising")
 
     def curves(self) -> pd.DataFrame:
         """One row per network, manipulation and level: normalised accuracy and shares of answers."""
         parts = []
         for name, levels in self.levels.items():
-            own, other = (average_pairs(x[name], self.passed) for x in (self.own, self.other))  # (M, L)
+            own, other = (robustness.average_pairs(x[name], self.passed) for x in (self.own, self.other))  # (M, L)
             columns = {"normalised": self.normalised[name], "own": own, "other": other, "neither": 1 - own - other}
-            network, level = np.indices(own.shape)
-            index = {"arm": self.arm, "network": network.ravel(), "manipulation": name, "level": levels[level.ravel()]}
-            parts.append(pd.DataFrame(index | {k: v.ravel() for k, v in columns.items()}))
+            axes = {"arm": [self.arm], "network": range(len(own)), "manipulation": [name], "level": levels}
+            parts.append(lay_out(axes, **columns))
         return pd.concat(parts, ignore_index=True)
 
     def networks(self) -> pd.DataFrame:
         """One row per network: every measure of robustness; NaN for networks that are not compared."""
         lambdas = self.levels["mixture"]
-        own, other = (average_pairs(x["mixture"], self.passed) for x in (self.own, self.other))
+        own, other = (robustness.average_pairs(x["mixture"], self.passed) for x in (self.own, self.other))
         even = int(np.flatnonzero(lambdas == 0.5)[0])
         with np.errstate(invalid="ignore"):  # no answer belongs to either task
-            fit = psychometric(lambdas, own / (own + other))
-        return pd.DataFrame(
-            {
-                "arm": self.arm,
-                "network": np.arange(len(self.passed)),
-                "passed": self.passed,
-                "auc": area_under_mixture(lambdas, self.normalised["mixture"]),
-                "sigma75": self.sigma75.level,
-                "sigma75_censored": self.sigma75.censored,
-                "kappa75": self.kappa75.level,
-                "kappa75_censored": self.kappa75.censored,
-                "blends": (1 - own - other)[:, even],
-                "lambda50": fit.lambda_50,
-                "slope": fit.slope,
-            }
-        )
+            fit = robustness.psychometric(lambdas, own / (own + other))
+        columns = {"arm": self.arm, "network": np.arange(len(self.passed)), "passed": self.passed}
+        columns["auc"] = robustness.area_under_mixture(lambdas, self.normalised["mixture"])
+        for name, found in {"sigma75": self.sigma75, "kappa75": self.kappa75}.items():
+            columns |= {name: found.level, f"{name}_censored": found.censored}
+        blends = (1 - own - other)[:, even]
+        return pd.DataFrame(columns | {"blends": blends, "lambda50": fit.lambda_50, "slope": fit.slope})
 
 
 def measure_ambiguity(population: Population, config: AmbiguityConfig, chance: np.ndarray) -> ArmCurves:
@@ -195,17 +165,13 @@ def score_controls(population: Population, config: AmbiguityConfig) -> pd.DataFr
         name: conflicts.answers(simulate(network, conflicts.trials, cue, config, "ambiguity"))
         for name, (network, cue) in conditions.items()
     }
-    preference, parts = np.where(passed, np.subtract(*answers["clean"]).mean(1), np.nan), []
+    preference, parts = np.subtract(*answers["clean"]).mean(1), []
+    preference[~passed | (preference == 0)] = np.nan
     for name, (own, other) in answers.items():
-        columns = {
-            "accuracy": own.mean(1),
-            "favours_cued": (own - other).mean(1) / preference,
-        }
         kept = passed | (name == "untrained")
-        columns = {key: np.where(kept, value, np.nan) for key, value in columns.items()}
-        parts.append(
-            pd.DataFrame({"arm": population.arm, "control": name, "network": np.arange(len(passed))} | columns)
-        )
+        columns = {"accuracy": own.mean(1), "favours_cued": (own - other).mean(1) / preference}
+        axes = {"arm": [population.arm], "control": [name], "network": range(len(passed))}
+        parts.append(lay_out(axes, **{key: np.where(kept, value, np.nan) for key, value in columns.items()}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -222,8 +188,6 @@ class AmbiguityConfig(BatteryConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, needed in (("lambdas", (0.0, 0.5, 1.0)), ("sigmas", (0.0,)), ("kappas", (0.0, 1.0))):
-            levels = getattr(self, name)
-            if list(levels) != sorted(set(levels)) or not set(needed) <= set(levels):
-                raise ValueError(f"{name}: expected increasing levels that include {needed}, got {levels}")
+            check_increasing(self, name, len(needed), needed)
         if not conflict_pairs(self.task_set):
             raise ValueError(f"tasks: expected tasks that can conflict on one stimulus, got {self.tasks}")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from torch import Tensor
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import Interval, bootstrap_mean
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
@@ -21,11 +18,9 @@ from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
-from cemrnn.tasks.scores import score_per_task, score_trials
+from cemrnn.tasks.scores import chance_level, score_per_task, score_trials
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork, choose_device
-
-SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +47,11 @@ class LearningConfig(ReplicatesConfig):
     batch_trials: int  # trials per update and network
     learning_rate: float  # of the optimiser, Adam
     test_trials: int  # fresh trials per task, for scores
+
+    def recipe(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
+        """One network to train, with these settings and others."""
+        own = {name: getattr(self, name) for name in ("n_updates", "batch_trials", "learning_rate")}
+        return TrainingConfig(network=network, tasks=tasks, seed=seed, **own | changes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +91,34 @@ class BatteryConfig(PopulationConfig):
     def training(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate."""
         network, tasks = self.network(arm), self.task_set
-        return [
-            TrainingConfig(
-                network=network,
-                tasks=tasks,
-                n_updates=self.n_updates,
-                batch_trials=self.batch_trials,
-                learning_rate=self.learning_rate,
-                target_score=self.target_score,
-                seed=seed,
-            )
-            for seed in self.seeds
-        ]
+        return [self.recipe(network, tasks, seed, target_score=self.target_score) for seed in self.seeds]
+
+
+def check_increasing(
+    config: Config, name: str, fewest: int, including: Sequence[float] = (), least: float = -np.inf
+) -> None:
+    """Check that a setting holds increasing levels, as many as that, these among them, and none below the least.
+
+    Raises:
+        ValueError: it does not.
+    """
+    levels = getattr(config, name)
+    increases = len(levels) >= fewest and list(levels) == sorted(set(levels)) and levels[0] >= least
+    if not increases or not set(including) <= set(levels):
+        start = f" from {least:g} on" if np.isfinite(least) else ""
+        needed = f" that include {including}" if including else ""
+        raise ValueError(f"{name}: expected {fewest} or more increasing levels{start}{needed}, got {levels}")
+
+
+def check_least(config: Config, **least: float) -> None:
+    """Check that settings are no less than these.
+
+    Raises:
+        ValueError: one is.
+    """
+    for name, smallest in least.items():
+        if getattr(config, name) < smallest:
+            raise ValueError(f"{name}: expected at least {smallest}, got {getattr(config, name)}")
 
 
 def all_conditions(config: BatteryConfig) -> list[TrainingConfig]:
@@ -120,8 +136,13 @@ class Population:
     scores: np.ndarray  # (M, K), rule last36
 
     def passed(self, passing_score: float) -> np.ndarray:
-        """(M,) bool: networks whose worst task scores at least this."""
-        return self.scores.min(axis=1) >= passing_score
+        """(M,) bool: networks whose worst task scores at least this, and whose loss was finite throughout."""
+        return self.finite & (self.scores.min(axis=1) >= passing_score)
+
+    @property
+    def finite(self) -> np.ndarray:
+        """(M,) bool: networks whose loss was finite throughout; what the others do means nothing."""
+        return np.array([network.status != "failed" for network in self.networks])
 
 
 def load_populations(config: BatteryConfig) -> list[Population]:
@@ -129,7 +150,8 @@ def load_populations(config: BatteryConfig) -> list[Population]:
     populations = []
     for arm in config.arms:
         model, networks = load_population(config.training(arm), Store.default(), device=choose_device(config.device))
-        populations.append(Population(arm, model, networks, score_tasks(model, config)))
+        scores = score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36")
+        populations.append(Population(arm, model, networks, scores))
     return populations
 
 
@@ -138,20 +160,15 @@ def draw_test_trials(config: BatteryConfig) -> Trials:
     return draw_fresh(config.task_set, config.seeds, config.test_trials)
 
 
-def score_tasks(model: CEMRNN, config: BatteryConfig) -> np.ndarray:
-    """Score of every network on every task (M, K) on fresh trials, by rule last36.
-
-    Args:
-        model: M networks.
-        config: tasks, seeds and number of trials.
-    """
-    return score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36")
-
-
 def draw_fresh(tasks: TaskSet, seeds: list[int], n_trials: int) -> Trials:
     """`n_trials` test trials of every task, the tasks in turn."""
     total = tasks.n_contexts * n_trials
     return TrialStream(tasks, seeds, name="test").draw(total, np.arange(total) % tasks.n_contexts)
+
+
+def estimate_chance(config: BatteryConfig, n_trials: int) -> np.ndarray:
+    """(K,) accuracy on each task of answers that ignore the stimulus, by rule last36."""
+    return np.asarray(chance_level(config.task_set, "last36", seed=config.seed, n_trials=n_trials))
 
 
 def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str) -> np.ndarray:
@@ -170,61 +187,7 @@ def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, 
     return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
 
 
-def simulate(
-    model: CEMRNN,
-    trials: Trials,
-    context: Tensor | Told,
-    config: BatteryConfig,
-    name: str,
-) -> Tensor:
+def simulate(model: CEMRNN, trials: Trials, context: Tensor | Told, config: BatteryConfig, name: str) -> Tensor:
     """Outputs (M, B, T, O) with recurrent noise from the named stream, the same on every call."""
     noise = NoiseStream(config.seeds, name=name, device=model.flat.device)
     return model.simulate(trials.inputs, context, noise=noise, lengths=trials.end_steps)[0]
-
-
-def summarise(table: pd.DataFrame, by: list[str], value: str, *, seed: int) -> pd.DataFrame:
-    """Mean and 95 % interval over replicates for every group of a long table with one row per network."""
-    rows = []
-    for group, part in table.groupby(by, sort=False):
-        interval = bootstrap_mean(part[value].to_numpy(float), seed=seed)
-        rows.append(dict(zip(by, group, strict=True)) | interval.to_columns(value))
-    return pd.DataFrame(rows)
-
-
-def collect_samples(table: pd.DataFrame, column: str, value: str) -> dict[str, np.ndarray]:
-    """Entry of a column, e.g. an arm -> (M,) values in the order of the networks."""
-    groups = table.groupby(column, sort=False)
-    return {name: part.sort_values("network")[value].to_numpy(float) for name, part in groups}
-
-
-def mean_scalars(samples: Mapping[str, np.ndarray], *, seed: int) -> dict[str, float | int]:
-    """Mean and interval over replicates of every sample (M,), as scalars under its name."""
-    intervals = {name: bootstrap_mean(np.asarray(sample, float), seed=seed) for name, sample in samples.items()}
-    return {key: value for name, interval in intervals.items() for key, value in interval.to_scalars(name).items()}
-
-
-def weigh_pathways(
-    measure: str, estimate: Callable[..., Interval], samples: Mapping[str, Sequence], *, both: bool = True
-) -> dict[str, float | int]:
-    """The evidence on the pathways: excitability minus synaptic and, with `both`, combined minus the better of them.
-
-    Args:
-        measure: how the scalars begin.
-        estimate: samples -> Interval of one number.
-        samples: arm -> what is compared, with the replicate on axis 0.
-        both: whether combined networks are compared too.
-    """
-    single = [samples[arm] for arm in SINGLE]
-    scalars = weigh(f"{measure}_excitability_minus_synaptic", estimate, *single)
-    if both:
-        scalars |= weigh(f"{measure}_combined_minus_best_single", estimate, samples["combined"], *single)
-    return scalars
-
-
-def summarise_measures(networks: pd.DataFrame, measures: Iterable[str], *, seed: int) -> pd.DataFrame:
-    """Mean and interval of every measure (a column of `networks`) in every arm: arm, measure, value, low, high, n."""
-    parts = []
-    for measure in measures:
-        part = summarise(networks, ["arm"], measure, seed=seed)
-        parts.append(part.rename(columns={measure: "value"}).assign(measure=measure))
-    return pd.concat(parts, ignore_index=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -44,11 +44,10 @@ def take_in_time(histories: Histories, seconds: Mapping[str, float], limit_s: fl
         score_name: column of the histories.
     """
     rows = []
-    for arm, frames in histories.items():
-        for m, frame in enumerate(frames):
-            in_time = frame["update"] * seconds[arm] <= limit_s * (1 + 1e-9)
-            score = frame.loc[in_time, score_name].iloc[-1] if in_time.any() else np.nan
-            rows.append({"arm": arm, "network": m, score_name: float(score)})
+    for arm, m, frame in _each(histories):
+        in_time = frame["update"] * seconds[arm] <= limit_s * (1 + 1e-9)
+        score = frame.loc[in_time, score_name].iloc[-1] if in_time.any() else np.nan
+        rows.append({"arm": arm, "network": m, score_name: float(score)})
     return pd.DataFrame(rows)
 
 
@@ -63,10 +62,9 @@ def score_after(histories: Histories, updates: Mapping[str, float]) -> pd.DataFr
         updates: by arm; need not be whole.
     """
     rows = []
-    for arm, frames in histories.items():
-        for m, frame in enumerate(frames):
-            score = np.interp(updates[arm], [0, *frame["update"]], [0.0, *frame["score"]])
-            rows.append({"arm": arm, "network": m, "score": float(score)})
+    for arm, m, frame in _each(histories):
+        score = np.interp(updates[arm], [0, *frame["update"]], [0.0, *frame["score"]])
+        rows.append({"arm": arm, "network": m, "score": float(score)})
     return pd.DataFrame(rows)
 
 
@@ -82,9 +80,13 @@ def time_to_score(histories: Histories, seconds: Mapping[str, float], score: flo
         n_updates: at most.
     """
     rows = []
-    for arm, frames in histories.items():
-        for m, frame in enumerate(frames):
-            reached = frame.loc[frame["score"] >= score, "update"]
-            updates = reached.iloc[0] if len(reached) else n_updates
-            rows.append({"arm": arm, "network": m, "seconds": updates * seconds[arm], "passed": len(reached) > 0})
+    for arm, m, frame in _each(histories):
+        reached = frame.loc[frame["score"] >= score, "update"]
+        updates = reached.iloc[0] if len(reached) else n_updates
+        rows.append({"arm": arm, "network": m, "seconds": updates * seconds[arm], "passed": len(reached) > 0})
     return pd.DataFrame(rows)
+
+
+def _each(histories: Histories) -> Iterator[tuple[str, int, pd.DataFrame]]:
+    """Arm, number of the network, and its history."""
+    return ((arm, m, frame) for arm, frames in histories.items() for m, frame in enumerate(frames))

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from cemrnn.figures.style import SHEET, open_figure
+from cemrnn.figures.style import SHEET, open_figure, show_text
 
 
 def draw_trial(
@@ -35,7 +35,7 @@ def draw_trial(
         for i, (answer, target) in enumerate(zip(outputs.T, targets.T, strict=True)):
             (line,) = below.plot(time_ms, answer, linewidth=0.9, label=f"output {i + 1}")
             below.plot(time_ms, target, color=line.get_color(), linewidth=3, alpha=0.25)
-        above.set(ylabel="input", title=title)
+        above.set(ylabel="input", title=show_text(title))
         middle.set_ylabel("unit")
         below.set(ylabel="output, target", xlabel="time (ms)")
         below.legend(fontsize=6, loc="upper left")

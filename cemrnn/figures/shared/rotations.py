@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.config import Config, field_types
-from cemrnn.figures.shared.battery import BatteryConfig, PopulationConfig, all_conditions, score_fresh
+from cemrnn.figures.shared.battery import BatteryConfig, PopulationConfig, all_conditions, check_increasing, score_fresh
+from cemrnn.figures.shared.frames import select
 from cemrnn.measures.packing import octaves_packed
 from cemrnn.measures.robustness import Threshold
 from cemrnn.network.budget import match_budget
@@ -53,9 +55,7 @@ class RotationSizes(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, fewest in (("units", 2), ("task_counts", 2), ("criteria", 1)):
-            values = getattr(self, name)
-            if len(values) < fewest or list(values) != sorted(set(values)):
-                raise ValueError(f"{name}: expected {fewest} or more increasing values, got {values}")
+            check_increasing(self, name, fewest)
         if self.task_counts[0] != 1:
             raise ValueError(f"task_counts: expected to begin with 1, got {self.task_counts}")
 
@@ -66,9 +66,8 @@ class RotationConfig(RotationSizes, PopulationConfig):
 
     def cells(self) -> list[PackingCondition]:
         """All cells of rotations."""
-        return [
-            PackingCondition(arm, "parameters", n, k) for arm in self.arms for n in self.units for k in self.task_counts
-        ]
+        cells = itertools.product(self.arms, ["parameters"], self.units, self.task_counts)
+        return [PackingCondition(*cell) for cell in cells]
 
     def network(self, arm: str, match: str, n_units: int, tasks: TaskSet) -> NetworkConfig:
         """The network of an arm that learns the tasks."""
@@ -84,16 +83,9 @@ class RotationConfig(RotationSizes, PopulationConfig):
 
     def training(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
         """One network to train."""
-        settings = dict(
-            n_updates=self.n_updates,
-            batch_trials=self.batch_trials,
-            learning_rate=self.learning_rate,
-            target_score=self.target_score,
-            score_rule=RULE,
-            evaluate_every=50,
-            evaluation_trials=self.evaluation_trials,
-        )
-        return TrainingConfig(network=network, tasks=tasks, seed=seed, **(settings | changes))
+        settings = dict(target_score=self.target_score, score_rule=RULE, evaluate_every=50)
+        settings |= dict(evaluation_trials=self.evaluation_trials)
+        return self.recipe(network, tasks, seed, **settings | changes)
 
     def packed(self, cell: PackingCondition) -> list[TrainingConfig]:
         """The replicates of a cell."""
@@ -131,7 +123,7 @@ def score_rotations(config: RotationConfig) -> pd.DataFrame:
 
 def select_scores(cells: pd.DataFrame, arm: str, match: str, n_units: int, column: str) -> np.ndarray:
     """(M, L) of a column of `score_rotations` for an arm and size, by number of tasks."""
-    rows = cells[(cells["arm"] == arm) & (cells["match"] == match) & (cells["n_units"] == n_units)]
+    rows = select(cells, arm=arm, match=match, n_units=n_units)
     return rows.pivot(index="network", columns="n_tasks", values=column).to_numpy(float)
 
 
@@ -141,8 +133,8 @@ def octaves_by_size(cells: pd.DataFrame, arm: str, config: RotationConfig) -> li
     return [octaves_packed(config.task_counts, scores, config.criteria[0]) for scores in worst]
 
 
-def _score(trainings: list[TrainingConfig], config: RotationConfig, rule: str) -> np.ndarray:
-    """(M, K) on fresh trials."""
+def score(trainings: list[TrainingConfig], config: RotationConfig, rule: str) -> np.ndarray:
+    """Score (M, K) of the networks of one shape on fresh trials."""
     model, _ = load_population(trainings, Store.default(), device=choose_device(config.device))
     seeds = [training.seed for training in trainings]
     return score_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule)
@@ -150,7 +142,7 @@ def _score(trainings: list[TrainingConfig], config: RotationConfig, rule: str) -
 
 def _score_packed(cell: PackingCondition, config: RotationConfig) -> pd.DataFrame:
     trainings = config.packed(cell)
-    scores, network = _score(trainings, config, RULE), trainings[0].network
+    scores, network = score(trainings, config, RULE), trainings[0].network
     described = {**cell._asdict(), "own_units": network.n_units, "rank": network.rank}
     described |= {"n_parameters": count_parameters(network), "network": range(len(scores))}
     return pd.DataFrame(described | {"worst": scores.min(axis=1), "mean": scores.mean(axis=1)})

@@ -9,11 +9,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from cemrnn.config import unknown_name
-from cemrnn.figures.shared.battery import summarise
+from cemrnn.figures.result import Scalars
+from cemrnn.figures.shared.battery import ReplicatesConfig
+from cemrnn.figures.shared.frames import lay_out, summarise
 from cemrnn.figures.shared.learning_curves import follow, take_in_time
-from cemrnn.measures.intervals import Interval, bootstrap_difference
+from cemrnn.measures.evidence import weigh
+from cemrnn.measures.intervals import Interval, estimate_difference
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig, count_parameters
 from cemrnn.network.ensemble import Ensemble
@@ -21,8 +25,9 @@ from cemrnn.network.gated import GatedConfig, match_gated
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
-from cemrnn.tasks.sequences import ImageSet, TextSet
+from cemrnn.tasks.sequences import Batch, ImageSet, TextSet
 from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.sequence_learner import score_batch
 from cemrnn.training.sequences import SequenceConfig
 from cemrnn.training.train import train
 from cemrnn.training.workload import time_updates
@@ -34,15 +39,11 @@ RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation,
 
 
 class Setting(NamedTuple):
-    """What is tuned for each model: as many values of either, whatever the model.
+    """What is tuned for each model: as many values of either, whatever the model."""
 
-    Attributes:
-        learning_rate: of the first update; it falls to zero along a cosine.
-        keeps: whether the state is kept by default: a leak of one half instead of none, or for gated networks a bias
-            of one instead of zero on the gate that keeps.
-    """
-
-    learning_rate: float
+    learning_rate: float  # of the first update; it falls to zero along a cosine
+    # Whether the state is kept by default: a leak of one half instead of none, or for gated networks a bias of one
+    # instead of zero on the gate that keeps.
     keeps: bool
 
 
@@ -72,21 +73,13 @@ TUNED: dict[str, dict[str, Setting]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What all models of a comparison have in common.
+    """What all models of a comparison have in common; what has no comment is explained at `SequenceConfig`."""
 
-    Attributes:
-        data: what they learn.
-        n_units, rank: of the combined network, whose number of parameters the others match.
-        n_inferred: K, contexts that the encoder infers; None: the context is told.
-        encoder_reads: what a context is inferred from, the input alone or the state as well.
-        n_updates, batch_trials, evaluate_every, validation_size: see `SequenceConfig`.
-    """
-
-    data: ImageSet | TextSet
-    n_units: int
-    rank: int
-    n_inferred: int | None
-    encoder_reads: Literal["input", "state"]
+    data: ImageSet | TextSet  # what they learn
+    n_units: int  # of the combined network, whose number of parameters the others match
+    rank: int  # of it, too
+    n_inferred: int | None  # K, contexts that the encoder infers; None: the context is told
+    encoder_reads: Literal["input", "state"]  # what a context is inferred from, the input alone or the state as well
     n_updates: int
     batch_trials: int
     evaluate_every: int
@@ -132,20 +125,35 @@ class Comparison:
         """The networks of a model, one per seed, with the setting that it, or else the reference, was tuned to."""
         tuned = TUNED[self.tuned_on]
         setting = tuned.get(model, tuned[REFERENCE]) if setting is None else setting
-        network = self.network(model, keeps=setting.keeps)
-        return [
-            SequenceConfig(
-                network=network,
-                data=self.data,
-                n_updates=self.n_updates,
-                batch_trials=self.batch_trials,
-                learning_rate=setting.learning_rate,
-                evaluate_every=self.evaluate_every,
-                validation_size=self.validation_size,
-                seed=seed,
-            )
-            for seed in seeds
-        ]
+        shared = ("data", "n_updates", "batch_trials", "evaluate_every", "validation_size")
+        shared = {name: getattr(self, name) for name in shared}
+        shared |= dict(network=self.network(model, keeps=setting.keeps), learning_rate=setting.learning_rate)
+        return [SequenceConfig(**shared, seed=seed) for seed in seeds]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SequencesConfig(ReplicatesConfig):
+    """What the figures of sequences have in common: models that infer a context, and models that are told it."""
+
+    models: tuple[str, ...]  # networks that infer their context, and baselines
+    packing_models: tuple[str, ...]  # networks that are told the context
+    n_units: int  # units of the combined arm; the other models match its number of parameters
+    rank: int  # synaptic components of the combined arm
+    n_inferred: int  # numbers of the context that is inferred
+    encoder_reads: Literal["input", "state"]  # what it is inferred from: input, or state for input and state
+    batch_trials: int  # images, or passages of text, per update and network
+    validation_size: int  # images for validation, or characters per register, at most
+    test_size: int  # images for the test, or characters per register, at most
+
+    def comparison_on(self, data: ImageSet | TextSet, n_updates: int, **changes) -> Comparison:
+        """The models on some data, with a context that is inferred unless the changes say otherwise."""
+        shared = ("n_units", "rank", "n_inferred", "encoder_reads", "batch_trials", "validation_size")
+        settings = {name: getattr(self, name) for name in shared} | changes
+        return Comparison(data=data, n_updates=n_updates, evaluate_every=max(1, n_updates // 10), **settings)
+
+    def recipes(self, comparison: Comparison, models: Sequence[str]) -> list[SequenceConfig]:
+        """Every network of some models in a comparison."""
+        return [recipe for model in models for recipe in comparison.recipes(model, self.seeds)]
 
 
 def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> None:
@@ -166,12 +174,54 @@ def load_models(recipes: Sequence[SequenceConfig], device: str) -> tuple[Ensembl
     return load_population(recipes, Store.default(), device=choose_device(device))
 
 
-def compare(first: np.ndarray, second: np.ndarray, *, seed: int) -> Interval:
+def score_held_out(
+    ensemble: Ensemble, trained: Sequence[TrainedNetwork], batch: Batch, score_name: str, context: Tensor | None = None
+) -> np.ndarray:
+    """Score (M,) of every network on a batch, NaN where its loss was not finite."""
+    scores = score_batch(ensemble, batch.to(ensemble.flat.device), score_name, context).cpu().double().numpy()
+    return np.where([network.status == "failed" for network in trained], np.nan, scores)
+
+
+def score_models(comparison: Comparison, config: SequencesConfig) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Score of every network of every model on the test, while it learned, and at equal time; see `score_in_time`."""
+    parts, histories, name = [], {}, comparison.data.score_name
+    test = comparison.data.held_out("test", config.test_size)
+    for model in config.models:
+        recipes = comparison.recipes(model, config.seeds)
+        ensemble, trained = load_models(recipes, config.device)
+        histories[model] = (recipes, trained)
+        scores = score_held_out(ensemble, trained, test, name)
+        size = {"n_parameters": recipes[0].n_parameters, "n_units": recipes[0].network.n_units}
+        axes = {"arm": [model], "network": range(len(recipes))}
+        parts.append(lay_out(axes, **{name: scores}).assign(**size))
+    return pd.concat(parts, ignore_index=True), *score_in_time(histories, name)
+
+
+def compare(first: np.ndarray, second: np.ndarray) -> Interval:
     """Mean of the first model minus that of the second over replicates (M,), and its interval."""
-    return bootstrap_difference(first, second, paired=False, seed=seed)
+    return estimate_difference(first, second, paired=False)
 
 
-def describe_lead(scalars: Mapping[str, float | int | str], measure: str, rival: str) -> str:
+def contrast_combined(
+    samples: Mapping[str, np.ndarray], name: str, *, fewer_is_better: bool = False, halves: bool = True
+) -> Scalars:
+    """By how much combined modulation does better than every other model, as scalars.
+
+    Args:
+        samples: model -> scores (M,).
+        name: of the scalars, with {} for the other model.
+        fewer_is_better: whether the score is a cost.
+        halves: whether it is evidence, and told of halves of the replicates as well.
+    """
+    scalars: Scalars = {}
+    for model in [model for model in samples if model != REFERENCE]:
+        pair = (samples[REFERENCE], samples[model])[:: -1 if fewer_is_better else 1]
+        full = name.format(model)
+        scalars |= weigh(full, compare, *pair) if halves else compare(*pair).to_scalars(full)
+    return scalars
+
+
+def describe_lead(scalars: Mapping[str, float | int | str], measure: str, rival: str, *, sized: bool = True) -> str:
     """What combined modulation does to a rival, and by how much, as the end of a sentence.
 
     Args:
@@ -179,21 +229,32 @@ def describe_lead(scalars: Mapping[str, float | int | str], measure: str, rival:
             interval.
         measure: name of the lead.
         rival: in words.
+        sized: whether the size of the lead is told.
     """
     lead, low, high = (float(scalars[f"{measure}{end}"]) for end in ("", "_low", "_high"))
     if np.isnan(lead):
         return f"was not compared with {rival}"
-    size = f"{abs(lead):.3f}"
-    if float(size) == 0:
+    if round(abs(lead), 3) == 0:
         return f"does as well as {rival}"
     is_clear = low > 0 or high < 0
     what = "loses to" if lead < 0 else "beats" if is_clear else "is ahead of"
     doubt = "" if is_clear else " (no interval)" if np.isnan(low) else " (interval includes zero)"
-    return f"{what} {rival} by {size}{doubt}"
+    return f"{what} {rival}{f' by {abs(lead):.3f}' if sized else ''}{doubt}"
+
+
+def describe_leads(scalars: Mapping[str, float | int | str], measure: str) -> str:
+    """What combined modulation does to its rivals, the stronger one first, for a title.
+
+    Args:
+        scalars: leads of combined modulation and their intervals.
+        measure: name of a lead, with {} for the rival.
+    """
+    leads = (describe_lead(scalars, measure.format(model), rival, sized=False) for model, rival in RIVALS.items())
+    return " and ".join(leads)
 
 
 def score_in_time(
-    histories: Mapping[str, tuple[Sequence[SequenceConfig], Sequence[TrainedNetwork]]], score_name: str, seed: int
+    histories: Mapping[str, tuple[Sequence[SequenceConfig], Sequence[TrainedNetwork]]], score_name: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Learning curves against updates and seconds, and the score of every network when the fastest model is done.
 
@@ -203,7 +264,6 @@ def score_in_time(
     Args:
         histories: model -> its recipes and trained networks.
         score_name: column of the histories.
-        seed: of the bootstrap.
 
     Returns:
         Table with the columns arm, update, seconds, score, low, high; table with arm, network and score.
@@ -213,7 +273,7 @@ def score_in_time(
     frames = {model: [network.history for network in networks] for model, (_, networks) in histories.items()}
     curves = follow(frames, score_name).assign(seconds=lambda rows: rows["update"] * rows["arm"].map(seconds))
     timed = take_in_time(frames, seconds, limit_s, score_name)
-    return summarise(curves, ["arm", "update", "seconds"], score_name, seed=seed), timed
+    return summarise(curves, ["arm", "update", "seconds"], score_name), timed
 
 
 def tune(comparison: Comparison, models: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:

@@ -18,21 +18,13 @@ from cemrnn.tasks.family import EPOCHS, Stimuli
 
 @dataclass(frozen=True)
 class Visited:
-    """What the networks of one arm go through, on the same trials for every arm at a given replicate.
+    """What the networks of one arm go through, on the same trials for every arm at a given replicate."""
 
-    Attributes:
-        rates: (M, B, T, N) states.
-        inputs: (M, B, T, I) what the network received.
-        task: (B,) index of each trial's task.
-        epoch: (M, B, T) index into EPOCHS; -1 after the end of the trial.
-        seeds: (M,) of the networks.
-    """
-
-    rates: np.ndarray
-    inputs: np.ndarray
-    task: np.ndarray
-    epoch: np.ndarray
-    seeds: list[int]
+    rates: np.ndarray  # (M, B, T, N) states
+    inputs: np.ndarray  # (M, B, T, I) what the network received
+    task: np.ndarray  # (B,) index of each trial's task
+    epoch: np.ndarray  # (M, B, T) index into EPOCHS; -1 after the end of the trial
+    seeds: list[int]  # (M,) of the networks
 
     def states(self, network: int, task: int | None = None, part: slice = slice(None)) -> np.ndarray:
         """(S, N) all states of a network, in one task or in all; `part` picks among the trials of the task."""

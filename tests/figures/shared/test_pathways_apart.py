@@ -6,6 +6,7 @@ groups of units is on: one answers at the stimulus, the other opposite to it. In
 """
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,7 +68,8 @@ def make_population(excitability=1.0, synapses=1.0, scores=((0.9, 0.9),) * 3):
     p["synaptic_out"][:, ANSWER] = signs.T
     p["strength_modulation"][:, 0], p["strength_modulation"][:, 1] = 1, -1
     p["readout"][:, ANSWER, 1:] = synapses * signs.T
-    return Population("combined", model, [], np.array(scores))
+    networks = [SimpleNamespace(status="exhausted")] * len(scores)
+    return Population("combined", model, networks, np.array(scores))
 
 
 def accuracy_after(population):

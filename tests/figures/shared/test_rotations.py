@@ -45,11 +45,11 @@ def store(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(units=(8,)), r"units: expected 2 or more increasing values, got \(8,\)"),
-        (dict(units=(16, 8)), r"units: expected 2 or more increasing values, got \(16, 8\)"),
-        (dict(task_counts=(1, 4, 4)), r"task_counts: expected 2 or more increasing values, got \(1, 4, 4\)"),
+        (dict(units=(8,)), r"units: expected 2 or more increasing levels, got \(8,\)"),
+        (dict(units=(16, 8)), r"units: expected 2 or more increasing levels, got \(16, 8\)"),
+        (dict(task_counts=(1, 4, 4)), r"task_counts: expected 2 or more increasing levels, got \(1, 4, 4\)"),
         (dict(task_counts=(2, 4)), r"task_counts: expected to begin with 1, got \(2, 4\)"),
-        (dict(criteria=()), r"criteria: expected 1 or more increasing values, got \(\)"),
+        (dict(criteria=()), r"criteria: expected 1 or more increasing levels, got \(\)"),
         (dict(arms=("combind",)), "unknown arm 'combind'; did you mean 'combined'"),
         (dict(battery_arms=("gane",)), "unknown arm 'gane'; did you mean 'gain'"),
         (dict(equal_units=(8, 12)), r"equal_units: expected values among \(8, 16\), got \(8, 12\)"),
@@ -172,7 +172,7 @@ def test_columns_are_selected_by_replicate_and_number_of_tasks():
 
 def test_separate_networks_are_scored_by_the_worst_of_as_many_as_there_are_tasks(monkeypatch):
     pool_scores = np.array([[0.3], [0.9], [1.0]])
-    monkeypatch.setattr(populations, "_score", lambda trainings, config, rule: pool_scores)
+    monkeypatch.setattr(populations, "score", lambda trainings, config, rule: pool_scores)
     config = dataclasses.replace(CONFIG, n_replicates=500)
     scores = populations.score_separate(config)
     assert len(scores) == 9 * 500
