@@ -102,6 +102,6 @@ def _evidence(networks: pd.DataFrame, seed: int) -> Scalars:
     scalars |= frames.weigh_mean(f"selectivity_{SHOWN}_minus_random", random, seed=seed)
     scalars |= frames.weigh_mean("decoding_plain_above_chance", plain["decoding"] - CHANCE, seed=seed)
     for measure in CLAIMED:
-        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
-        scalars |= frames.weigh_pathways(measure, samples, seed=seed)
+        samples = frames.collect_samples(networks, "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples, seed=seed, both=False)
     return scalars
