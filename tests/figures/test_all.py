@@ -111,6 +111,14 @@ def test_the_finding_has_its_numbers_and_reads_as_text(result):
     assert not re.search(r"\{[a-z]|<arm>|<model>|nan", text)
 
 
+@pytest.mark.parametrize("stem", ["fig2_ambiguity", "fig3_packing", "fig4_dynamics"])
+def test_the_finding_is_told_though_an_arm_is_lacking(store, stem):
+    arms = {"arms": ("plain", "synaptic")} | ({"battery_arms": ("synaptic",)} if stem == "fig3_packing" else {})
+    result = load_experiment(stem).run(dataclasses.replace(shrink(stem), **arms))
+    assert "excitability_minus_synaptic" in " ".join(result.scalars) and "nan" not in write_finding(result)
+    assert load_plot(stem).plot(result).get_axes()
+
+
 def test_both_figures_use_the_same_networks():
     assert fig1_tasks.conditions(TASKS) == fig2_ambiguity.conditions(AMBIGUITY)
     assert len(fig1_tasks.conditions(TASKS)) == 4 * 2

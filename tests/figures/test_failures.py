@@ -37,27 +37,33 @@ def fail(config):
     return TrainedNetwork(flat, "failed", 1, history)
 
 
-@pytest.fixture(scope="module", params=[EVERY, "combined", "plain"])
-def failing(request, tmp_path_factory):
-    """Which arm fails, in a store of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CEMRNN_STORE", str(tmp_path_factory.mktemp("store")))
+CASES = [(stem, failing) for failing in (EVERY, "combined") for stem in list_figures()]
+CASES.append(("fig10_interpretability", "plain"))  # whose networks are shown though they do not pass
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """Which arm fails -> a folder of networks."""
+    return {failing: tmp_path_factory.mktemp("store") for failing in (EVERY, "combined", "plain")}
+
+
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def case(request, stores):
+    """A result, and which arm failed."""
+    stem, failing = request.param
+    experiment, config = load_experiment(stem), shrink(stem)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setenv("CEMRNN_STORE", str(stores[failing]))
         patch.delenv("CEMRNN_RESULTS", raising=False)
-        yield request.param
-
-
-@pytest.fixture(scope="module", params=list_figures())
-def result(request, failing):
-    experiment, config, store = load_experiment(request.param), shrink(request.param), Store.default()
-    for recipe in experiment.conditions(config):
-        if failing in (EVERY, recipe.network.arm) and store.load(recipe) is None:
-            store.save(recipe, fail(recipe))
-    with warnings.catch_warnings():
+        for recipe in experiment.conditions(config):
+            if failing in (EVERY, recipe.network.arm) and Store.default().load(recipe) is None:
+                Store.default().save(recipe, fail(recipe))
         warnings.simplefilter("ignore", RuntimeWarning)  # of what is not finite
-        return experiment.run(config)
+        return experiment.run(config), failing
 
 
-def test_what_is_there_is_drawn_and_what_failed_is_named(result, failing, monkeypatch):
+def test_what_is_there_is_drawn_and_what_failed_is_named(case, monkeypatch):
+    result, failing = case
     arms = {recipe.network.arm for recipe in load_experiment(result.stem).conditions(result.config)}
     failed = arms if failing == EVERY else arms & {failing}
     assert {part.split(" (")[0] for part in result.scalars[FAILED].split(", ")} == (failed or {"none"})
@@ -74,6 +80,6 @@ def test_what_is_there_is_drawn_and_what_failed_is_named(result, failing, monkey
     assert finding.startswith("**Failed") == bool(failed) and "nan" not in finding
 
 
-def test_nothing_told_of_a_failed_arm_is_infinite(result):
-    numbers = [value for value in result.scalars.values() if isinstance(value, float)]
+def test_nothing_told_of_a_failed_arm_is_infinite(case):
+    numbers = [value for value in case[0].scalars.values() if isinstance(value, float)]
     assert not np.isinf(numbers).any()

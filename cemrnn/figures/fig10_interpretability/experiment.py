@@ -100,6 +100,6 @@ def _evidence(networks: pd.DataFrame) -> Scalars:
     scalars |= frames.weigh_mean(f"selectivity_{SHOWN}_minus_random", random)
     scalars |= frames.weigh_mean("decoding_plain_above_chance", plain["decoding"] - CHANCE)
     for measure in CLAIMED:
-        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
-        scalars |= frames.weigh_pathways(measure, samples)
+        samples = frames.collect_samples(networks, "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples, both=False)
     return scalars

@@ -70,12 +70,11 @@ def _scalars(
     scalars |= frames.arm_scalars(networks, MEASURES)
     efficient = {arm: efficiency(curves.sigma75.level, n_contexts, chance=chance) for arm, curves in arms.items()}
     scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
-    if {*frames.SINGLE, "combined"} <= arms.keys():
-        for measure in ("auc", "blends"):
-            scalars |= frames.weigh_pathways(measure, frames.collect_samples(networks, "arm", measure))
-        threshold = functools.partial(compare_thresholds, paired=False)
-        for measure in ("sigma75", "kappa75"):
-            scalars |= frames.weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
+    for measure in ("auc", "blends"):
+        scalars |= frames.weigh_pathways(measure, frames.collect_samples(networks, "arm", measure))
+    threshold = functools.partial(compare_thresholds, paired=False)
+    for measure in ("sigma75", "kappa75"):
+        scalars |= frames.weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
     for name, control, column in CONTROLS:
         # the arms of a replicate share its trials, so their mean is one observation
         by_replicate = frames.select(controls, control=control).groupby("network")[column].mean()

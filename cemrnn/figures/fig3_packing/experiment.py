@@ -103,14 +103,13 @@ def _evidence(tables: Tables, octaves: dict[str, Threshold], config: PackingConf
     """What the claims judge: octaves, scores on subsets of the battery, and the control."""
     scores = tables["battery_networks"].groupby(["arm", "network"], as_index=False)["worst"].mean()
     battery, scalars = frames.collect_samples(scores, "arm", "worst"), {}
-    if {*frames.SINGLE, "combined"} <= set(config.arms):
-        threshold = functools.partial(compare_thresholds, paired=False)
-        scalars |= frames.weigh_pathways("octaves", octaves, threshold)
-    if {*frames.SINGLE, "combined"} <= battery.keys():  # paired: a replicate has its own tasks, the same in every arm
-        difference = functools.partial(estimate_difference, paired=True)
-        scalars |= frames.weigh_pathways("battery", battery, difference)
-    if "plain" in config.arms:
-        scalars |= frames.weigh_mean("plain_above_chance", _above_chance(tables["cells"], config))
+    threshold = functools.partial(compare_thresholds, paired=False)
+    scalars |= frames.weigh_pathways("octaves", octaves, threshold)
+    difference = functools.partial(estimate_difference, paired=True)  # a replicate has its own tasks
+    scalars |= frames.weigh_pathways("battery", battery, difference)
+    above = _above_chance(tables["cells"], config) if "plain" in config.arms else np.full(2, np.nan)
+    scalars |= frames.weigh_mean("plain_above_chance", above)
+    battery = dict.fromkeys((*frames.SINGLE, "combined"), [np.nan]) | battery
     return scalars | frames.mean_scalars(battery, name="battery_{}")
 
 

@@ -73,8 +73,8 @@ def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
     scalars = {"n_paths": len(config.paths)} | frames.arm_scalars(networks, MEASURES)
     scalars |= frames.name_compared(networks.groupby("arm", sort=False)["passed"].sum())
     for measure in CLAIMED:
-        samples = frames.collect_samples(networks[networks["arm"].isin(frames.SINGLE)], "arm", measure)
-        scalars |= frames.weigh_pathways(measure, samples)
+        samples = frames.collect_samples(networks, "arm", measure)
+        scalars |= frames.weigh_pathways(measure, samples, both=False)
     return scalars
 
 

@@ -12,6 +12,7 @@ from cemrnn.figures.result import Scalars
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import Interval, estimate_difference, estimate_mean, estimate_median
 
+NOTHING = Interval(**dict.fromkeys(("value", "low", "high", "p"), np.array(np.nan)), n=np.array(0))
 SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
 
 
@@ -109,23 +110,27 @@ def name_compared(passed: Mapping[str, int]) -> Scalars:
 
 
 def weigh_pathways(
-    measure: str, samples: Mapping[str, Sequence], estimate: Callable[..., Interval] | None = None
+    measure: str,
+    samples: Mapping[str, Sequence],
+    estimate: Callable[..., Interval] | None = None,
+    *,
+    both: bool = True,
 ) -> Scalars:
-    """The evidence on the pathways: excitability minus synaptic, and combined minus the better of them.
-
-    What an arm that is lacking would be compared with is left out.
+    """The evidence on the pathways: excitability minus synaptic and, with `both`, combined minus the better of them.
 
     Args:
         measure: how the scalars begin.
-        samples: arm -> what is compared, with the replicate on axis 0.
+        samples: arm -> what is compared, with the replicate on axis 0; NaN is told where an arm is lacking.
         estimate: samples -> Interval of one number; by default the difference of means. Arms are not paired then:
             their networks have nothing but trials in common.
+        both: whether combined networks are compared too.
     """
     estimate = estimate or functools.partial(estimate_difference, paired=False)
-    if not set(SINGLE) <= samples.keys():
-        return {}
-    single = [samples[arm] for arm in SINGLE]
-    scalars = weigh(f"{measure}_excitability_minus_synaptic", estimate, *single)
-    if "combined" in samples:
-        scalars |= weigh(f"{measure}_combined_minus_best_single", estimate, samples["combined"], *single)
+    compared = {"excitability_minus_synaptic": SINGLE, "combined_minus_best_single": ("combined", *SINGLE)}
+    scalars: Scalars = {}
+    for name, arms in list(compared.items())[: 1 + both]:
+        if set(arms) <= samples.keys():
+            scalars |= weigh(f"{measure}_{name}", estimate, *(samples[arm] for arm in arms))
+        else:
+            scalars |= weigh(f"{measure}_{name}", lambda _: NOTHING, np.empty(0))
     return scalars
