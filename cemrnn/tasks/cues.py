@@ -1,11 +1,13 @@
 """How a cue runs over the steps of a trial: it may switch, be noisy or brief, and follow another trial's.
 
 A `CueStream` draws cues for trials by counter, as the trials themselves are: what happens in trial n of a network
-depends on the network's seed and on n only. The functions below it build the cues of a test at given levels.
+depends on the network's seed and on n only. It adds the noise that a preset puts on the cue (`Preset.sigma_cue`), as
+the rule inputs of the public generators have. The functions below it build the cues of a test at given levels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,7 +25,7 @@ N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whethe
 
 @dataclass(frozen=True, kw_only=True)
 class CueConfig(Config):
-    """What may happen to the cue of a trial; nothing does by default."""
+    """What may happen to the cue of a trial, beside the noise of its preset; nothing does by default."""
 
     switch_share: float = 0.0  # of trials whose cue first names another task, and then switches to the right one
     settle_ms: float = 0.0  # from the latest possible switch to the end of the trial
@@ -79,7 +81,8 @@ class CueStream:
             trials: (M, B), on the CPU.
         """
         c, shape = self.config, trials.task.shape
-        if c.is_plain:
+        sigma = math.hypot(c.noise_sigma, trials.cue_sigma)
+        if c.is_plain and not sigma:
             self._n_drawn += shape[1]
             return Cue(trials.cue(), None)
         if trials.context.ndim == 4:
@@ -94,8 +97,8 @@ class CueStream:
         context = switch_cue(first, trials.context, 1 + (when * latest).long(), trials.inputs.shape[2])
         steps = torch.arange(context.shape[2])
         context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
-        if c.noise_sigma > 0:
-            context = context + c.noise_sigma * draw_step_noise(self._noise_keys, self._n_drawn, trials)
+        if sigma:
+            context = context + sigma * draw_step_noise(self._noise_keys, self._n_drawn, trials)
         self._n_drawn += shape[1]
         carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
         return Cue(context, carried if c.carry_share > 0 else None)

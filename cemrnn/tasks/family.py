@@ -33,8 +33,8 @@ class Family:
     """A distribution of stimuli and timing that several tasks may share.
 
     Attributes:
-        timing: by source ("yang", "driscoll"), the durations in ms of the epochs that the family has; a source
-            that is missing falls back to "yang".
+        timing: by source (`Preset.timing`), the durations in ms of the epochs that the family has; a source that is
+            missing falls back to "yang".
         draw: (rows, uniforms (P, n_uniforms or more) in [0, 1), stimuli, preset), fills these rows of the stimuli,
             which are NaN and 0 before; families may share it.
         n_uniforms: how many uniform numbers a trial needs.
@@ -57,6 +57,11 @@ class Family:
     def durations_ms(self, preset: Preset) -> dict[str, Span]:
         """Durations of the family's epochs, in ms, before the preset's stretch."""
         return self.timing.get(preset.timing, self.timing["yang"])
+
+    def looks_like(self, other: Family) -> bool:
+        """Whether both show the same in the same order and timing; strengths may be drawn differently."""
+        mine, theirs = ((f.timing, f.windows, f.go_cue, f.shown, f.context_epoch) for f in (self, other))
+        return mine == theirs
 
 
 # (direction_rad, strength, parameters (n, d) of n rules, answers (n, P), defined (n, P)): fills the last two

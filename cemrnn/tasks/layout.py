@@ -78,6 +78,7 @@ class Layout:
             epochs=EPOCHS,
             answer_kind=self._tasks.answer_kind,
             dt_ms=self._tasks.dt_ms,
+            cue_sigma=self._tasks.cue_sigma,
             **{name: torch.from_numpy(array.reshape(*shape, *array.shape[1:])) for name, array in per_trial.items()},
         )
 

@@ -29,7 +29,7 @@ class TaskSet(Config):
     """
 
     names: tuple[str, ...]
-    preset: Literal["yang", "driscoll", "fast"]
+    preset: Literal["yang", "driscoll", "fast", "nm_rnn"]
     encoding: Literal["cosine", "ring"] = "cosine"
     content_digest: str = ""
 
@@ -102,6 +102,11 @@ class TaskSet(Config):
         return self.settings.sigma_x
 
     @property
+    def cue_sigma(self) -> float:
+        """Standard deviation of the noise that the preset puts on the cue at each step; cue height 1."""
+        return self.settings.sigma_cue * self.noise_scale
+
+    @property
     def noise_scale(self) -> float:
         """sqrt(2 tau / dt): turns a sigma into the standard deviation of one step. Source: Yang et al. 2019."""
         return math.sqrt(2 * self.tau_ms / self.dt_ms)
@@ -110,17 +115,15 @@ class TaskSet(Config):
     def max_steps(self) -> int:
         """Upper bound on the length of a trial of these tasks, steps."""
         return max(
-            sum(self.to_steps(max(span.values)) for span in task.family.durations_ms(self.settings).values())
+            sum(self.settings.to_steps(max(span.values)) for span in task.family.durations_ms(self.settings).values())
             for task in self.tasks
         )
 
     @property
     def mean_steps(self) -> float:
         """Mean length of a trial in steps, over timings and tasks."""
-        spans = [task.family.durations_ms(self.settings).values() for task in self.tasks]
-        durations_ms = [sum(sum(span.values) / len(span.values) for span in of_task) for of_task in spans]
-        return sum(durations_ms) / len(durations_ms) * self.settings.stretch / self.dt_ms
-
-    def to_steps(self, duration_ms: float) -> int:
-        """A duration of the unstretched timing in steps of this preset, to the nearest."""
-        return round(duration_ms * self.settings.stretch / self.dt_ms)
+        p, n_tasks = self.settings, len(self.tasks)
+        spans = [span for task in self.tasks for span in task.family.durations_ms(p).values()]
+        total_ms = sum(sum(span.values) / len(span.values) for span in spans)
+        cut = sum(span.continuous for span in spans) / 2 if p.truncates else 0
+        return (total_ms * p.stretch / p.dt_ms - cut) / n_tasks

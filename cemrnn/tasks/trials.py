@@ -36,6 +36,7 @@ class Trials:
         alternative: (M, B, K) float32 answer that each task of the set would require on the same stimulus.
         alternative_defined: (M, B, K) bool whether its rule says anything about the stimulus.
         dt_ms: length of a step, ms.
+        cue_sigma: noise that the preset puts on the cue at each step in training, see `cemrnn.tasks.cues`.
         own_score: of own tasks: (outputs, targets, weights) -> (M, B).
     """
 
@@ -55,6 +56,7 @@ class Trials:
     alternative: Tensor
     alternative_defined: Tensor
     dt_ms: float
+    cue_sigma: float = 0.0
     own_score: Callable[[Tensor, Tensor, Tensor], Any] | None = None
 
     def cue(self) -> Tensor:
