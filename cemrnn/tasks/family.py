@@ -18,7 +18,7 @@ class Stimuli(NamedTuple):
     """The stimuli of P trials, before they are laid out in time."""
 
     direction_rad: np.ndarray  # (P, 2) first and second direction, in [0, 2 pi); NaN: not shown
-    strength: np.ndarray  # (P, modality, stimulus), 0: not shown; pulses are laid out as in flipflop.draw_pulses
+    strength: np.ndarray  # (P, modality, stimulus), 0: not shown; of families that render their own, as they say
 
 
 class Window(NamedTuple):
@@ -43,6 +43,8 @@ class Family:
         shown: which of the two modalities are shown; strengths in the other are set to 0.
         context_epoch: index of the epoch with which the context begins.
         strength_shape: of Stimuli.strength, without its first axis.
+        render: of families without fixation and windows: (stimuli, right answers (P,), lengths (P,) of the trials, T)
+            -> inputs (P, T, I) and targets (P, T, O), float32, 0 from the end of a trial on.
     """
 
     timing: dict[str, dict[str, Span]]
@@ -53,6 +55,7 @@ class Family:
     shown: tuple[bool, bool] = (True, True)
     context_epoch: int = 0
     strength_shape: tuple[int, ...] = (2, 2)
+    render: Callable[[Stimuli, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]] | None = None
 
     def durations_ms(self, preset: Preset) -> dict[str, Span]:
         """Durations of the family's epochs, in ms, before the preset's stretch."""
@@ -76,7 +79,7 @@ class Task:
         rule: function shared by all rules of a kind.
         parameters: what tells this rule from the others of its kind, as many numbers as it reads: `respond.turn` reads
             an angle in rad, `decide.choose` a weight per modality.
-        answer_kind: "direction" (rad), "sign" (-1 or 1) or "bits" (their number, first bit lowest).
+        answer_kind: "direction" (rad), "sign" (-1 or 1), "bits" (their number, first bit lowest) or "interval" (steps).
     """
 
     family: Family

@@ -46,17 +46,10 @@ def latch(
     defined[:] = True
 
 
-def hold_states(stimuli: Stimuli, ends: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pulses and the states that they leave, step by step.
-
-    Args:
-        stimuli: of P trials.
-        ends: (P,) lengths of the trials, steps.
-        n_steps: T, at least the longest.
-
-    Returns:
-        (P, T, 3) pulses, and (P, T, 3) states, -1 or 1; both 0 from the end of a trial on.
-    """
+def hold_states(
+    stimuli: Stimuli, _response: np.ndarray, ends: np.ndarray, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pulses (P, T, 3) and the states (P, T, 3), -1 or 1, that they leave, step by step; see `Family.render`."""
     n_trials = len(ends)
     pulses, trials, bits = np.zeros((n_trials, n_steps, N_BITS), np.float32), np.arange(n_trials), range(N_BITS)
     steps = (stimuli.strength[..., 1] * ends[:, None, None]).astype(np.int64)
@@ -74,6 +67,7 @@ _FAMILY = Family(
     2 * N_PULSES * N_BITS,
     (Window(EPOCHS.index("response"), END), Window(END, END)),
     strength_shape=(N_PULSES, N_BITS, 2),
+    render=hold_states,
 )
 
 TASKS = {"flipflop": Task(_FAMILY, latch, (1.0, 2.0, 4.0), "bits")}

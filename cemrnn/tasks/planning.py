@@ -160,11 +160,11 @@ def find_conflicts(plan: TrialPlan, answer_kind: str) -> np.ndarray:
     """Whether each task's answer conflicts with the right one.
 
     Answers conflict if one is to keep fixation and the other is not; if they are directions 72 degrees or more
-    apart, so that no answer lies within 36 degrees of both; or if signs or bits differ.
+    apart, so that no answer lies within 36 degrees of both; or if signs, bits or intervals differ.
 
     Args:
         plan: of P trials.
-        answer_kind: "direction", "sign" or "bits".
+        answer_kind: as in `Task`.
 
     Returns:
         (P, K) bool; False where a task's answer is not defined.

@@ -14,7 +14,7 @@ from cemrnn.tasks.registry import OWN, find_task
 
 RING_UNITS = 32  # per modality
 # (inputs, outputs) of each answer kind; inputs of "direction" are for the cosine encoding
-_SIZES = {"direction": (5, 3), "sign": (3, 2), "bits": (3, 3)}
+_SIZES = {"direction": (5, 3), "sign": (3, 2), "bits": (3, 3), "interval": (3, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,13 @@ class TaskSet(Config):
 
     @property
     def answer_kind(self) -> str:
-        """Kind of answer that all tasks ask for: "direction", "sign" or "bits"."""
+        """Kind of answer that all tasks ask for, see `Task`."""
         return find_task(self.names[0]).answer_kind
+
+    @property
+    def has_fixation(self) -> bool:
+        """Whether the first input and output are fixation."""
+        return self.answer_kind in ("direction", "sign")
 
     @property
     def n_contexts(self) -> int:
@@ -78,12 +83,12 @@ class TaskSet(Config):
 
     @property
     def n_inputs(self) -> int:
-        """I: fixation and two modalities; fixation and two streams; or three bits."""
+        """I: fixation and two modalities; fixation and two streams; three bits; or three pulses."""
         return 1 + 2 * RING_UNITS if self.encoding == "ring" else _SIZES[self.answer_kind][0]
 
     @property
     def n_outputs(self) -> int:
-        """O: fixation, cosine and sine; fixation and sign; or three bits."""
+        """O: fixation, cosine and sine; fixation and sign; three bits; or a ramp."""
         return _SIZES[self.answer_kind][1]
 
     @property

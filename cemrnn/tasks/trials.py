@@ -30,9 +30,9 @@ class Trials:
         onsets: (M, B, E) int64 first step of each epoch; an epoch that a task lacks begins with the next.
         go_steps: (M, B) int64 first step of the response.
         end_steps: (M, B) int64 length of the trial.
-        answer_kind: "direction", "sign" or "bits"; of own tasks see `cemrnn.tasks.own`.
-        response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form;
-            NaN: keep fixation.
+        answer_kind: as in `Task`; of own tasks see `cemrnn.tasks.own`.
+        response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form, or
+            steps; NaN: keep fixation.
         alternative: (M, B, K) float32 answer that each task of the set would require on the same stimulus.
         alternative_defined: (M, B, K) bool whether its rule says anything about the stimulus.
         dt_ms: length of a step, ms.

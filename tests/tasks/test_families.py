@@ -354,7 +354,7 @@ def test_flip_flop_holds_the_last_pulse():
     tasks = TaskSet(names=("flipflop",), preset="fast")
     plan = Planner(tasks).draw(np.arange(30, dtype=np.uint64))
     ends = plan.onsets[:, -1]
-    pulses, states = hold_states(plan.stimuli, ends, int(ends.max()) + 3)
+    pulses, states = hold_states(plan.stimuli, plan.response, ends, int(ends.max()) + 3)
     for p in range(30):
         state = [0.0, 0.0, 0.0]
         for t in range(ends[p]):
