@@ -171,7 +171,7 @@ class OwnTasks(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.names or len(set(self.names)) < len(self.names):
-            raise ValueError(f"names: expected one or more different tasks, got {self.names}")
+            raise ValueError(f"names: expected one or more tasks, each once, got {self.names}")
 
     @property
     def n_contexts(self) -> int:

@@ -38,7 +38,7 @@ class TaskSet(Config):
         own = [find_task(name) for name in self.names if name in OWN]
         object.__setattr__(self, "content_digest", digest_content(*own) if own else "")
         if not self.names or len(set(self.names)) < len(self.names):
-            raise ValueError(f"names: expected one or more different tasks, got {self.names}")
+            raise ValueError(f"names: expected one or more tasks, each once, got {self.names}")
         kinds = {task.answer_kind for task in self.tasks}
         if len(kinds) > 1:
             raise ValueError(f"names: expected tasks with one kind of answer, got {sorted(kinds)}")

@@ -68,7 +68,7 @@ def test_a_rotation_that_does_not_exist_is_refused(name):
     "params, message",
     [
         ({"names": ()}, "names: expected one or more"),
-        ({"names": ("delay_pro", "delay_pro")}, "names: expected one or more different"),
+        ({"names": ("delay_pro", "delay_pro")}, "names: expected one or more tasks, each once"),
         ({"names": ("delay_pro", "flipflop")}, "names: expected tasks with one kind of answer"),
         ({"names": ("integrate_1",), "encoding": "ring"}, "encoding: expected 'cosine'"),
         ({"names": ("delay_pro",), "preset": "slow"}, "preset"),
