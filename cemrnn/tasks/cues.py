@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from cemrnn.config import Config
-from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms, stream
+from cemrnn.random import add_noise, fill_trial_keys, fill_uniforms, stream
 from cemrnn.tasks import Trials
+from cemrnn.tasks.counted import CountedStream
 
 N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whether and from which task it carries over
 
@@ -58,7 +59,7 @@ class Cue(NamedTuple):
         return Cue(*(None if x is None else x.to(device) for x in self))
 
 
-class CueStream:
+class CueStream(CountedStream):
     """Cues of the trials of M networks; a stream that is drawn along with a `TrialStream`, trial by trial."""
 
     def __init__(self, config: CueConfig, seeds: Sequence[int], *, name: str) -> None:
@@ -69,10 +70,8 @@ class CueStream:
             seeds: one per network.
             name: tells this stream from others with the same seed, for example training from evaluation.
         """
+        super().__init__(seeds, name)
         self.config = config
-        self._event_keys = derive_keys(seeds, name, "cue")
-        self._noise_keys = derive_keys(seeds, name, "cue noise")
-        self._n_drawn = 0
 
     def draw(self, trials: Trials) -> Cue:
         """The cues of the next B trials of every network.
@@ -88,7 +87,7 @@ class CueStream:
         if trials.context.ndim == 4:
             raise ValueError("cue: expected nothing to happen to contexts that move within a trial, got a CueConfig")
         keys = np.empty(shape, np.uint64)
-        fill_trial_keys(self._event_keys, self._n_drawn, keys)
+        fill_trial_keys(self.keys("cue"), self._n_drawn, keys)
         uniforms = np.empty((keys.size, N_UNIFORMS))
         fill_uniforms(keys.ravel(), uniforms)
         switches, to, when, carries, from_ = torch.from_numpy(uniforms).unflatten(0, shape).unbind(-1)  # (M, B) each
@@ -98,23 +97,10 @@ class CueStream:
         steps = torch.arange(context.shape[2])
         context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
         if sigma:
-            context = context + sigma * draw_step_noise(self._noise_keys, self._n_drawn, trials)
+            context = context + sigma * draw_step_noise(self.keys("cue noise"), self._n_drawn, trials)
         self._n_drawn += shape[1]
         carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
         return Cue(context, carried if c.carry_share > 0 else None)
-
-    def select(self, networks: Sequence[int]) -> None:
-        """Keep the streams of some networks, where they are."""
-        positions = list(networks)
-        self._event_keys, self._noise_keys = self._event_keys[positions], self._noise_keys[positions]
-
-    def state(self) -> dict[str, int]:
-        """Where the stream is, ready for JSON."""
-        return {"n_drawn": self._n_drawn}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        """Continue where the stream was when `state` returned the given value."""
-        self._n_drawn = state["n_drawn"]
 
 
 def switch_cue(first: Tensor, second: Tensor, switch_steps: Tensor | int, n_steps: int) -> Tensor:
@@ -169,11 +155,6 @@ def draw_frozen_noise(seeds: Sequence[int], n_trials: int, n_contexts: int, *nam
 def mix_cues(own: Tensor, other: Tensor, share: float) -> Tensor:
     """The cue (1 - share) own + share other, in between two contexts of the same shape."""
     return (1 - share) * own + share * other
-
-
-def derive_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
-    """Keys (M,) uint64 of the networks' streams: the lower half of each derived seed."""
-    return np.array([derive_seed(seed, *names) % 2**64 for seed in seeds], np.uint64)
 
 
 def _pick_other(trials: Trials, uniform: Tensor) -> Tensor:

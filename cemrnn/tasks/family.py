@@ -28,6 +28,15 @@ class Window(NamedTuple):
     off: int
 
 
+# (rows, uniforms, stimuli, preset): fills these rows of the stimuli of P trials, which are NaN and 0 before, from
+# uniform numbers (P, n_uniforms or more) in [0, 1).
+DrawStimuli = Callable[[np.ndarray, np.ndarray, Stimuli, Preset], None]
+# (direction_rad, strength, parameters, answers, defined): fills answers (n, P), which are radians, signs, numbers of
+# bits or steps, NaN for keeping fixation, and defined (n, P), whether there is one, from the stimuli of P trials and
+# the parameters (n, d) of n rules.
+RuleFunction = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Family:
     """A distribution of stimuli and timing that several tasks may share.
@@ -35,8 +44,7 @@ class Family:
     Attributes:
         timing: by source (`Preset.timing`), the durations in ms of the epochs that the family has; a source that is
             missing falls back to "yang".
-        draw: (rows, uniforms (P, n_uniforms or more) in [0, 1), stimuli, preset), fills these rows of the stimuli,
-            which are NaN and 0 before; families may share it.
+        draw: fills the stimuli of some trials, see `DrawStimuli`; families may share it.
         n_uniforms: how many uniform numbers a trial needs.
         windows: when the first and the second stimulus are shown, as indices into EPOCHS.
         go_cue: whether the fixation input goes off to ask for the answer; otherwise a stimulus is the cue.
@@ -48,7 +56,7 @@ class Family:
     """
 
     timing: dict[str, dict[str, Span]]
-    draw: Callable[[np.ndarray, np.ndarray, Stimuli, Preset], None]
+    draw: DrawStimuli
     n_uniforms: int
     windows: tuple[Window, Window]
     go_cue: bool = True
@@ -65,10 +73,6 @@ class Family:
         """Whether both show the same in the same order and timing; strengths may be drawn differently."""
         mine, theirs = ((f.timing, f.windows, f.go_cue, f.shown, f.context_epoch) for f in (self, other))
         return mine == theirs
-
-
-# (direction_rad, strength, parameters (n, d) of n rules, answers (n, P), defined (n, P)): fills the last two
-RuleFunction = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,7 @@ def draw_interval(
     intervals: tuple[int, ...],
     starts: tuple[int, ...],
 ) -> None:
-    """Give the trials an interval and its start, all equally likely.
-
-    Args:
-        rows: which of the P trials.
-        uniforms: (P, 2 or more) in [0, 1).
-        stimuli: to be filled: strength (P, 3) is the step of each pulse.
-        _preset: not needed: times are in steps.
-        intervals, starts: to choose from, steps.
-    """
+    """Give the trials an interval and its start, all equally likely; strength (P, 3) is the step of each pulse."""
     start = np.array(starts)[(len(starts) * uniforms[rows, 0]).astype(np.int64)]
     end = start + np.array(intervals)[(len(intervals) * uniforms[rows, 1]).astype(np.int64)]
     stimuli.strength[rows] = np.stack([start, end, end + WAIT_STEPS], axis=1)
@@ -52,14 +44,7 @@ def draw_interval(
 def scale_interval(
     _direction_rad: np.ndarray, strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
 ) -> None:
-    """The interval times a factor.
-
-    Args:
-        _direction_rad, strength: the stimuli of P trials.
-        parameters: (n, 1) factors.
-        answers: (n, P), filled with steps.
-        defined: (n, P), filled with True.
-    """
+    """The interval times the parameter."""
     answers[:] = parameters * (strength[:, 1] - strength[:, 0])
     defined[:] = True
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.random import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
@@ -12,39 +11,18 @@ _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "de
 
 
 def draw_one(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
-    """Give the trials one stimulus of strength 1, in any direction, in either modality.
-
-    Args:
-        rows: which of the P trials.
-        uniforms: (P, 2 or more) in [0, 1).
-        stimuli: to be filled.
-        _preset: not needed: the strength is the same in all.
-    """
-    _draw_one(rows, uniforms, *stimuli)
+    """Give the trials one stimulus of strength 1, in any direction, in either modality."""
+    stimuli.direction_rad[rows, 0] = 2 * np.pi * uniforms[rows, 0]
+    stimuli.strength[rows, (uniforms[rows, 1] < 0.5).astype(np.int64), 0] = 1.0
 
 
-@compiled()
-def _draw_one(rows, uniforms, direction_rad, strength):
-    for p in rows:
-        direction_rad[p, 0] = 2 * np.pi * uniforms[p, 0]
-        strength[p, int(uniforms[p, 1] < 0.5), 0] = 1.0
-
-
-@compiled()
-def turn(direction_rad, _strength, parameters, answers, defined):
-    """Directions turned by a fixed angle from the only stimulus; undefined if there are two.
-
-    Args:
-        direction_rad, _strength: the stimuli of P trials.
-        parameters: (n, 1) angles in [0, 2 pi).
-        answers: (n, P), filled with directions in [0, 2 pi).
-        defined: (n, P), filled.
-    """
-    for i in range(len(parameters)):
-        for p in range(len(direction_rad)):
-            answer = direction_rad[p, 0] + parameters[i, 0]
-            answers[i, p] = answer - 2 * np.pi if answer >= 2 * np.pi else answer
-            defined[i, p] = not np.isnan(answer) and np.isnan(direction_rad[p, 1])
+def turn(
+    direction_rad: np.ndarray, _strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
+) -> None:
+    """Direction of the only stimulus, turned by the parameter, an angle in [0, 2 pi); undefined if there are two."""
+    turned = direction_rad[:, 0] + parameters
+    answers[:] = np.where(turned >= 2 * np.pi, turned - 2 * np.pi, turned)
+    defined[:] = ~np.isnan(turned) & np.isnan(direction_rad[:, 1])
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.
