@@ -20,8 +20,9 @@ from functools import partial
 
 import numpy as np
 
+from cemrnn.random import compiled
 from cemrnn.tasks.family import Family, Stimuli, Task, Window
-from cemrnn.tasks.presets import Preset, Span, between, choice
+from cemrnn.tasks.presets import Preset, between, choice
 
 _STIMULUS1, _DELAY1, _STIMULUS2, _DELAY2 = range(1, 5)  # indices into EPOCHS
 _TIE = 1e-9  # strengths closer than this differ by rounding only
@@ -37,23 +38,35 @@ def draw_pair(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, preset: 
         simultaneous: which of the preset's two sets of coherences.
     """
     span = preset.coherence_simultaneous if simultaneous else preset.coherence_sequential
-    u = uniforms[rows]
-    first = 2 * np.pi * u[:, 0]
-    stimuli.direction_rad[rows] = np.stack([first, (first + np.pi / 2 + np.pi * u[:, 1]) % (2 * np.pi)], axis=1)
-    mean, sign = 0.8 + 0.4 * u[:, 2:4], np.where(u[:, 4:6] < 0.5, -1.0, 1.0)  # (P, modality)
-    apart = (sign[:, 0] != sign[:, 1]) & (preset.multi_difference is None)
-    half = sign * _draw_coherences(u[:, 6:8], span, apart)
-    stimuli.strength[rows] = np.stack([mean + half, mean - half], axis=2)
+    ties = preset.multi_difference is not None
+    _draw_pair(rows, uniforms, np.array(span.values), span.continuous, ties, *stimuli)
 
 
-def _draw_coherences(u: np.ndarray, span: Span, apart: np.ndarray) -> np.ndarray:
-    """Coherences (P, modality); two different ones of a choice where they have to be apart (P,)."""
-    values, n = np.array(span.values), len(span.values)
-    if span.continuous:
-        return values[0] + (values[1] - values[0]) * u
-    first = (u[:, 0] * n).astype(np.int64)
-    other = (first + 1 + (u[:, 1] * (n - 1)).astype(np.int64)) % n
-    return values[np.stack([first, np.where(apart, other, (u[:, 1] * n).astype(np.int64))], axis=1)]
+@compiled()
+def _draw_pair(rows, uniforms, coherences, continuous, ties, direction_rad, strength):
+    """Separation U(pi / 2, 3 pi / 2), mean strength U(.8, 1.2), fair signs, coherences as given."""
+    for p in rows:
+        u = uniforms[p]
+        direction_rad[p, 0] = 2 * np.pi * u[0]
+        direction_rad[p, 1] = (direction_rad[p, 0] + np.pi / 2 + np.pi * u[1]) % (2 * np.pi)
+        differ = not ties and (u[4] < 0.5) != (u[5] < 0.5)
+        coherence = _draw_coherences(u[6], u[7], coherences, continuous, differ)
+        for modality in range(2):
+            mean = 0.8 + 0.4 * u[2 + modality]
+            half = -coherence[modality] if u[4 + modality] < 0.5 else coherence[modality]
+            strength[p, modality, 0], strength[p, modality, 1] = mean + half, mean - half
+
+
+@compiled()
+def _draw_coherences(u, v, coherences, continuous, differ):
+    """Coherences of the two modalities; two different ones of a choice if they have to differ."""
+    if continuous:
+        low, high = coherences[0], coherences[1]
+        return low + (high - low) * u, low + (high - low) * v
+    n = len(coherences)
+    first = int(u * n)
+    second = (first + 1 + int(v * (n - 1))) % n if differ else int(v * n)
+    return coherences[first], coherences[second]
 
 
 def draw_split(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, preset: Preset, *, simultaneous: bool) -> None:
@@ -71,16 +84,20 @@ def draw_split(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, preset:
     stimuli.strength[rows] = stimuli.strength[rows, :1] * np.stack([1 + half, 1 - half], axis=1)
 
 
-def choose(
-    direction_rad: np.ndarray, strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
-) -> None:
+@compiled()
+def choose(direction_rad, strength, parameters, answers, defined):
     """Direction of the stimulus with the greater strength, weighted by the parameters, one per modality.
 
     Undefined where fewer than two directions are shown or no weighted strength differs.
     """
-    difference = parameters @ (strength[:, :, 0] - strength[:, :, 1]).T  # (n, 2) @ (2, P)
-    answers[:] = np.where(difference > 0, direction_rad[:, 0], direction_rad[:, 1])
-    defined[:] = ~np.isnan(direction_rad.sum(axis=1)) & (np.abs(difference) > _TIE)
+    for i in range(len(parameters)):
+        for p in range(len(direction_rad)):
+            difference = 0.0
+            for modality in range(2):
+                difference += parameters[i, modality] * (strength[p, modality, 0] - strength[p, modality, 1])
+            first, second = direction_rad[p, 0], direction_rad[p, 1]
+            answers[i, p] = first if difference > 0 else second
+            defined[i, p] = not np.isnan(first + second) and abs(difference) > _TIE
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cemrnn.random import compiled
 from cemrnn.tasks.family import Stimuli
 from cemrnn.tasks.flipflop import N_BITS
 from cemrnn.tasks.taskset import RING_UNITS, TaskSet
@@ -29,9 +30,8 @@ def encode_stimuli(stimuli: Stimuli, tasks: TaskSet) -> np.ndarray:
     if tasks.answer_kind == "sign":
         out[:, 1:, 1:] = stimuli.strength.swapaxes(1, 2)  # (P, stimulus, stream)
         return out
-    pattern = _encode_directions(stimuli.direction_rad, tasks.encoding)  # (P, stimulus, feature)
-    shown = stimuli.strength.swapaxes(1, 2)[..., None] * pattern[:, :, None]  # (P, stimulus, modality, feature)
-    out[:, 1:, 1:] = np.nan_to_num(shown).reshape(*pattern.shape[:2], -1)
+    encode = _fill_ring if tasks.encoding == "ring" else _fill_cosine
+    encode(*stimuli, out)
     return out
 
 
@@ -78,7 +78,7 @@ def decode_inputs(inputs: np.ndarray, tasks: TaskSet) -> np.ndarray:
         return inputs
     preferred = preferred_directions_rad()
     axes = np.stack([np.cos(preferred), np.sin(preferred)], axis=1)  # (32, 2)
-    tuning = _encode_directions(np.zeros(1), "ring")[0]
+    tuning = _TUNING_PEAK * np.exp(-0.5 * ((preferred + np.pi) % (2 * np.pi) - np.pi) ** 2 / _TUNING_WIDTH_RAD**2)
     rings = inputs[..., 1:].reshape(*inputs.shape[:-1], 2, RING_UNITS) @ axes / (tuning @ axes[:, 0])
     return np.concatenate([inputs[..., :1], rings.reshape(*inputs.shape[:-1], 4)], axis=-1)
 
@@ -88,9 +88,29 @@ def preferred_directions_rad() -> np.ndarray:
     return (2 * np.pi / RING_UNITS) * np.arange(RING_UNITS)
 
 
-def _encode_directions(direction_rad: np.ndarray, encoding: str) -> np.ndarray:
-    """Features (..., F) of directions (...) of strength 1: cosine and sine, or a ring of units with Gaussian tuning."""
-    if encoding == "cosine":
-        return np.stack([np.cos(direction_rad), np.sin(direction_rad)], axis=-1)
-    apart = (direction_rad[..., None] - preferred_directions_rad() + np.pi) % (2 * np.pi) - np.pi
-    return _TUNING_PEAK * np.exp(-0.5 * (apart / _TUNING_WIDTH_RAD) ** 2)
+@compiled()
+def _fill_cosine(direction_rad, strength, out):
+    """Cosine and sine of each modality, times its strength; stimuli that are not shown stay 0."""
+    for p in range(len(direction_rad)):
+        for stimulus in range(2):
+            theta = direction_rad[p, stimulus]
+            if not np.isnan(theta):
+                for modality in range(2):
+                    out[p, 1 + stimulus, 1 + 2 * modality] = strength[p, modality, stimulus] * np.cos(theta)
+                    out[p, 1 + stimulus, 2 + 2 * modality] = strength[p, modality, stimulus] * np.sin(theta)
+
+
+@compiled()
+def _fill_ring(direction_rad, strength, out):
+    """Units with Gaussian tuning, a ring of them in each modality, times its strength."""
+    n_units = (out.shape[2] - 1) // 2
+    for p in range(len(direction_rad)):
+        for stimulus in range(2):
+            for unit in range(n_units):
+                preferred = 2 * np.pi / n_units * unit
+                apart = abs((direction_rad[p, stimulus] - preferred + np.pi) % (2 * np.pi) - np.pi)
+                rate = _TUNING_PEAK * np.exp(-0.5 * (apart / _TUNING_WIDTH_RAD) ** 2)
+                for modality in range(2):
+                    if strength[p, modality, stimulus] != 0:
+                        at = 1 + modality * n_units + unit
+                        out[p, 1 + stimulus, at] = strength[p, modality, stimulus] * rate

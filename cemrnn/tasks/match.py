@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from cemrnn.random import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
@@ -20,32 +21,41 @@ def draw_two(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, preset: P
     ... degrees), or of the whole circle. Source: Yang et al. 2019 (ten) and Driscoll et al. 2024 (circle), from their
     public repositories.
     """
-    u = uniforms[rows]
-    if category:
-        n = preset.n_categorised
-        places = (np.floor(n * u[:, :2]) + 0.5) / n if n else u[:, :2]
-        stimuli.direction_rad[rows] = 2 * np.pi * places
-    else:
-        first, distance = 2 * np.pi * u[:, 0], np.where(u[:, 4] < 0.5, 0.0, np.pi / 9 + 16 * np.pi / 9 * u[:, 1])
-        stimuli.direction_rad[rows] = np.stack([first, (first + distance) % (2 * np.pi)], axis=1)
-    for stimulus in range(2):
-        stimuli.strength[rows, (u[:, 2 + stimulus] < 0.5).astype(np.int64), stimulus] = 1.0
+    _draw_two(rows, uniforms, category, preset.n_categorised, *stimuli)
 
 
-def match(
-    direction_rad: np.ndarray, _strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
-) -> None:
+@compiled()
+def _draw_two(rows, uniforms, category, n_directions, direction_rad, strength):
+    for p in rows:
+        u = uniforms[p]
+        if category:
+            for stimulus in range(2):
+                place = (int(n_directions * u[stimulus]) + 0.5) / n_directions if n_directions else u[stimulus]
+                direction_rad[p, stimulus] = 2 * np.pi * place
+        else:
+            distance = 0.0 if u[4] < 0.5 else np.pi / 9 + 16 * np.pi / 9 * u[1]
+            direction_rad[p, 0] = 2 * np.pi * u[0]
+            direction_rad[p, 1] = (direction_rad[p, 0] + distance) % (2 * np.pi)
+        for stimulus in range(2):
+            strength[p, int(u[2 + stimulus] < 0.5), stimulus] = 1.0
+
+
+@compiled()
+def match(direction_rad, _strength, parameters, answers, defined):
     """Second direction where the two stimuli agree (or differ) as the rule asks, else NaN: keep fixation.
 
     Undefined where fewer than two directions are shown. Two directions share a category if both, or neither,
     lie in [0, pi). The parameters are 1 for category, 0 for location; 1 to answer on a match, 0 on a non-match.
     """
-    first, second = direction_rad.T
-    same_category = (first < np.pi) == (second < np.pi)
-    same_place = np.abs((first - second + np.pi) % (2 * np.pi) - np.pi) < _SAME_RAD
-    same = np.where(parameters[:, :1] == 1, same_category, same_place)
-    answers[:] = np.where(same == (parameters[:, 1:] == 1), second, np.nan)
-    defined[:] = ~np.isnan(first + second)
+    for i in range(len(parameters)):
+        for p in range(len(direction_rad)):
+            first, second = direction_rad[p, 0], direction_rad[p, 1]
+            if parameters[i, 0] == 1:
+                same = (first < np.pi) == (second < np.pi)
+            else:
+                same = abs((first - second + np.pi) % (2 * np.pi) - np.pi) < _SAME_RAD
+            answers[i, p] = second if same == (parameters[i, 1] == 1) else np.nan
+            defined[i, p] = not np.isnan(first + second)
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cemrnn.random import fill_uniforms, next_keys
+from cemrnn.random import compiled, fill_uniforms, next_keys
 from cemrnn.tasks.family import EPOCHS, Stimuli
 from cemrnn.tasks.taskset import TaskSet
 
@@ -37,6 +37,17 @@ class TrialPlan(NamedTuple):
 
     def _arrays(self) -> tuple[np.ndarray, ...]:
         return self.task, self.onsets, *self.stimuli, self.alternative, self.defined
+
+
+@compiled()
+def fill_onsets(onsets, uniforms, task, values, n_values, extents, truncates):
+    """Fills onsets (P, E + 1) from uniforms (P, E) and tables (K, E, values), (K, E), (K, E); column 0 is left at 0."""
+    for p in range(onsets.shape[0]):
+        k = task[p]
+        for e in range(uniforms.shape[1]):
+            u = uniforms[p, e]
+            steps = values[k, e, int(u * n_values[k, e])] + u * extents[k, e]
+            onsets[p, e + 1] = onsets[p, e] + (int(steps) if truncates else round(steps))
 
 
 class Planner:
@@ -122,10 +133,10 @@ class Planner:
             start += len(parameters)
 
     def _draw_onsets(self, uniforms: np.ndarray, task: np.ndarray) -> np.ndarray:
-        chosen = (uniforms * self._n_values[task]).astype(np.int64)[..., None]  # (P, epoch, 1)
-        steps = np.take_along_axis(self._values[task], chosen, axis=2)[..., 0] + uniforms * self._extents[task]
-        whole = np.trunc(steps) if self._tasks.settings.truncates else np.rint(steps)
-        return np.pad(whole.astype(np.int64).cumsum(axis=1), [(0, 0), (1, 0)])
+        onsets = np.zeros((len(task), _N_EPOCHS + 1), np.int64)
+        truncates = self._tasks.settings.truncates
+        fill_onsets(onsets, uniforms, task, self._values, self._n_values, self._extents, truncates)
+        return onsets
 
     def _draw_stimuli(self, uniforms: np.ndarray, task: np.ndarray) -> Stimuli:
         stimuli = Stimuli(np.full((len(task), 2), np.nan), np.zeros((len(task), *self._strength_shape)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cemrnn.random import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
@@ -12,17 +13,24 @@ _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "de
 
 def draw_one(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
     """Give the trials one stimulus of strength 1, in any direction, in either modality."""
-    stimuli.direction_rad[rows, 0] = 2 * np.pi * uniforms[rows, 0]
-    stimuli.strength[rows, (uniforms[rows, 1] < 0.5).astype(np.int64), 0] = 1.0
+    _draw_one(rows, uniforms, *stimuli)
 
 
-def turn(
-    direction_rad: np.ndarray, _strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
-) -> None:
+@compiled()
+def _draw_one(rows, uniforms, direction_rad, strength):
+    for p in rows:
+        direction_rad[p, 0] = 2 * np.pi * uniforms[p, 0]
+        strength[p, int(uniforms[p, 1] < 0.5), 0] = 1.0
+
+
+@compiled()
+def turn(direction_rad, _strength, parameters, answers, defined):
     """Direction of the only stimulus, turned by the parameter, an angle in [0, 2 pi); undefined if there are two."""
-    turned = direction_rad[:, 0] + parameters
-    answers[:] = np.where(turned >= 2 * np.pi, turned - 2 * np.pi, turned)
-    defined[:] = ~np.isnan(turned) & np.isnan(direction_rad[:, 1])
+    for i in range(len(parameters)):
+        for p in range(len(direction_rad)):
+            answer = direction_rad[p, 0] + parameters[i, 0]
+            answers[i, p] = answer - 2 * np.pi if answer >= 2 * np.pi else answer
+            defined[i, p] = not np.isnan(answer) and np.isnan(direction_rad[p, 1])
 
 
 # Durations in ms. Source: Yang et al. 2019 and Driscoll et al. 2024, from their public repositories.
