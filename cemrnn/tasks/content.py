@@ -43,6 +43,8 @@ def digest_content(*parts: Any) -> str:
 def _add(total, part: Any, seen: set[int]) -> None:
     if isinstance(part, torch.Tensor):
         part = part.numpy(force=True)
+    if isinstance(part, torch.nn.Module):
+        part = [type(part), dict(part.state_dict())]
     if hasattr(part, "to_numpy") and not isinstance(part, type):  # of pandas, which shows a part of itself
         part = [type(part), part.to_numpy(), [str(name) for name in getattr(part, "columns", ())]]
     if isinstance(part, np.ndarray) and part.dtype.hasobject:
@@ -82,7 +84,7 @@ def _add_module(total, module: ModuleType, seen: set[int]) -> None:
     if id(module) in seen or _is_installed(module):
         return
     seen.add(id(module))
-    total.update(inspect.getsource(module).encode())
+    total.update(Path(module.__file__).read_bytes())
     _add(total, {name: value for name, value in vars(module).items() if inspect.ismodule(value)}, seen)
 
 

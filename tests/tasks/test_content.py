@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from cemrnn.tasks.content import digest_content
 
@@ -73,6 +74,8 @@ def test_closures_states_and_large_tables_count():
     assert digest_content(frames[0]) == digest_content(frames[1])
     frames[1].loc[2500, "x"] = 1.0
     assert digest_content(frames[0]) != digest_content(frames[1]) != digest_content(frames[1].rename(columns=str.upper))
+    layers = [torch.nn.Linear(2, 1) for _ in range(2)]
+    assert digest_content(layers[0]) == digest_content(layers[0]) != digest_content(layers[1])
     assert digest_content({"b", "a"}) == digest_content({"a", "b"}) != digest_content({"a", "c"})
 
 
@@ -88,7 +91,7 @@ def test_a_file_of_ones_own_counts_with_what_it_imports(monkeypatch, tmp_path):
 
     before = digest_content(draw)
     assert digest_content(draw) == before
-    inner.write_text("GAIN = 1.25\n")  # of another length, which the cache of sources notices
+    inner.write_text("GAIN = 1.25\n")
     assert digest_content(draw) != before
 
 
