@@ -39,7 +39,7 @@ ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
 endif
 
-.PHONY: help reproduce environment train notebooks book test verify figure lab bench serve lint clean
+.PHONY: help reproduce environment train notebooks book test verify figure lab bench validate serve lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -85,6 +85,9 @@ lab: $(STAMP) ## JupyterLab on the notebooks
 
 bench: $(STAMP) ## speed against named peers on this machine, for the page of the book that shows it
 	@$(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
+
+validate: $(STAMP) ## our trials against the public generators: YANG=<copy of gyyang/multitask> DRISCOLL=<copy of theirs>
+	@$(CEMRNN) validate $(if $(YANG),--yang '$(YANG)') $(if $(DRISCOLL),--driscoll '$(DRISCOLL)')
 
 serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }

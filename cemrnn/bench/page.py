@@ -9,12 +9,13 @@ from typing import Any
 from cemrnn.bench.environments import REQUIREMENTS
 from cemrnn.bench.rows import Row, format_ms
 from cemrnn.bench.topics import TOPICS
+from cemrnn.bench.validate import describe_validation
 
 NOT_MEASURED = "*Not measured on this machine yet: `make bench`, then `make book`.*"
 
 
 def write_bench(measured: Path, folder: Path) -> None:
-    """Write a piece of Markdown per topic, and the list of packages.
+    """Write a piece of Markdown per topic, the comparison with public generators, and the list of packages.
 
     Args:
         measured: build/bench, which need not exist.
@@ -26,6 +27,8 @@ def write_bench(measured: Path, folder: Path) -> None:
             rows, about = (json.loads(source.read_text(encoding="utf-8")) for source in sources)
             text = f"{describe_rows(rows)}\n\n{describe_origin(about)}"
         (folder / f"bench_{topic}.md").write_text(text + "\n", encoding="utf-8")
+    validation = describe_validation(measured / "validation.json")
+    (folder / "validation.md").write_text(validation + "\n", encoding="utf-8")
     (folder / "bench_packages.md").write_text(describe_packages() + "\n", encoding="utf-8")
 
 

@@ -56,7 +56,7 @@ def draw_trial(name: str, preset: Preset, rng: np.random.Generator) -> SingleTri
     onsets = [0]
     for epoch in EPOCHS:
         duration_ms = draw_from(spans[epoch], rng) if epoch in spans else 0.0
-        onsets.append(onsets[-1] + round(duration_ms * preset.stretch / preset.dt_ms))
+        onsets.append(onsets[-1] + preset.to_steps(duration_ms))
     draw = {"decide": draw_decide, "match": draw_match}.get(kind, draw_respond)
     stimuli, response_rad = draw(name.split("_"), preset, rng)
     return SingleTrial(onsets, stimuli, kind not in ("reaction", "match"), response_rad)
@@ -77,30 +77,34 @@ def draw_respond(name: list[str], _preset: Preset, rng: np.random.Generator) -> 
 
 
 def draw_decide(name: list[str], preset: Preset, rng: np.random.Generator) -> tuple[list[Stimulus], float]:
-    """Stimuli and answer of a decide task; opposed coherences are drawn again while they are equal."""
+    """Stimuli and answer of a decide task; where `multi` is drawn as `ctx` is, equal coherences are not opposed."""
     _, rule, order = name
     span = preset.coherence_simultaneous if order == "simultaneous" else preset.coherence_sequential
     theta = rng.uniform(0, 2 * np.pi)
     directions = theta, (theta + rng.uniform(np.pi / 2, 3 * np.pi / 2)) % (2 * np.pi)
     mean, sign = rng.uniform(0.8, 1.2, 2), rng.choice([-1.0, 1.0], 2)
     coherence = np.array([draw_from(span, rng) for _ in range(2)])
-    while sign[0] != sign[1] and coherence[0] == coherence[1]:
+    while preset.multi_difference is None and sign[0] != sign[1] and coherence[0] == coherence[1]:
         coherence[1] = draw_from(span, rng)
     strength = np.stack([mean + sign * coherence, mean - sign * coherence])  # (stimulus, modality)
     weight = {"mod1": (1, 0), "mod2": (0, 1), "ctx1": (1, 0), "ctx2": (0, 1), "multi": (1, 1)}[rule]
     if rule in ("mod1", "mod2"):
         strength *= weight
+    elif rule == "multi" and preset.multi_difference is not None:
+        half = rng.choice([-1.0, 1.0], 2) * [draw_from(preset.multi_difference, rng) / 2 for _ in range(2)]
+        strength = strength[:, :1] * np.stack([1 + half, 1 - half], axis=1)
     first, second = strength @ weight
     windows = [(STIMULUS1, DELAY1), (STIMULUS1, DELAY1) if order == "simultaneous" else (STIMULUS2, DELAY2)]
     stimuli = [Stimulus(d, tuple(s), *w) for d, s, w in zip(directions, strength, windows, strict=True)]
     return stimuli, directions[0] if first > second else directions[1]
 
 
-def draw_match(name: list[str], _preset: Preset, rng: np.random.Generator) -> tuple[list[Stimulus], float | None]:
+def draw_match(name: list[str], preset: Preset, rng: np.random.Generator) -> tuple[list[Stimulus], float | None]:
     """Stimuli and answer of a match task."""
     _, rule, go_on = name
     if rule == "category":
-        first, second = (rng.integers(10, size=2) + 0.5) * (2 * np.pi / 10)
+        n = preset.n_categorised
+        first, second = 2 * np.pi * ((rng.integers(n, size=2) + 0.5) / n if n else rng.random(2))
         same = (first < np.pi) == (second < np.pi)
     else:
         same, first = rng.random() < 0.5, rng.uniform(0, 2 * np.pi)

@@ -15,6 +15,7 @@ from cemrnn.commands.common import PROFILE, user_mistakes
 from cemrnn.commands.data import data
 from cemrnn.commands.store import store
 from cemrnn.commands.sweep import sweep
+from cemrnn.commands.validate import validate
 from cemrnn.reproduce.project import Project
 
 
@@ -131,7 +132,7 @@ def book(profile: str) -> None:
     click.echo(f"book: {path}")
 
 
-for command in (sweep, store, bench, data):
+for command in (sweep, store, bench, data, validate):
     main.add_command(command)
 
 if __name__ == "__main__":

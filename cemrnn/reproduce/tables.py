@@ -8,14 +8,15 @@ from cemrnn.tasks.registry import BATTERY, find_task
 
 
 def describe_presets() -> str:
-    """Markdown table with a row per preset: steps, noise, coherences."""
-    header = "| preset | step (ms) | τ (ms) | σₓ | coherence, simultaneous | coherence, sequential |"
+    """Markdown table with a row per preset: steps, noise, coherences, and what the modalities differ by in `multi`."""
+    header = "| preset | step (ms) | τ (ms) | σₓ | σ of the cue | coherence, simultaneous | sequential | `multi` |"
     rows = [
-        f"| `{name}` | {p.dt_ms:g} | {p.tau_ms:g} | {p.sigma_x:g} "
-        f"| {_describe(p.coherence_simultaneous)} | {_describe(p.coherence_sequential)} |"
+        f"| `{name}` | {p.dt_ms:g} | {p.tau_ms:g} | {p.sigma_x:g} | {p.sigma_cue:g} "
+        f"| {_describe(p.coherence_simultaneous)} | {_describe(p.coherence_sequential)} "
+        f"| {_describe(p.multi_difference) if p.multi_difference else 'as `ctx`'} |"
         for name, p in PRESETS.items()
     ]
-    return "\n".join([header, "|---|---:|---:|---:|---|---|", *rows])
+    return "\n".join([header, "|---|---:|---:|---:|---:|---|---|---|", *rows])
 
 
 def describe_timings(preset: str) -> str:
@@ -26,7 +27,9 @@ def describe_timings(preset: str) -> str:
         rows.setdefault(_durations(find_task(name).family, preset), []).append(f"`{name}`")
     header = f"| {' | '.join(EPOCHS)} | tasks |"
     lines = [f"| {' | '.join(durations)} | {', '.join(names)} |" for durations, names in rows.items()]
-    note = f"One step is {settings.dt_ms:g} ms, and durations are rounded to steps."
+    note = (
+        f"One step is {settings.dt_ms:g} ms, and durations are {'cut' if settings.truncates else 'rounded'} to steps."
+    )
     return "\n".join([header, "|---" * (len(EPOCHS) + 1) + "|", *lines, "", note])
 
 

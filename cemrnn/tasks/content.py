@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,11 @@ _INSTALLED = {
 
 
 def digest_content(*parts: Any) -> str:
-    """SHA-256 of arrays, plain values and functions, as hexadecimal text.
+    """SHA-256 of arrays, plain values, functions and objects, as hexadecimal text.
 
-    Of a function count its source, its defaults, and whatever of one's own it refers to by name, in turn; installed
-    code counts by its name.
+    Of a function count its source, its defaults, and whatever of one's own it refers to by name, in functions inside it
+    too, in turn; of a class its source and what its methods refer to; of an object its class and attributes; of a file
+    of one's own that is imported as a module, all of it. Installed code counts by its name.
 
     Raises:
         ValueError: the source of a function cannot be read, as of one that was typed at a prompt.
@@ -41,6 +43,12 @@ def digest_content(*parts: Any) -> str:
 def _add(total, part: Any, seen: set[int]) -> None:
     if isinstance(part, torch.Tensor):
         part = part.numpy(force=True)
+    if isinstance(part, torch.nn.Module):
+        part = [type(part), dict(part.state_dict())]
+    if hasattr(part, "to_numpy") and not isinstance(part, type):  # of pandas, which shows a part of itself
+        part = [type(part), part.to_numpy(), [str(name) for name in getattr(part, "columns", ())]]
+    if isinstance(part, np.ndarray) and part.dtype.hasobject:
+        part = part.tolist()
     if isinstance(part, np.ndarray):
         total.update(f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
     elif isinstance(part, functools.partial):
@@ -51,34 +59,58 @@ def _add(total, part: Any, seen: set[int]) -> None:
             _add(total, item, seen)
     elif isinstance(part, dict):
         _add(total, sorted(part.items(), key=lambda item: str(item[0])), seen)
-    elif callable(part) and not dataclasses.is_dataclass(part) or isinstance(part, type):
-        _add_code(total, getattr(part, "py_func", part), seen)  # what numba has compiled, as it was written
+    elif isinstance(part, (set, frozenset)):
+        _add(total, sorted(map(repr, part)), seen)
     elif part is None or isinstance(part, (str, int, float, bool)):
         total.update(json.dumps(part).encode())
-    elif dataclasses.is_dataclass(part):
-        _add(total, [type(part).__qualname__, vars(part)], seen)
-    elif inspect.ismodule(part) or " at 0x" not in repr(part):
+    elif inspect.ismethod(part):
+        _add(total, [part.__func__, part.__self__], seen)
+    elif inspect.ismodule(part):
+        _add_module(total, part, seen)
+    elif inspect.isroutine(part) or isinstance(part, type) or hasattr(part, "py_func"):
+        _add_code(total, getattr(part, "py_func", part), seen)  # what numba has compiled, as it was written
+    elif " at 0x" not in repr(part) and not dataclasses.is_dataclass(part):
         total.update(repr(part).encode())
+    elif hasattr(part, "__dict__") and (vars(part) or dataclasses.is_dataclass(part)):
+        if id(part) not in seen:
+            seen.add(id(part))
+            _add(total, [type(part), vars(part)], seen)
     else:
         raise ValueError(f"expected arrays, plain values and functions, got {part!r}, whose content cannot be told")
 
 
+def _add_module(total, module: ModuleType, seen: set[int]) -> None:
+    total.update(module.__name__.encode())
+    if id(module) in seen or _is_installed(module):
+        return
+    seen.add(id(module))
+    total.update(Path(module.__file__).read_bytes())
+    _add(total, {name: value for name, value in vars(module).items() if inspect.ismodule(value)}, seen)
+
+
 def _add_code(total, code: Callable, seen: set[int]) -> None:
-    module = sys.modules.get(getattr(code, "__module__", None) or "")
     if id(code) in seen:
         return
     seen.add(id(code))
-    if _is_installed(module):
-        total.update(f"{code.__module__}.{getattr(code, '__qualname__', type(code).__qualname__)}".encode())
+    if _is_installed(sys.modules.get(getattr(code, "__module__", None) or "")):
+        total.update(f"{code.__module__}.{code.__qualname__}".encode())
         return
     try:
         total.update(inspect.getsource(code).encode())
     except (OSError, TypeError) as error:
         raise ValueError(f"expected a function with a source, as in a file or a notebook: {error}") from error
     if inspect.isfunction(code):
-        _add(total, [code.__defaults__, code.__kwdefaults__], seen)
-        names = inspect.getclosurevars(code)
-        _add(total, [{**names.globals, **names.nonlocals}], seen)
+        names = {name: code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__}
+        _add(total, [code.__defaults__, code.__kwdefaults__, names, inspect.getclosurevars(code).nonlocals], seen)
+    else:
+        parts = [*code.__bases__, *vars(code).values()]
+        _add(total, [part for part in parts if inspect.isfunction(part) or isinstance(part, type)], seen)
+
+
+def _names(code: CodeType) -> set[str]:
+    """Names that a function refers to, in functions inside it too."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _is_installed(module: Any) -> bool:

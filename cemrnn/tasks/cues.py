@@ -1,11 +1,13 @@
 """How a cue runs over the steps of a trial: it may switch, be noisy or brief, and follow another trial's.
 
 A `CueStream` draws cues for trials by counter, as the trials themselves are: what happens in trial n of a network
-depends on the network's seed and on n only. The functions below it build the cues of a test at given levels.
+depends on the network's seed and on n only. It adds the noise that a preset puts on the cue (`Preset.sigma_cue`), as
+the rule inputs of the public generators have. The functions below it build the cues of a test at given levels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,15 +17,16 @@ import torch
 from torch import Tensor
 
 from cemrnn.config import Config
-from cemrnn.random import add_noise, derive_seed, fill_trial_keys, fill_uniforms, stream
+from cemrnn.random import add_noise, fill_trial_keys, fill_uniforms, stream
 from cemrnn.tasks import Trials
+from cemrnn.tasks.counted import CountedStream
 
 N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whether and from which task it carries over
 
 
 @dataclass(frozen=True, kw_only=True)
 class CueConfig(Config):
-    """What may happen to the cue of a trial; nothing does by default."""
+    """What may happen to the cue of a trial, beside the noise of its preset; nothing does by default."""
 
     switch_share: float = 0.0  # of trials whose cue first names another task, and then switches to the right one
     settle_ms: float = 0.0  # from the latest possible switch to the end of the trial
@@ -56,7 +59,7 @@ class Cue(NamedTuple):
         return Cue(*(None if x is None else x.to(device) for x in self))
 
 
-class CueStream:
+class CueStream(CountedStream):
     """Cues of the trials of M networks; a stream that is drawn along with a `TrialStream`, trial by trial."""
 
     def __init__(self, config: CueConfig, seeds: Sequence[int], *, name: str) -> None:
@@ -67,10 +70,8 @@ class CueStream:
             seeds: one per network.
             name: tells this stream from others with the same seed, for example training from evaluation.
         """
+        super().__init__(seeds, name)
         self.config = config
-        self._event_keys = derive_keys(seeds, name, "cue")
-        self._noise_keys = derive_keys(seeds, name, "cue noise")
-        self._n_drawn = 0
 
     def draw(self, trials: Trials) -> Cue:
         """The cues of the next B trials of every network.
@@ -79,13 +80,14 @@ class CueStream:
             trials: (M, B), on the CPU.
         """
         c, shape = self.config, trials.task.shape
-        if c.is_plain:
+        sigma = math.hypot(c.noise_sigma, trials.cue_sigma)
+        if c.is_plain and not sigma:
             self._n_drawn += shape[1]
             return Cue(trials.cue(), None)
         if trials.context.ndim == 4:
             raise ValueError("cue: expected nothing to happen to contexts that move within a trial, got a CueConfig")
         keys = np.empty(shape, np.uint64)
-        fill_trial_keys(self._event_keys, self._n_drawn, keys)
+        fill_trial_keys(self.keys("cue"), self._n_drawn, keys)
         uniforms = np.empty((keys.size, N_UNIFORMS))
         fill_uniforms(keys.ravel(), uniforms)
         switches, to, when, carries, from_ = torch.from_numpy(uniforms).unflatten(0, shape).unbind(-1)  # (M, B) each
@@ -94,24 +96,11 @@ class CueStream:
         context = switch_cue(first, trials.context, 1 + (when * latest).long(), trials.inputs.shape[2])
         steps = torch.arange(context.shape[2])
         context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
-        if c.noise_sigma > 0:
-            context = context + c.noise_sigma * draw_step_noise(self._noise_keys, self._n_drawn, trials)
+        if sigma:
+            context = context + sigma * draw_step_noise(self.keys("cue noise"), self._n_drawn, trials)
         self._n_drawn += shape[1]
         carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
         return Cue(context, carried if c.carry_share > 0 else None)
-
-    def select(self, networks: Sequence[int]) -> None:
-        """Keep the streams of some networks, where they are."""
-        positions = list(networks)
-        self._event_keys, self._noise_keys = self._event_keys[positions], self._noise_keys[positions]
-
-    def state(self) -> dict[str, int]:
-        """Where the stream is, ready for JSON."""
-        return {"n_drawn": self._n_drawn}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        """Continue where the stream was when `state` returned the given value."""
-        self._n_drawn = state["n_drawn"]
 
 
 def switch_cue(first: Tensor, second: Tensor, switch_steps: Tensor | int, n_steps: int) -> Tensor:
@@ -166,11 +155,6 @@ def draw_frozen_noise(seeds: Sequence[int], n_trials: int, n_contexts: int, *nam
 def mix_cues(own: Tensor, other: Tensor, share: float) -> Tensor:
     """The cue (1 - share) own + share other, in between two contexts of the same shape."""
     return (1 - share) * own + share * other
-
-
-def derive_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
-    """Keys (M,) uint64 of the networks' streams: the lower half of each derived seed."""
-    return np.array([derive_seed(seed, *names) % 2**64 for seed in seeds], np.uint64)
 
 
 def _pick_other(trials: Trials, uniform: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from cemrnn.config import unknown_name
-from cemrnn.tasks.cues import derive_keys, draw_frozen_noise, mix_cues, switch_cue
+from cemrnn.tasks.counted import derive_keys
+from cemrnn.tasks.cues import draw_frozen_noise, mix_cues, switch_cue
 from cemrnn.tasks.family import EPOCHS
 from cemrnn.tasks.layout import Layout
 from cemrnn.tasks.own import OwnTasks

@@ -20,11 +20,11 @@ def encode_stimuli(stimuli: Stimuli, tasks: TaskSet) -> np.ndarray:
         tasks: kind of answer and encoding.
 
     Returns:
-        (P, 3, I) float32: fixation, first and second stimulus. For "bits" all are 0: there is no fixation, and
-        pulses are not held.
+        (P, 3, I) float32: fixation, first and second stimulus. For "bits" and "interval" all are 0: there is no
+        fixation, and pulses are not held.
     """
     out = np.zeros((len(stimuli.strength), 3, tasks.n_inputs), np.float32)
-    if tasks.answer_kind == "bits":
+    if not tasks.has_fixation:
         return out
     out[:, 0, 0] = 1.0
     if tasks.answer_kind == "sign":
@@ -39,12 +39,14 @@ def encode_answers(answer: np.ndarray, answer_kind: str) -> np.ndarray:
     """Output vectors that give the answers.
 
     Args:
-        answer: (P,) rad, -1 or 1, or a number of bits; NaN: keep fixation, which "bits" do not have.
-        answer_kind: "direction", "sign" or "bits".
+        answer: (P,) rad, -1 or 1, a number of bits, or steps; NaN: keep fixation, which the last two do not have.
+        answer_kind: "direction", "sign", "bits" or "interval".
 
     Returns:
-        (P, O) float32: fixation, cosine and sine; fixation and sign; or bits as -1 and 1.
+        (P, O) float32: fixation, cosine and sine; fixation and sign; bits as -1 and 1; or steps, as they are.
     """
+    if answer_kind == "interval":
+        return answer[:, None].astype(np.float32)
     if answer_kind == "bits":
         number = np.nan_to_num(answer).astype(np.int64)[:, None]
         return np.where(number >> np.arange(N_BITS) & 1, 1, -1).astype(np.float32)

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 import torch
 
+from cemrnn.tasks.cues import CueConfig, CueStream
 from cemrnn.tasks.own import OwnTasks, ScoreFunction
 from cemrnn.tasks.scores import score_trials
 from cemrnn.tasks.stream import open_stream
@@ -49,8 +50,9 @@ class TaskEnvironment(gymnasium.Env):
         if seed is not None or self._stream is None:
             own = int(self.np_random.integers(2**62)) if seed is None else seed
             self._stream = open_stream(self._tasks, [own], name="environment")
+            self._cues = CueStream(CueConfig(), [own], name="environment")
         self._trial, self._step = self._stream.draw(1, self._task), 0
-        cue = self._trial.cue()[0, 0].numpy()
+        cue = self._cues.draw(self._trial).context[0, 0].numpy()
         cue = cue if cue.ndim == 2 else np.tile(cue, (self._trial.inputs.shape[2], 1))
         self._observations = np.concatenate([self._trial.inputs[0, 0].numpy(), cue], axis=1)  # (T, I + K)
         self._answers = np.zeros(self._trial.targets.shape[2:], np.float32)

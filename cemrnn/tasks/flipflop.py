@@ -19,11 +19,7 @@ _LAST_PULSE = 0.8  # as a share of the trial
 def draw_pulses(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
     """Give the trials pulses of random sign: one at the start, the others at random times, in order.
 
-    Args:
-        rows: which of the P trials.
-        uniforms: (P, 36 or more) in [0, 1).
-        stimuli: to be filled: strength (P, pulse, bit, 2) is the sign, and the time as a share of the trial.
-        _preset: not needed: times are shares of the trial.
+    Strength (P, pulse, bit, 2) is the sign, and the time as a share of the trial; 36 uniform numbers are needed.
     """
     numbers = uniforms[rows, : 2 * N_PULSES * N_BITS].reshape(-1, 2, N_PULSES, N_BITS)
     time = np.sort(_LAST_PULSE * numbers[:, 1], axis=1)
@@ -34,29 +30,15 @@ def draw_pulses(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _prese
 def latch(
     _direction_rad: np.ndarray, strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
 ) -> None:
-    """State after the last pulses, as a number: the sum of 2^i over the bits i that are up.
-
-    Args:
-        _direction_rad, strength: the stimuli of P trials.
-        parameters: (n, 3) value of each bit, 1, 2 and 4.
-        answers: (n, P), filled with numbers from 0 to 7.
-        defined: (n, P), filled with True.
-    """
+    """State after the last pulses, from 0 to 7: the sum of the parameters 1, 2 and 4 of the bits that are up."""
     answers[:] = parameters @ (strength[:, -1, :, 0] > 0).T  # (n, 3) @ (3, P)
     defined[:] = True
 
 
-def hold_states(stimuli: Stimuli, ends: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pulses and the states that they leave, step by step.
-
-    Args:
-        stimuli: of P trials.
-        ends: (P,) lengths of the trials, steps.
-        n_steps: T, at least the longest.
-
-    Returns:
-        (P, T, 3) pulses, and (P, T, 3) states, -1 or 1; both 0 from the end of a trial on.
-    """
+def hold_states(
+    stimuli: Stimuli, _response: np.ndarray, ends: np.ndarray, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pulses (P, T, 3) and the states (P, T, 3), -1 or 1, that they leave, step by step; see `Family.render`."""
     n_trials = len(ends)
     pulses, trials, bits = np.zeros((n_trials, n_steps, N_BITS), np.float32), np.arange(n_trials), range(N_BITS)
     steps = (stimuli.strength[..., 1] * ends[:, None, None]).astype(np.int64)
@@ -74,6 +56,7 @@ _FAMILY = Family(
     2 * N_PULSES * N_BITS,
     (Window(EPOCHS.index("response"), END), Window(END, END)),
     strength_shape=(N_PULSES, N_BITS, 2),
+    render=hold_states,
 )
 
 TASKS = {"flipflop": Task(_FAMILY, latch, (1.0, 2.0, 4.0), "bits")}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemrnn.random import compiled
 from cemrnn.tasks.family import END, EPOCHS, Family, Stimuli, Task, Window
 from cemrnn.tasks.presets import Preset, between, choice
 
@@ -23,30 +22,18 @@ def draw_streams(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _pres
     Source: ours, after the two-stream decisions of Mante et al. 2013. With these strengths and STREAM_SIGMA the
     weakest and shortest stimulus has a signal-to-noise ratio of about 1.
 
-    Args:
-        rows: which of the P trials.
-        uniforms: (P, 4 or more) in [0, 1).
-        stimuli: to be filled: the mean of stream i is strength (P, i, 0).
-        _preset: not needed: strengths are the same in all.
+    Strength (P, i, 0) is the mean of stream i; 4 uniform numbers are needed.
     """
     sign = np.where(uniforms[rows, :2] < 0.5, -1.0, 1.0)
     stimuli.strength[rows, :, 0] = sign * _STRENGTHS[(len(_STRENGTHS) * uniforms[rows, 2:4]).astype(np.int64)]
 
 
-@compiled()
-def weigh(_direction_rad, strength, parameters, answers, defined):
-    """Sign of the weighted mean of the two streams; undefined where it is 0.
-
-    Args:
-        _direction_rad, strength: the stimuli of P trials.
-        parameters: (n, 2) weight of each stream.
-        answers: (n, P), filled with -1 or 1.
-        defined: (n, P), filled.
-    """
-    for i in range(len(parameters)):
-        for p in range(len(strength)):
-            mean = parameters[i, 0] * strength[p, 0, 0] + parameters[i, 1] * strength[p, 1, 0]
-            answers[i, p], defined[i, p] = np.sign(mean), mean != 0
+def weigh(
+    _direction_rad: np.ndarray, strength: np.ndarray, parameters: np.ndarray, answers: np.ndarray, defined: np.ndarray
+) -> None:
+    """Sign of the mean of the two streams, weighted by the parameters; undefined where it is 0."""
+    mean = parameters @ strength[:, :, 0].T  # (n, 2) @ (2, P)
+    answers[:], defined[:] = np.sign(mean), mean != 0
 
 
 # Durations in ms. Source: ours, after the simultaneous decisions of Yang et al. 2019.

@@ -12,7 +12,6 @@ from cemrnn.random import add_noise, next_keys
 from cemrnn.system.threads import run_on_threads, split_evenly
 from cemrnn.tasks.encoding import encode_answers, encode_stimuli
 from cemrnn.tasks.family import END, EPOCHS, Window
-from cemrnn.tasks.flipflop import hold_states
 from cemrnn.tasks.integrate import STREAM_SIGMA
 from cemrnn.tasks.planning import TrialPlan
 from cemrnn.tasks.rendering import render_events, render_weights
@@ -45,7 +44,8 @@ class Layout:
         self._sigma = np.full(tasks.n_inputs, tasks.sigma_x * tasks.noise_scale, np.float32)
         self._stream_sigma = np.array([0, STREAM_SIGMA, STREAM_SIGMA], np.float32) * np.float32(tasks.noise_scale)
         self._output_weights = torch.ones(tasks.n_outputs)
-        if tasks.answer_kind != "bits":
+        self._render = families[0].render
+        if self._render is None:
             self._output_weights[0] = 2.0
 
     def lay_out(self, plan: TrialPlan, noise_keys: np.ndarray) -> Trials:
@@ -78,6 +78,7 @@ class Layout:
             epochs=EPOCHS,
             answer_kind=self._tasks.answer_kind,
             dt_ms=self._tasks.dt_ms,
+            cue_sigma=self._tasks.cue_sigma,
             **{name: torch.from_numpy(array.reshape(*shape, *array.shape[1:])) for name, array in per_trial.items()},
         )
 
@@ -107,10 +108,11 @@ class Layout:
             render_weights(weights[networks], go[networks], end[networks], grace)
 
         run_on_threads(render, split_evenly(m))
-        if tasks.answer_kind == "bits":
-            pulses, states = hold_states(plan.stimuli, plan.onsets[:, END], n_steps)  # (P, T, 3) each
-            inputs += pulses.reshape(m, b, n_steps, -1).swapaxes(1, 2)
-            targets[:] = states.reshape(m, b, n_steps, -1).swapaxes(1, 2)
+        if self._render is not None:
+            drawn = self._render(plan.stimuli, plan.response, plan.onsets[:, END], n_steps)  # (P, T, I), (P, T, O)
+            own_inputs, own_targets = (array.reshape(m, b, n_steps, -1).swapaxes(1, 2) for array in drawn)
+            inputs += own_inputs
+            targets[:] = own_targets
         return tuple(torch.from_numpy(array).transpose(1, 2) for array in (inputs, targets, weights))
 
     def _find_events(self, plan: TrialPlan, shape: tuple[int, int]) -> tuple[Events, Events]:

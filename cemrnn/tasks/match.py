@@ -12,32 +12,26 @@ from cemrnn.tasks.presets import Preset, between, choice
 
 _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "delay1", "response"))
 _SAME_RAD = np.pi / 18  # closer than this is a match: half the smallest distance of a non-match
-_N_DIRECTIONS = 10  # directions of the category tasks: 18, 54, ... degrees, five in each category
 
 
-def draw_two(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset, *, category: bool) -> None:
+def draw_two(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, preset: Preset, *, category: bool) -> None:
     """Give the trials two stimuli of strength 1, each in either modality; half of them match.
 
-    Location: equal directions, or 20 to 340 degrees apart. Category: two independent draws of ten directions.
-    Source: Yang et al. 2019, methods; Driscoll et al. 2024 draw the category directions from the whole circle.
-
-    Args:
-        rows: which of the P trials.
-        uniforms: (P, 5 or more) in [0, 1).
-        stimuli: to be filled.
-        _preset: not needed: the strength is the same in all.
-        category: which of the two distributions of directions.
+    Location: equal directions, or 20 to 340 degrees apart. Category: two independent draws of ten directions (18, 54,
+    ... degrees), or of the whole circle. Source: Yang et al. 2019 (ten) and Driscoll et al. 2024 (circle), from their
+    public repositories.
     """
-    _draw_two(rows, uniforms, category, *stimuli)
+    _draw_two(rows, uniforms, category, preset.n_categorised, *stimuli)
 
 
 @compiled()
-def _draw_two(rows, uniforms, category, direction_rad, strength):
+def _draw_two(rows, uniforms, category, n_directions, direction_rad, strength):
     for p in rows:
         u = uniforms[p]
         if category:
             for stimulus in range(2):
-                direction_rad[p, stimulus] = (int(_N_DIRECTIONS * u[stimulus]) + 0.5) * (2 * np.pi / _N_DIRECTIONS)
+                place = (int(n_directions * u[stimulus]) + 0.5) / n_directions if n_directions else u[stimulus]
+                direction_rad[p, stimulus] = 2 * np.pi * place
         else:
             distance = 0.0 if u[4] < 0.5 else np.pi / 9 + 16 * np.pi / 9 * u[1]
             direction_rad[p, 0] = 2 * np.pi * u[0]
@@ -51,13 +45,7 @@ def match(direction_rad, _strength, parameters, answers, defined):
     """Second direction where the two stimuli agree (or differ) as the rule asks, else NaN: keep fixation.
 
     Undefined where fewer than two directions are shown. Two directions share a category if both, or neither,
-    lie in [0, pi).
-
-    Args:
-        direction_rad, _strength: the stimuli of P trials.
-        parameters: (n, 2): 1 for category, 0 for location; 1 to answer on a match, 0 on a non-match.
-        answers: (n, P), filled with directions, rad, or NaN.
-        defined: (n, P), filled.
+    lie in [0, pi). The parameters are 1 for category, 0 for location; 1 to answer on a match, 0 on a non-match.
     """
     for i in range(len(parameters)):
         for p in range(len(direction_rad)):
@@ -85,15 +73,19 @@ _TIMING = {
         "response": between(300, 700),
     },
 }
+_TIMINGS = {
+    "location": _TIMING,
+    "category": _TIMING | {"yang": _TIMING["yang"] | {"response": choice(200, 400, 600)}, "fast": _TIMING["yang"]},
+}
 _FAMILIES = {
     name: Family(
-        _TIMING,
+        timing,
         functools.partial(draw_two, category=name == "category"),
         5,
         (Window(_STIMULUS, _DELAY), Window(_RESPONSE, END)),
         go_cue=False,
     )
-    for name in ("location", "category")
+    for name, timing in _TIMINGS.items()
 }
 
 TASKS = {

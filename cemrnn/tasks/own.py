@@ -18,6 +18,7 @@ from cemrnn.config import Config
 from cemrnn.random import stream as random_stream
 from cemrnn.tasks.arrays import check_batch, pad
 from cemrnn.tasks.content import digest_content
+from cemrnn.tasks.counted import CountedStream
 from cemrnn.tasks.trials import Trials
 
 EPOCHS = ("trial",)
@@ -171,7 +172,7 @@ class OwnTasks(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.names or len(set(self.names)) < len(self.names):
-            raise ValueError(f"names: expected one or more different tasks, got {self.names}")
+            raise ValueError(f"names: expected one or more tasks, each once, got {self.names}")
 
     @property
     def n_contexts(self) -> int:
@@ -196,12 +197,12 @@ class OwnTasks(Config):
         return OwnStream(self, _CONTENTS[self.content_digest], seeds, name=name)
 
 
-class OwnStream:
+class OwnStream(CountedStream):
     """Trials of own tasks for M networks; each draw depends on the network's seed and the number of its first trial."""
 
     def __init__(self, tasks: OwnTasks, content: Content, seeds: Sequence[int], *, name: str) -> None:
-        self._tasks, self._content, self._seeds, self._name = tasks, content, list(seeds), name
-        self._n_drawn = 0
+        super().__init__(seeds, name)
+        self._tasks, self._content = tasks, content
 
     def draw(self, n_trials: int, task: Any = None, *, conflict_with: Any = None) -> Trials:
         """The next trials of every network, (M, B).
@@ -253,18 +254,6 @@ class OwnStream:
             dt_ms=self._tasks.dt_ms,
             own_score=self._content.score,
         )
-
-    def select(self, networks: Sequence[int]) -> None:
-        """Keep the streams of some networks, where they are."""
-        self._seeds = [self._seeds[m] for m in networks]
-
-    def state(self) -> dict[str, int]:
-        """Where the stream is, ready for JSON."""
-        return {"n_drawn": self._n_drawn}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        """Continue where the stream was when `state` returned the given value."""
-        self._n_drawn = state["n_drawn"]
 
 
 def _right_class(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -40,14 +40,14 @@ class TrialPlan(NamedTuple):
 
 
 @compiled()
-def fill_onsets(onsets, uniforms, task, values_ms, n_values, extent_ms, steps_per_ms):
+def fill_onsets(onsets, uniforms, task, values, n_values, extents, truncates):
     """Fills onsets (P, E + 1) from uniforms (P, E) and tables (K, E, values), (K, E), (K, E); column 0 is left at 0."""
     for p in range(onsets.shape[0]):
         k = task[p]
         for e in range(uniforms.shape[1]):
             u = uniforms[p, e]
-            duration_ms = values_ms[k, e, int(u * n_values[k, e])] + u * extent_ms[k, e]
-            onsets[p, e + 1] = onsets[p, e] + round(duration_ms * steps_per_ms)
+            steps = values[k, e, int(u * n_values[k, e])] + u * extents[k, e]
+            onsets[p, e + 1] = onsets[p, e] + (int(steps) if truncates else round(steps))
 
 
 class Planner:
@@ -103,18 +103,20 @@ class Planner:
         raise ValueError(f"conflict_with: expected a task whose answers can conflict with '{first}', got '{second}'")
 
     def _tabulate_durations(self) -> None:
-        spans = [task.family.durations_ms(self._tasks.settings) for task in self._tasks.tasks]
+        preset = self._tasks.settings
+        spans = [task.family.durations_ms(preset) for task in self._tasks.tasks]
         width = max(len(span.values) for of_task in spans for span in of_task.values())
         shape = (len(spans), _N_EPOCHS)
-        self._values_ms = np.zeros((*shape, width))  # to choose from; or the low end of a uniform distribution
+        self._values = np.zeros((*shape, width))  # steps to choose from; or the low end of a uniform distribution
         self._n_values = np.ones(shape)
-        self._extent_ms = np.zeros(shape)  # of a uniform distribution
+        self._extents = np.zeros(shape)  # of a uniform distribution, steps
         for k, of_task in enumerate(spans):
             for name, span in of_task.items():
                 at = k, EPOCHS.index(name)
-                self._values_ms[at][: len(span.values)] = span.values
+                steps = np.array(span.values) * preset.stretch / preset.dt_ms
+                self._values[at][: len(steps)] = steps
                 if span.continuous:
-                    self._extent_ms[at] = span.values[1] - span.values[0]
+                    self._extents[at] = steps[1] - steps[0]
                 else:
                     self._n_values[at] = len(span.values)
 
@@ -132,8 +134,8 @@ class Planner:
 
     def _draw_onsets(self, uniforms: np.ndarray, task: np.ndarray) -> np.ndarray:
         onsets = np.zeros((len(task), _N_EPOCHS + 1), np.int64)
-        steps_per_ms = self._tasks.settings.stretch / self._tasks.dt_ms
-        fill_onsets(onsets, uniforms, task, self._values_ms, self._n_values, self._extent_ms, steps_per_ms)
+        truncates = self._tasks.settings.truncates
+        fill_onsets(onsets, uniforms, task, self._values, self._n_values, self._extents, truncates)
         return onsets
 
     def _draw_stimuli(self, uniforms: np.ndarray, task: np.ndarray) -> Stimuli:
@@ -158,11 +160,11 @@ def find_conflicts(plan: TrialPlan, answer_kind: str) -> np.ndarray:
     """Whether each task's answer conflicts with the right one.
 
     Answers conflict if one is to keep fixation and the other is not; if they are directions 72 degrees or more
-    apart, so that no answer lies within 36 degrees of both; or if signs or bits differ.
+    apart, so that no answer lies within 36 degrees of both; or if signs, bits or intervals differ.
 
     Args:
         plan: of P trials.
-        answer_kind: "direction", "sign" or "bits".
+        answer_kind: as in `Task`.
 
     Returns:
         (P, K) bool; False where a task's answer is not defined.
@@ -193,5 +195,5 @@ def conflict_pairs(tasks: TaskSet) -> list[tuple[int, int]]:
     for i, task in enumerate(tasks.tasks):
         plan = planner.draw(keys, np.full(len(keys), i))
         possible = find_conflicts(plan, tasks.answer_kind).any(axis=0)
-        pairs += [(i, j) for j, o in enumerate(tasks.tasks) if possible[j] and o.family is task.family]
+        pairs += [(i, j) for j, o in enumerate(tasks.tasks) if possible[j] and o.family.looks_like(task.family)]
     return pairs

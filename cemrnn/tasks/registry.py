@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cemrnn.config import unknown_name
-from cemrnn.tasks import decide, flipflop, integrate, match, respond
+from cemrnn.tasks import decide, flipflop, integrate, match, measure_wait_go, respond
 from cemrnn.tasks.family import Task
 
 TASKS: dict[str, Task] = {
@@ -14,6 +14,7 @@ TASKS: dict[str, Task] = {
     **match.TASKS,
     **integrate.TASKS,
     **flipflop.TASKS,
+    **measure_wait_go.TASKS,
 }
 
 # The 20 tasks of Yang et al. 2019.
@@ -43,8 +44,8 @@ def register_task(name: str, task: Task) -> None:
 
     Args:
         name: letters, digits and underscores.
-        task: of a family of ours or of one's own, with a rule of ours or of one's own; ours are in the modules
-            `respond`, `decide`, `match`, `integrate` and `flipflop` of this folder.
+        task: of a family of ours or of one's own, with a rule of ours or of one's own; ours are in the modules that
+            this one imports.
 
     Raises:
         ValueError: the name is none, or the package has it; or the parameters are not as many as the rule reads.

@@ -12,14 +12,7 @@ _STIMULUS, _DELAY, _RESPONSE = (EPOCHS.index(name) for name in ("stimulus1", "de
 
 
 def draw_one(rows: np.ndarray, uniforms: np.ndarray, stimuli: Stimuli, _preset: Preset) -> None:
-    """Give the trials one stimulus of strength 1, in any direction, in either modality.
-
-    Args:
-        rows: which of the P trials.
-        uniforms: (P, 2 or more) in [0, 1).
-        stimuli: to be filled.
-        _preset: not needed: the strength is the same in all.
-    """
+    """Give the trials one stimulus of strength 1, in any direction, in either modality."""
     _draw_one(rows, uniforms, *stimuli)
 
 
@@ -32,14 +25,7 @@ def _draw_one(rows, uniforms, direction_rad, strength):
 
 @compiled()
 def turn(direction_rad, _strength, parameters, answers, defined):
-    """Directions turned by a fixed angle from the only stimulus; undefined if there are two.
-
-    Args:
-        direction_rad, _strength: the stimuli of P trials.
-        parameters: (n, 1) angles in [0, 2 pi).
-        answers: (n, P), filled with directions in [0, 2 pi).
-        defined: (n, P), filled.
-    """
+    """Direction of the only stimulus, turned by the parameter, an angle in [0, 2 pi); undefined if there are two."""
     for i in range(len(parameters)):
         for p in range(len(direction_rad)):
             answer = direction_rad[p, 0] + parameters[i, 0]

@@ -11,13 +11,14 @@ from torch import Tensor
 from cemrnn.config import unknown_name
 from cemrnn.tasks import TaskSet, Trials, TrialStream
 from cemrnn.tasks.encoding import encode_answers
+from cemrnn.tasks.measure_wait_go import find_go, make_ramps, produced_intervals
 
-# How far an answer may be from the right one: rad for directions, the units of the outputs for signs and bits.
-# Source: Yang et al. 2019 (36 degrees), Driscoll et al. 2024 (18 degrees); signs and bits are ours.
+# How far an answer may be from the right one: rad for directions, the units of the outputs for signs and bits, steps
+# for intervals. Source: Yang et al. 2019 (36 degrees), Driscoll et al. 2024 (18 degrees); the others are ours.
 TOLERANCES = {
-    "last36": {"direction": math.pi / 5, "sign": 1.0, "bits": 1.0},
-    "last18": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5},
-    "strict": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5},
+    "last36": {"direction": math.pi / 5, "sign": 1.0, "bits": 1.0, "interval": 1.5},
+    "last18": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5, "interval": 0.5},
+    "strict": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5, "interval": 0.5},
 }
 _ROUNDING = 1e-5  # category directions are 36 degrees apart: rounding must not decide about neighbours
 _FIXATION_LEVEL = 0.5  # a fixation output above it keeps fixation, below it has let go
@@ -58,7 +59,8 @@ def score_trials(outputs: Tensor, trials: Trials, rule: str) -> Tensor:
     2019; Driscoll et al. 2024.
     `strict`, ours: on at least 95 % of the weighted steps before go, and after go too where the right answer is
     to keep fixation, the fixation output is above .5; and the mean output over the last 100 ms is as in `last18`.
-    A sign, and every bit, has to be within 1 (`last36`) or .5 of its target; bits have no fixation.
+    A sign, and every bit, has to be within 1 (`last36`) or .5 of its target. An interval has to be
+    produced to the step, or within one (`last36`), see `measure_wait_go`. Bits and intervals have no fixation.
 
     Own tasks have a score of their own, whatever the rule.
 
@@ -80,10 +82,10 @@ def score_trials(outputs: Tensor, trials: Trials, rule: str) -> Tensor:
         return _score_own(outputs, trials)
     tolerance, kind = TOLERANCES[rule][trials.answer_kind], trials.answer_kind
     if rule != "strict":
-        return _matches(_final_outputs(outputs, trials, 1), trials.response, kind, tolerance).float()
+        return _matches(_read_answers(outputs, trials, 1), trials.response, kind, tolerance).float()
     n_steps = max(1, round(_STRICT_MS / trials.dt_ms))
-    right = _matches(_final_outputs(outputs, trials, n_steps), trials.response, kind, tolerance)
-    return (right if kind == "bits" else right & _keeps_fixation(outputs, trials)).float()
+    right = _matches(_read_answers(outputs, trials, n_steps), trials.response, kind, tolerance)
+    return (right & _keeps_fixation(outputs, trials) if kind in ("direction", "sign") else right).float()
 
 
 def matches_response(outputs: Tensor, trials: Trials, response: Tensor) -> Tensor:
@@ -99,7 +101,7 @@ def matches_response(outputs: Tensor, trials: Trials, response: Tensor) -> Tenso
     """
     _check_shape(outputs, trials)
     tolerance = TOLERANCES["last36"][trials.answer_kind]
-    return _matches(_final_outputs(outputs, trials, 1), response, trials.answer_kind, tolerance)
+    return _matches(_read_answers(outputs, trials, 1), response, trials.answer_kind, tolerance)
 
 
 def score_per_task(scores: Tensor, task: Tensor, n_tasks: int) -> Tensor:
@@ -122,11 +124,13 @@ def answer_outputs(trials: Trials, response: Tensor) -> Tensor:
 
     Args:
         trials: whose timing is used.
-        response: (M, B) in the form of Trials.response. Bits are held from the first step on.
+        response: (M, B) in the form of Trials.response. Bits are held from the first step on, intervals are ramps.
 
     Returns:
         (M, B, T, O) float32, 0 in padding.
     """
+    if trials.answer_kind == "interval":
+        return make_ramps(find_go(trials), response, trials.targets.shape[2])[..., None]
     answer = encode_answers(response.flatten().cpu().numpy(), trials.answer_kind)
     answer = torch.from_numpy(answer).to(response.device).unflatten(0, response.shape).unsqueeze(2)  # (M, B, 1, O)
     step = torch.arange(trials.targets.shape[2], device=response.device)[:, None]  # (T, 1)
@@ -180,8 +184,10 @@ def _check_shape(outputs: Tensor, trials: Trials) -> None:
         )
 
 
-def _final_outputs(outputs: Tensor, trials: Trials, n_steps: int) -> Tensor:
-    """Mean outputs (M, B, O) over the last n_steps of every trial."""
+def _read_answers(outputs: Tensor, trials: Trials, n_steps: int) -> Tensor:
+    """Mean outputs (M, B, O) over the last n_steps of every trial; or the intervals (M, B, 1) that are produced."""
+    if trials.answer_kind == "interval":
+        return produced_intervals(outputs, trials)[..., None]
     steps = trials.end_steps[..., None] - 1 - torch.arange(n_steps, device=outputs.device)  # (M, B, n)
     return outputs.gather(2, steps[..., None].expand(-1, -1, -1, outputs.shape[3])).mean(2)
 
@@ -189,6 +195,8 @@ def _final_outputs(outputs: Tensor, trials: Trials, n_steps: int) -> Tensor:
 def _matches(answer: Tensor, response: Tensor, kind: str, tolerance: float) -> Tensor:
     """Whether answers (M, B, O) are the responses (M, B)."""
     tolerance -= _ROUNDING
+    if kind == "interval":
+        return (answer[..., 0] - response).abs() < tolerance
     if kind == "bits":
         bits = (response.long()[..., None] >> torch.arange(answer.shape[-1], device=answer.device)) & 1
         return ((answer - (2 * bits - 1)).abs() < tolerance).all(-1)

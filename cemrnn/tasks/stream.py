@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cemrnn.random import derive_seed, fill_trial_keys
+from cemrnn.random import fill_trial_keys
+from cemrnn.tasks.counted import CountedStream
 from cemrnn.tasks.layout import Layout
 from cemrnn.tasks.own import OwnStream, OwnTasks
 from cemrnn.tasks.planning import Planner
@@ -15,7 +16,7 @@ from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
 
 
-class TrialStream:
+class TrialStream(CountedStream):
     """Trials of a set of tasks for M networks; each network has a random stream of its own.
 
     Trial n of a network depends on its seed and on n only: not on the other networks, nor on how the trials are
@@ -30,11 +31,9 @@ class TrialStream:
             seeds: one per network.
             name: tells this stream from others with the same seed, for example training from test.
         """
+        super().__init__(seeds, name)
         self.tasks = tasks
         self._planner, self._layout = Planner(tasks), Layout(tasks)
-        self._parameter_keys = _network_keys(seeds, name, "parameters")
-        self._noise_keys = _network_keys(seeds, name, "noise")
-        self._n_drawn = 0
 
     def draw(self, n_trials: int, task: Any = None, *, conflict_with: Any = None) -> Trials:
         """The next trials of every network.
@@ -43,7 +42,7 @@ class TrialStream:
             n_trials: B, at least 1.
             task: index of the task of each trial, broadcastable to (M, B); None: drawn with equal probability.
             conflict_with: index of another task for each trial, broadcastable to (M, B): trials are redrawn until
-                its answer conflicts with the right one (see plan.find_conflicts).
+                its answer conflicts with the right one (see planning.find_conflicts).
 
         Returns:
             Trials of shape (M, B), padded to the longest.
@@ -53,40 +52,17 @@ class TrialStream:
         """
         if n_trials < 1:
             raise ValueError(f"n_trials: expected at least 1, got {n_trials}")
-        shape = len(self._parameter_keys), n_trials
+        shape = len(self._seeds), n_trials
         task, other = self._as_tasks(task, shape, "task"), self._as_tasks(conflict_with, shape, "conflict_with")
         keys, noise_keys = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
-        fill_trial_keys(self._parameter_keys, self._n_drawn, keys)
-        fill_trial_keys(self._noise_keys, self._n_drawn, noise_keys)
+        fill_trial_keys(self.keys("parameters"), self._n_drawn, keys)
+        fill_trial_keys(self.keys("noise"), self._n_drawn, noise_keys)
         if other is None:
             plan = self._planner.draw(keys.ravel(), task)
         else:
             plan = self._planner.draw_conflicting(keys.ravel(), task, other)
         self._n_drawn += n_trials
         return self._layout.lay_out(plan, noise_keys)
-
-    def state(self) -> dict[str, int]:
-        """Where the stream is, ready for JSON."""
-        return {"n_drawn": self._n_drawn}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        """Continues where the stream was when `state` returned the given value.
-
-        Raises:
-            ValueError: this is not the state of a stream of trials.
-        """
-        if set(state) != {"n_drawn"} or not isinstance(state["n_drawn"], int) or state["n_drawn"] < 0:
-            raise ValueError(f"state: expected {{'n_drawn': a count of trials}}, got {state!r}")
-        self._n_drawn = state["n_drawn"]
-
-    def select(self, networks: Sequence[int]) -> None:
-        """Keeps the streams of some networks, where they are.
-
-        Args:
-            networks: their positions, in the order in which they are kept.
-        """
-        positions = list(networks)
-        self._parameter_keys, self._noise_keys = self._parameter_keys[positions], self._noise_keys[positions]
 
     def _as_tasks(self, value: Any, shape: tuple[int, int], name: str) -> np.ndarray | None:
         if value is None:
@@ -100,8 +76,3 @@ class TrialStream:
 def open_stream(tasks: TaskSet | OwnTasks, seeds: Sequence[int], *, name: str) -> TrialStream | OwnStream:
     """The named stream of trials of any tasks, ours or own ones, for networks with these seeds."""
     return tasks.stream(seeds, name=name) if isinstance(tasks, OwnTasks) else TrialStream(tasks, seeds, name=name)
-
-
-def _network_keys(seeds: Sequence[int], *names: str) -> np.ndarray:
-    """(M,) uint64, the lower half of each derived seed."""
-    return np.array([derive_seed(seed, *names) % 2**64 for seed in seeds], np.uint64)

@@ -14,7 +14,7 @@ from cemrnn.tasks.registry import OWN, find_task
 
 RING_UNITS = 32  # per modality
 # (inputs, outputs) of each answer kind; inputs of "direction" are for the cosine encoding
-_SIZES = {"direction": (5, 3), "sign": (3, 2), "bits": (3, 3)}
+_SIZES = {"direction": (5, 3), "sign": (3, 2), "bits": (3, 3), "interval": (3, 1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class TaskSet(Config):
     """
 
     names: tuple[str, ...]
-    preset: Literal["yang", "driscoll", "fast"]
+    preset: Literal["yang", "driscoll", "fast", "nm_rnn"]
     encoding: Literal["cosine", "ring"] = "cosine"
     content_digest: str = ""
 
@@ -38,7 +38,7 @@ class TaskSet(Config):
         own = [find_task(name) for name in self.names if name in OWN]
         object.__setattr__(self, "content_digest", digest_content(*own) if own else "")
         if not self.names or len(set(self.names)) < len(self.names):
-            raise ValueError(f"names: expected one or more different tasks, got {self.names}")
+            raise ValueError(f"names: expected one or more tasks, each once, got {self.names}")
         kinds = {task.answer_kind for task in self.tasks}
         if len(kinds) > 1:
             raise ValueError(f"names: expected tasks with one kind of answer, got {sorted(kinds)}")
@@ -68,8 +68,13 @@ class TaskSet(Config):
 
     @property
     def answer_kind(self) -> str:
-        """Kind of answer that all tasks ask for: "direction", "sign" or "bits"."""
+        """Kind of answer that all tasks ask for, see `Task`."""
         return find_task(self.names[0]).answer_kind
+
+    @property
+    def has_fixation(self) -> bool:
+        """Whether the first input and output are fixation."""
+        return self.answer_kind in ("direction", "sign")
 
     @property
     def n_contexts(self) -> int:
@@ -78,12 +83,12 @@ class TaskSet(Config):
 
     @property
     def n_inputs(self) -> int:
-        """I: fixation and two modalities; fixation and two streams; or three bits."""
+        """I: fixation and two modalities; fixation and two streams; three bits; or three pulses."""
         return 1 + 2 * RING_UNITS if self.encoding == "ring" else _SIZES[self.answer_kind][0]
 
     @property
     def n_outputs(self) -> int:
-        """O: fixation, cosine and sine; fixation and sign; or three bits."""
+        """O: fixation, cosine and sine; fixation and sign; three bits; or a ramp."""
         return _SIZES[self.answer_kind][1]
 
     @property
@@ -102,6 +107,11 @@ class TaskSet(Config):
         return self.settings.sigma_x
 
     @property
+    def cue_sigma(self) -> float:
+        """Standard deviation of the noise that the preset puts on the cue at each step; cue height 1."""
+        return self.settings.sigma_cue * self.noise_scale
+
+    @property
     def noise_scale(self) -> float:
         """sqrt(2 tau / dt): turns a sigma into the standard deviation of one step. Source: Yang et al. 2019."""
         return math.sqrt(2 * self.tau_ms / self.dt_ms)
@@ -110,17 +120,15 @@ class TaskSet(Config):
     def max_steps(self) -> int:
         """Upper bound on the length of a trial of these tasks, steps."""
         return max(
-            sum(self.to_steps(max(span.values)) for span in task.family.durations_ms(self.settings).values())
+            sum(self.settings.to_steps(max(span.values)) for span in task.family.durations_ms(self.settings).values())
             for task in self.tasks
         )
 
     @property
     def mean_steps(self) -> float:
         """Mean length of a trial in steps, over timings and tasks."""
-        spans = [task.family.durations_ms(self.settings).values() for task in self.tasks]
-        durations_ms = [sum(sum(span.values) / len(span.values) for span in of_task) for of_task in spans]
-        return sum(durations_ms) / len(durations_ms) * self.settings.stretch / self.dt_ms
-
-    def to_steps(self, duration_ms: float) -> int:
-        """A duration of the unstretched timing in steps of this preset, to the nearest."""
-        return round(duration_ms * self.settings.stretch / self.dt_ms)
+        p, n_tasks = self.settings, len(self.tasks)
+        spans = [span for task in self.tasks for span in task.family.durations_ms(p).values()]
+        total_ms = sum(sum(span.values) / len(span.values) for span in spans)
+        cut = sum(span.continuous for span in spans) / 2 if p.truncates else 0
+        return (total_ms * p.stretch / p.dt_ms - cut) / n_tasks

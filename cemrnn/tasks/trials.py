@@ -30,12 +30,13 @@ class Trials:
         onsets: (M, B, E) int64 first step of each epoch; an epoch that a task lacks begins with the next.
         go_steps: (M, B) int64 first step of the response.
         end_steps: (M, B) int64 length of the trial.
-        answer_kind: "direction", "sign" or "bits"; of own tasks see `cemrnn.tasks.own`.
-        response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form;
-            NaN: keep fixation.
+        answer_kind: as in `Task`; of own tasks see `cemrnn.tasks.own`.
+        response: (M, B) float32 right answer: rad in [0, 2 pi), or -1 or 1, or the number that the bits form, or
+            steps; NaN: keep fixation.
         alternative: (M, B, K) float32 answer that each task of the set would require on the same stimulus.
         alternative_defined: (M, B, K) bool whether its rule says anything about the stimulus.
         dt_ms: length of a step, ms.
+        cue_sigma: noise that the preset puts on the cue at each step in training, see `cemrnn.tasks.cues`.
         own_score: of own tasks: (outputs, targets, weights) -> (M, B).
     """
 
@@ -55,6 +56,7 @@ class Trials:
     alternative: Tensor
     alternative_defined: Tensor
     dt_ms: float
+    cue_sigma: float = 0.0
     own_score: Callable[[Tensor, Tensor, Tensor], Any] | None = None
 
     def cue(self) -> Tensor:

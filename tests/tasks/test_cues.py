@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from cemrnn.tasks import TaskSet, TrialStream
-from cemrnn.tasks.cues import CueConfig, CueStream, derive_keys, draw_step_noise, shorten_cue, switch_cue
+from cemrnn.tasks.counted import derive_keys
+from cemrnn.tasks.cues import CueConfig, CueStream, draw_step_noise, shorten_cue, switch_cue
 
 TASKS = TaskSet.rotate(4, preset="fast")
 SEEDS = [3, 8]

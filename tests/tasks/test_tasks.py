@@ -25,6 +25,7 @@ SETS = [
     TaskSet.rotate(7, preset="fast"),
     STREAMS,
     BITS,
+    TaskSet(names=("measure_wait_go",), preset="nm_rnn"),
 ]
 PADDED = ("inputs", "targets", "weights")
 
@@ -67,7 +68,7 @@ def test_a_rotation_that_does_not_exist_is_refused(name):
     "params, message",
     [
         ({"names": ()}, "names: expected one or more"),
-        ({"names": ("delay_pro", "delay_pro")}, "names: expected one or more different"),
+        ({"names": ("delay_pro", "delay_pro")}, "names: expected one or more tasks, each once"),
         ({"names": ("delay_pro", "flipflop")}, "names: expected tasks with one kind of answer"),
         ({"names": ("integrate_1",), "encoding": "ring"}, "encoding: expected 'cosine'"),
         ({"names": ("delay_pro",), "preset": "slow"}, "preset"),
@@ -81,7 +82,7 @@ def test_task_set_refuses(params, message):
 
 def test_sizes_of_task_sets():
     sizes = [(s.n_contexts, s.n_inputs, s.n_outputs) for s in SETS]
-    assert sizes == [(20, 5, 3), (20, 65, 3), (20, 5, 3), (7, 5, 3), (4, 3, 2), (1, 3, 3)]
+    assert sizes == [(20, 5, 3), (20, 65, 3), (20, 5, 3), (7, 5, 3), (4, 3, 2), (1, 3, 3), (1, 3, 1)]
     assert (FAST.dt_ms, FAST.tau_ms, FAST.sigma_x) == (40.0, 100.0, 0.02)
 
 

@@ -13,8 +13,10 @@ from cemrnn.tasks.sequences import TextSet
 from cemrnn.tasks.sequences.documents import (
     PARTS,
     READERS,
+    check_apart,
     cut_corpus,
     drop_repeats,
+    normalise_text,
     read_corpus,
     read_documents,
     split_documents,
@@ -190,6 +192,59 @@ def test_any_file_can_be_a_corpus(tmp_path):
     assert data.checksum != PROSE.checksum
 
 
+WORDS = " ".join(f"w{n}x{n * n}" for n in range(4000))  # no word occurs twice
+
+
+@pytest.mark.parametrize("text", [WORDS, WORDS.replace(" ", ""), f"{WORDS[:20000]}\n{WORDS[20000:]}"])
+def test_a_corpus_of_one_long_line_is_cut_between_words(tmp_path, text):
+    path = tmp_path / "text8"
+    path.write_text(text, encoding="utf-8")
+    pieces = cut_corpus(text)
+    assert "".join(pieces.values()) == text
+    assert len(pieces) >= 49 and max(map(len, pieces.values())) <= 2 * len(text) / 50
+    if " " in text:
+        assert all(piece.endswith((" ", "\n")) for piece in list(pieces.values())[:-1])
+    parts = TextSet(registers=("corpus",), corpus=str(path), **SIZES).codes()["corpus"]
+    assert all(len(codes) > 0.08 * len(text) for codes in parts.values())
+
+
+def test_a_corpus_that_says_everything_twice_is_learned_and_tested_apart(tmp_path):
+    path = tmp_path / "twice"
+    once = "\n\n".join(WORDS[start : start + 1000] for start in range(0, len(WORDS), 1000))
+    path.write_text(f"{once}\n\n{once}\n", encoding="utf-8")
+    texts = _texts(TextSet(registers=("corpus",), corpus=str(path), **SIZES))["corpus"]
+    words = [{word for word in text.split() if len(word) > 6} for text in texts.values()]
+    shared = sum(map(len, words)) - len(set().union(*words))
+    assert shared <= 50  # words that a cut of the paragraphs above went through
+    with pytest.raises(ValueError, match="paragraphs in one part each, got 'a paragraph of some length' in training"):
+        check_apart({"training": "x\n\na paragraph of some length", "test": "a  paragraph of some length\n\nx"})
+
+
+def test_what_depends_on_who_wrote_a_corpus_is_taken_out_and_said_once(tmp_path, caplog):
+    plain, other = tmp_path / "plain", tmp_path / "other"
+    text = "".join(f"ligne {n} dit \u00e9t\u00e9 {n * n}\n" for n in range(2000))
+    plain.write_bytes(text.encode())
+    written = text.replace("\u00e9", "e\u0301").replace("\n", "\r\n")
+    other.write_bytes(b"\xef\xbb\xbf" + written.encode() + b"\x1b[0m\r")
+    assert read_corpus(plain) == text and not caplog.messages
+    assert read_corpus(other) == f"{text}{OTHER}[0m\n"
+    [line] = caplog.messages
+    for change in ("byte order mark", "line ends", "NFC", "control characters"):
+        assert change in line and str(other) in line
+    assert normalise_text(text) == (text, [])
+
+
+def test_control_characters_and_markup_are_plain_text(tmp_path):
+    path = tmp_path / "a (b) *#%.txt"
+    odd = "<script>&amp;</script> $x^2$ {glue}`a` \\n \x1b\x07\x0c\x85 \u2028 |a|\t\n\n"
+    path.write_text("".join(f"{n} {odd}" for n in range(500)), encoding="utf-8")
+    data = TextSet(registers=("corpus",), corpus=str(path), **(SIZES | dict(n_symbols=60)))
+    alphabet = data.alphabet()
+    assert {"<", "&", "$", "{", "`", "|"} <= set(alphabet)
+    assert not set(alphabet) & {"\x1b", "\x07", "\x0c", "\x85"} and alphabet.count(OTHER) >= 1
+    assert data.held_out("test").inputs.isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -197,6 +252,9 @@ def test_any_file_can_be_a_corpus(tmp_path):
         (b" \n\n", "expected text, got an empty file"),
         (b"\xff\xfe\x00\x81", "expected UTF-8 text, got something else"),
         (b"text\0more", "got zero bytes"),
+        ("\ufefftext".encode("utf-16"), "expected UTF-8 text"),
+        ("\u00e9t\u00e9 ".encode("latin-1") * 20, "expected UTF-8 text.* iconv"),
+        (b"\xef\xbb\xbf\r\n", "got an empty file"),
         (None, "cannot be read"),
     ],
 )

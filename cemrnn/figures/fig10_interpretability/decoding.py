@@ -72,4 +72,4 @@ def decode_pair(
 def _shortest_steps(tasks: TaskSet, task: int, epochs: slice) -> int:
     """Steps that some epochs of a task, in their order, last at least."""
     spans = list(tasks.tasks[task].family.durations_ms(tasks.settings).values())[epochs]
-    return sum(tasks.to_steps(min(span.values)) for span in spans)
+    return sum(tasks.settings.to_steps(min(span.values)) for span in spans)

@@ -86,7 +86,7 @@ class TimescalesConfig(LearningConfig):
 
 def _shortest_trial_ms(tasks: TaskSet) -> float:
     spans = [task.family.durations_ms(tasks.settings).values() for task in tasks.tasks]
-    return min(sum(tasks.to_steps(min(span.values)) for span in of_task) for of_task in spans) * tasks.dt_ms
+    return min(sum(tasks.settings.to_steps(min(span.values)) for span in of_task) for of_task in spans) * tasks.dt_ms
 
 
 @dataclass(frozen=True)

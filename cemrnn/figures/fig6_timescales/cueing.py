@@ -15,7 +15,8 @@ from cemrnn.measures.robustness import Threshold, normalise_accuracy, threshold_
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.tasks import Trials, TrialStream
-from cemrnn.tasks.cues import derive_keys, draw_step_noise, shorten_cue, switch_cue
+from cemrnn.tasks.counted import derive_keys
+from cemrnn.tasks.cues import draw_step_noise, shorten_cue, switch_cue
 from cemrnn.tasks.scores import TOLERANCES, score_per_task, score_trials
 
 RULE = "last36"

@@ -2,14 +2,18 @@
 
 A register is one line in `READERS`: its name, and the function that reads its documents. Besides, `corpus` is any file.
 A paragraph that occurs again, in the same document or in another, is left out the second time, so that no paragraph is
-both learned and tested.
+both learned and tested; `check_apart` proves it of the parts.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import hashlib
+import itertools
+import logging
+import re
 import sysconfig
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,10 +21,14 @@ import numpy as np
 
 from cemrnn.config import unknown_name
 
+OTHER = "\ufffd"  # stands for every character that a text set does not tell apart, or that is no text
 HELD_OUT_SHARE = 0.12  # of the characters, for validation, and again for the test
 SHORTEST_REPEAT = 20  # characters; shorter paragraphs may occur again
 CORPUS_PIECES = 50  # documents that a single file is cut into
 PARTS = ("training", "validation", "test")
+_NO_TEXT = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")  # what no page or picture can show
+
+log = logging.getLogger(__name__)
 
 
 def read_topics() -> dict[str, str]:
@@ -63,12 +71,14 @@ def read_documents(register: str, corpus: str = "") -> dict[str, str]:
     Raises:
         ValueError: the corpus is missing, empty, or no UTF-8 text.
     """
-    documents = cut_corpus(read_corpus(Path(corpus))) if register == "corpus" else READERS[register]()
-    return dict(sorted(documents.items()))
+    if register != "corpus":
+        return dict(sorted(READERS[register]().items()))
+    whole = drop_repeats({corpus: read_corpus(Path(corpus))})  # before the cuts, which hide what is repeated
+    return cut_corpus(whole[corpus])
 
 
 def read_corpus(path: Path) -> str:
-    """Text of a file.
+    """Text of a file; what is changed in it, by `normalise_text`, is logged in one line.
 
     Raises:
         ValueError: there is none, it is empty, or no UTF-8 text.
@@ -76,24 +86,64 @@ def read_corpus(path: Path) -> str:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"corpus: expected UTF-8 text, got something else in {path} ({error})") from None
+        raise ValueError(
+            f"corpus: expected UTF-8 text, got something else in {path} ({error}); an editor, or iconv, converts it"
+        ) from None
     except OSError as error:
         raise ValueError(f"corpus: {path} cannot be read ({error.strerror})") from None
     if "\0" in text:
         raise ValueError(f"corpus: expected text, got zero bytes in {path}")
+    text, changes = normalise_text(text)
     if not text.strip():
         raise ValueError(f"corpus: expected text, got an empty file, {path}")
+    if changes:
+        log.warning("corpus: %s: %s", path, "; ".join(changes))
     return text
 
 
+def normalise_text(text: str) -> tuple[str, list[str]]:
+    """The text without what depends on who wrote the file, and what was done to it, in words.
+
+    A byte order mark goes, lines end with "\\n", accents are one character with their letter (NFC), and control
+    characters become U+FFFD.
+    """
+    changes = []
+    for change, done in (
+        (lambda x: x.removeprefix("\ufeff"), "a byte order mark left out"),
+        (lambda x: x.replace("\r\n", "\n").replace("\r", "\n"), "line ends made \\n"),
+        (lambda x: unicodedata.normalize("NFC", x), "characters composed (NFC)"),
+        (lambda x: _NO_TEXT.sub(OTHER, x), "control characters replaced"),
+    ):
+        text, before = change(text), text
+        if text != before:
+            changes.append(done)
+    return text, changes
+
+
 def cut_corpus(text: str) -> dict[str, str]:
-    """Pieces of a text, of about equal length, cut between lines, as documents."""
-    lines, pieces = text.splitlines(keepends=True), {}
-    ends = np.cumsum([len(line) for line in lines])
-    numbers = np.minimum((ends - 1) * CORPUS_PIECES // ends[-1], CORPUS_PIECES - 1)
-    for number, line in zip(numbers.tolist(), lines, strict=True):
-        pieces[f"piece {number:02d}"] = pieces.get(f"piece {number:02d}", "") + line
+    """Pieces of a text, of about equal length, as documents: cut between lines, longer lines between words.
+
+    A line without a space for long is cut anywhere.
+    """
+    longest = max(1, len(text) // CORPUS_PIECES)
+    pieces: dict[str, str] = {}
+    units = itertools.chain.from_iterable(_cut_line(line, longest) for line in text.splitlines(keepends=True))
+    end = 0
+    for unit in units:
+        end += len(unit)
+        number = min((end - 1) * CORPUS_PIECES // len(text), CORPUS_PIECES - 1)
+        pieces[f"piece {number:02d}"] = pieces.get(f"piece {number:02d}", "") + unit
     return pieces
+
+
+def _cut_line(line: str, longest: int) -> list[str]:
+    """The line, or parts of it of at most so many characters, that end with a space where there is one."""
+    parts = []
+    while len(line) > longest:
+        end = line.rfind(" ", 0, longest) + 1 or longest
+        parts.append(line[:end])
+        line = line[end:]
+    return [*parts, line] if line else parts
 
 
 def drop_repeats(documents: Mapping[str, str]) -> dict[str, str]:
@@ -109,6 +159,24 @@ def drop_repeats(documents: Mapping[str, str]) -> dict[str, str]:
         if any(paragraph.strip() for paragraph in paragraphs):
             kept[name] = "\n\n".join(paragraphs) + "\n\n"
     return kept
+
+
+def check_apart(texts: Mapping[str, str]) -> None:
+    """Check that no paragraph is in two parts, but short ones.
+
+    Args:
+        texts: part -> text.
+
+    Raises:
+        ValueError: some are; the message shows one.
+    """
+    marks = {part: {" ".join(paragraph.split()) for paragraph in text.split("\n\n")} for part, text in texts.items()}
+    for first, second in itertools.combinations(marks, 2):
+        for mark in marks[first] & marks[second]:
+            if len(mark) >= SHORTEST_REPEAT:
+                raise ValueError(
+                    f"documents: expected paragraphs in one part each, got {mark[:60]!r} in {first}, {second}"
+                )
 
 
 def split_documents(documents: Mapping[str, str]) -> dict[str, list[str]]:

@@ -15,9 +15,15 @@ from torch import Tensor
 from cemrnn.config import Config, digest
 from cemrnn.random import stream
 from cemrnn.tasks.sequences.batch import Batch
-from cemrnn.tasks.sequences.documents import REGISTERS, check_registers, drop_repeats, read_documents, split_documents
-
-OTHER = "\ufffd"  # stands for every character outside the alphabet
+from cemrnn.tasks.sequences.documents import (
+    OTHER,
+    REGISTERS,
+    check_apart,
+    check_registers,
+    drop_repeats,
+    read_documents,
+    split_documents,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +171,7 @@ def _texts(data: TextSet) -> dict[str, dict[str, str]]:
     """Register -> part -> text.
 
     Raises:
-        ValueError: the documents are not those of the checksum.
+        ValueError: the documents are not those of the checksum, or some of their text is in two parts.
     """
     if _checksum(data.registers, data.corpus) != data.checksum:
         raise ValueError("checksum: the documents here are not those that the recipe was made for")
@@ -173,12 +179,14 @@ def _texts(data: TextSet) -> dict[str, dict[str, str]]:
     for register, documents in _documents(data.registers, data.corpus).items():
         parts = split_documents(documents)
         texts[register] = {part: "".join(documents[name] for name in names) for part, names in parts.items()}
+        check_apart(texts[register])
     return texts
 
 
 @functools.cache
 def _alphabet(data: TextSet) -> str:
     counts = sum((Counter(parts["training"]) for parts in _texts(data).values()), Counter())
+    del counts[OTHER]
     frequent = sorted(counts, key=lambda character: (-counts[character], character))
     return "".join(frequent[: data.n_symbols - 1]).ljust(data.n_symbols - 1, OTHER) + OTHER
 
