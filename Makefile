@@ -1,4 +1,4 @@
-# From a bare clone: `make reproduce` or `make test`. Needs python3 (3.11 or newer) with pip, and GNU Make 3.81.
+# From a bare clone: `make reproduce` or `make test`. Needs python3 (3.11 to 3.14) with pip, and GNU Make 3.81.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -39,7 +39,7 @@ ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
 endif
 
-.PHONY: help reproduce environment train notebooks book test verify figure lab bench serve lint clean
+.PHONY: help reproduce environment train notebooks book test verify figure lab bench serve lint lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -93,12 +93,15 @@ serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 lint: $(STAMP) ## ruff: rules and format; import-linter: which room may import from which
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports --no-cache
 
+lock: $(STAMP) ## ask the package index whether requirements.lock resolves on every Python that README names
+	@$(VENV)/bin/pytest -m index tests/system/test_environment.py
+
 clean: ## remove everything generated, except .venv, and trained networks and fetched data in build
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 -not -name store -not -name data -exec rm -rf {} +; fi
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+	  echo "Python 3.11 to 3.14 is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
 	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
 	@touch $@
