@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from cemrnn.reproduce.claims import ledger, load_claims, to_markdown
+from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
@@ -101,7 +102,7 @@ def _write_announcement(out: Path, profile: str, config: Path) -> None:
     origins = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "provenance").glob("*.json")]
     counts = sorted({origin["n_replicates"] for origin in origins})
     networks = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values = read_yaml(config)
     warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
     values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition.{warning}"
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
@@ -109,7 +110,7 @@ def _write_announcement(out: Path, profile: str, config: Path) -> None:
 
 def write_contents(stems: list[str], contents: Path) -> None:
     """Set the pages of the part "Figures" in the table of contents."""
-    values = yaml.safe_load(contents.read_text(encoding="utf-8"))
+    values = read_yaml(contents)
     for part in values["parts"]:
         if part["caption"] == "Figures":
             part["chapters"] = [{"file": stem} for stem in stems]

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 
 from cemrnn.config import Config
 from cemrnn.figures import find_figure
 from cemrnn.measures.evidence import SEED_SETS
+from cemrnn.reproduce.documents import read_yaml
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "no evidence")
 COLUMNS = (
@@ -96,7 +96,7 @@ def load_claims(stems: Iterable[str]) -> list[Claim]:
 
 def read_claims(path: Path, figure: str) -> list[Claim]:
     """Claims of the file of one figure; errors as `load_claims`."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entries = read_yaml(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"{path}: expected a list of claims, got {type(entries).__name__}")
     claims = []

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from cemrnn.config import Config, unknown_name
 from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, read_json
+from cemrnn.reproduce.documents import read_sections
 
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
 
@@ -45,7 +44,7 @@ def load_expected(path: Path | str, profile: str) -> Expected:
     Raises:
         ValueError: it says nothing of this profile, or something that is no verdict or no value.
     """
-    profiles = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    profiles = read_sections(Path(path), "profiles")
     if profile not in profiles:
         raise ValueError(f"{Path(path).name}: nothing is expected of profile {profile!r}, only of {sorted(profiles)}")
     verdicts, values = profiles[profile].get("verdicts", {}), profiles[profile].get("values", [])

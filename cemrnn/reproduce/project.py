@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 from cemrnn.config import natural_order, unknown_name
 from cemrnn.system.clone import PROFILES, find_clone
+
+CUSTOM = "custom"  # where runs with other values than a profile's go
+KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store")  # folders of build/ that are no profile's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +45,19 @@ class Project:
             raise ValueError(unknown_name(stem, self.stems(), "notebook"))
         return self.root / "notebooks" / f"{stem}.ipynb"
 
-    def profiles(self) -> dict[str, Path]:
-        """File of every profile by its name."""
-        return {path.stem: path for path in sorted((self.root / PROFILES).glob("*.yml"))}
+    def profiles(self) -> list[str]:
+        """Names of all profiles."""
+        return sorted(path.stem for path in (self.root / PROFILES).glob("*.yml"))
+
+    def profile(self, name: str) -> Path:
+        """File of the profile `name`.
+
+        Raises:
+            ValueError: there is none, or its results would lie in a folder that has another use.
+        """
+        if name not in self.profiles():
+            raise ValueError(unknown_name(name, self.profiles(), "profile"))
+        if name in KEPT or not re.fullmatch(r"\w[\w-]*", name):
+            raise ValueError(f"profile {name!r}: expected another name, because its results go to build/{name}; got one "
+                             f"with other signs than letters, digits, - and _, or one of {', '.join(KEPT)}")  # fmt: skip
+        return self.root / PROFILES / f"{name}.yml"

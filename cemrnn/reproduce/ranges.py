@@ -1,0 +1,61 @@
+"""In which range the values of settings lie, and why; told before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Any, NamedTuple
+
+from cemrnn.config import Config
+
+
+class Range(NamedTuple):
+    """Least and largest value of settings with a name like this."""
+
+    name: str  # pattern
+    least: float
+    most: float
+    why: str
+
+
+TINY = 5e-324  # the smallest positive number: what is above zero
+RANGES = (
+    Range(r"seed", 0, 2**31 - 1, "random streams are numbered"),
+    Range(r"(.*_)?learning_rate", TINY, math.inf, "a step of the optimiser is positive"),
+    Range(r".*(score|share)|criteria|lambdas", 0, 1, "it is a share"),
+    Range(r"taus_ms|decode_every_ms", TINY, math.inf, "it is a time that passes"),
+    Range(r".*_ms|.*sigmas?|kappas|warm_up|smallest_effect", 0, math.inf, "it is a size"),
+    Range(r"n_.*|rank|.*units|units_.*|added_to|.*(updates|trials|size|counts|contexts|steps|repeats|starts|states"
+          r"|clusters|characters|pool)", 1, math.inf, "it is a number of things"),
+)  # fmt: skip
+
+
+def check_ranges(config: Config, prefix: str = "") -> None:
+    """Check every setting of a figure; lists have an entry or more, and each once.
+
+    Raises:
+        ValueError: one is outside its range; the message says which, and why.
+    """
+    for field in dataclasses.fields(config):
+        value, name = getattr(config, field.name), prefix + field.name
+        if isinstance(value, Config):
+            check_ranges(value, f"{name}.")
+            continue
+        several = isinstance(value, tuple)
+        if several and (not value or len(set(value)) < len(value)):
+            raise ValueError(f"{name}: expected one or more, each once, got {','.join(map(str, value)) or 'none'}")
+        found = next((r for r in RANGES if re.fullmatch(r.name, field.name)), None)
+        for item in value if several else [value]:
+            if found is not None and _is_number(item) and not found.least <= item <= found.most:
+                raise ValueError(f"{name}: expected {_describe(found)}, because {found.why}; got {item}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _describe(limits: Range) -> str:
+    if limits.most < math.inf:
+        return f"{limits.least:g} to {limits.most:g}"
+    return "more than 0" if limits.least == TINY else f"at least {limits.least:g}"
