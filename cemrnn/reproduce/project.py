@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from cemrnn.config import natural_order, unknown_name
+from cemrnn.figures import list_figures
 from cemrnn.system.clone import PROFILES, find_clone
 
 CUSTOM = "custom"  # where runs with other values than a profile's go
@@ -25,15 +26,22 @@ class Project:
         return self.root / "build"
 
     def stems(self) -> list[str]:
-        """Names of all notebooks without extension, fig2 before fig10.
+        """Names of the notebooks that belong to a figure, without extension, fig2 before fig10.
 
         Raises:
             ValueError: this folder is not a clone of the project.
         """
-        stems = [path.stem for path in (self.root / "notebooks").glob("*.ipynb")]
+        stems = [stem for stem in self._notebooks() if stem in list_figures()]
         if not stems:
-            raise ValueError(f"no notebooks in {self.root}/notebooks; run this in the folder of the clone")
-        return sorted(stems, key=natural_order)
+            raise ValueError(f"no notebook of a figure in {self.root}/notebooks; run this in the folder of the clone")
+        return stems
+
+    def strays(self) -> list[str]:
+        """Names of the other notebooks: Untitled, a copy; nobody runs them."""
+        return [stem for stem in self._notebooks() if stem not in list_figures()]
+
+    def _notebooks(self) -> list[str]:
+        return sorted((path.stem for path in (self.root / "notebooks").glob("*.ipynb")), key=natural_order)
 
     def notebook(self, stem: str) -> Path:
         """Path of the notebook named `stem`.
@@ -55,6 +63,8 @@ class Project:
         Raises:
             ValueError: there is none, or its results would lie in a folder that has another use.
         """
+        if not self.profiles():
+            raise ValueError(f"no profiles in {self.root / PROFILES}; run this in the folder of the clone")
         if name not in self.profiles():
             raise ValueError(unknown_name(name, self.profiles(), "profile"))
         if name in KEPT or not re.fullmatch(r"\w[\w-]*", name):
