@@ -1,4 +1,4 @@
-"""Files of YAML 1.2, read strictly: no number in base 8, no key twice, no `on` for true; whatever is wrong has a line."""
+"""Files of YAML 1.2, read strictly: no number in base 8, no key twice, no `on` for true; errors name file and line."""
 
 from __future__ import annotations
 

@@ -68,6 +68,7 @@ class Project:
         if name not in self.profiles():
             raise ValueError(unknown_name(name, self.profiles(), "profile"))
         if name in KEPT or not re.fullmatch(r"\w[\w-]*", name):
-            raise ValueError(f"profile {name!r}: expected another name, because its results go to build/{name}; got one "
-                             f"with other signs than letters, digits, - and _, or one of {', '.join(KEPT)}")  # fmt: skip
+            expected = "another name, because its results go to build/" + name
+            others = f"one of {', '.join(KEPT)}, or other signs than letters, digits, - and _"
+            raise ValueError(f"profile {name!r}: expected {expected}; got {others}")
         return self.root / PROFILES / f"{name}.yml"
