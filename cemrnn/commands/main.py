@@ -6,6 +6,7 @@ import functools
 import math
 import operator
 import re
+import signal
 import sys
 import time
 
@@ -43,6 +44,7 @@ def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) ->
     from cemrnn.reproduce.notebooks import run_notebook
     from cemrnn.reproduce.settings import CUSTOM, make_config, parse_overrides
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
     project.notebook(stem)
     changes = parse_overrides(stem, [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))])

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
 from cemrnn.reproduce.tables import describe_presets, describe_timings
+from cemrnn.system.leases import hold_alone
 from cemrnn.tasks.presets import PRESETS
 
 GENERATED = "generated"  # folder of tables and figures that no notebook writes
@@ -39,23 +41,36 @@ def build_book(project: Project, profile: str, write_more: Callable[[Path], None
     Raises:
         BookError: a notebook has not run, Sphinx warned, a page loads something from the network, or an
             image has no alternative text. The book built before stays in place.
+        BusyError: another process builds it.
     """
+    with hold_alone(project.build / profile / ".book.lock", f"the book at profile {profile} is being built"):
+        return _build(project, profile, write_more)
+
+
+def _build(project: Project, profile: str, write_more: Callable[[Path], None] | None) -> Path:
     out = project.build / profile
     source = assemble(project, profile)
     if write_more is not None:
         write_more(source / GENERATED)
-    log = out / "book.log"
-    with log.open("w", encoding="utf-8") as stream:
-        command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(source)]
-        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
-    if status != 0:
-        raise BookError(f"the book was not built; see {log}\n{_warnings(log)}")
-    html = source / "_build" / "html"
-    if problems := find_problems(html):
-        raise BookError("the book was built, but:\n" + "\n".join(problems))
-    shutil.rmtree(out / "html", ignore_errors=True)
-    html.rename(out / "html")
+    with tempfile.TemporaryDirectory(prefix="cemrnn-") as plain:  # Sphinx takes [ and * in a path for a pattern
+        made = Path(plain).resolve() / "book"
+        shutil.copytree(source, made)
+        _run_jupyter_book(made, source, out / "book.log")
+        html = made / "_build" / "html"
+        if problems := find_problems(html):
+            raise BookError("the book was built, but:\n" + "\n".join(problems))
+        shutil.rmtree(out / "html", ignore_errors=True)
+        shutil.move(html, out / "html")
     return out / "html" / "index.html"
+
+
+def _run_jupyter_book(folder: Path, source: Path, log: Path) -> None:
+    """Build the book in a folder; in the log its files have the names of those in the source."""
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    log.write_text(done.stdout.replace(str(folder), str(source)), encoding="utf-8")
+    if done.returncode != 0:
+        raise BookError(f"the book was not built; see {log}\n{_warnings(log)}")
 
 
 def assemble(project: Project, profile: str) -> Path:

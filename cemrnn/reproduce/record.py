@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ from cemrnn.reproduce.settings import CUSTOM
 from cemrnn.system.clone import find_clone
 
 FOOTER = "provenance"
+matplotlib.rcdefaults()  # notebooks alone import this: they draw alike, whatever a reader's matplotlibrc says
 
 
 def show(figure: Figure, result: Result) -> Figure:
