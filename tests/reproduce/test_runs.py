@@ -123,8 +123,8 @@ def test_nothing_of_a_readers_own_settings_reaches_a_run(project, monkeypatch):
     assert made.returncode == 0, made.stderr
     config = json.loads((project.build / f"custom/provenance/{STEM}.json").read_text())["config"]
     assert (config["label"], config["levels"]) == ("my book (1).txt", [1.0, 2.0])
-    (project.root / "probe").write_text('probe: ; @echo "[$$PYTHONPATH$$GIT_DIR]"\n')
-    asked = ["make", "-s", "-C", project.root, "-f", "Makefile", "-f", "probe", "probe"]
+    (project.root / "probe.mk").write_text('probe: ; @echo "[$$PYTHONPATH$$GIT_DIR]"\n')
+    asked = ["make", "-s", "-C", project.root, "-f", "Makefile", "-f", "probe.mk", "probe"]
     assert subprocess.run(asked, capture_output=True, text=True, env=os.environ | {"GIT_DIR": "x"}).stdout == "[]\n"
 
 
