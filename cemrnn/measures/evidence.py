@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from cemrnn.measures.intervals import Interval
+if TYPE_CHECKING:  # the ledger is computed without what is compiled
+    from cemrnn.measures.intervals import Interval
 
 SEED_SETS = ("first", "second")
 S = TypeVar("S", bound=Sequence)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from cemrnn.config import Config
 
 
 class Range(NamedTuple):
@@ -31,23 +29,23 @@ RANGES = (
 )  # fmt: skip
 
 
-def check_ranges(config: Config, prefix: str = "") -> None:
-    """Check every setting of a figure; lists have an entry or more, and each once.
+def check_ranges(values: Mapping[str, Any], prefix: str = "") -> None:
+    """Check values of settings by their names; lists have an entry or more, and each once.
 
     Raises:
         ValueError: one is outside its range; the message says which, and why.
     """
-    for field in dataclasses.fields(config):
-        value, name = getattr(config, field.name), prefix + field.name
-        if isinstance(value, Config):
+    for field, value in values.items():
+        name = f"{prefix}{field}"
+        if isinstance(value, dict):
             check_ranges(value, f"{name}.")
             continue
-        several = isinstance(value, tuple)
-        if several and (not value or len(set(value)) < len(value)):
-            raise ValueError(f"{name}: expected one or more, each once, got {','.join(map(str, value)) or 'none'}")
-        found = next((r for r in RANGES if re.fullmatch(r.name, field.name)), None)
-        for item in value if several else [value]:
-            if found is not None and _is_number(item) and not found.least <= item <= found.most:
+        items = list(value) if isinstance(value, list | tuple) else [value]
+        if not items or any(item in items[:i] for i, item in enumerate(items)):
+            raise ValueError(f"{name}: expected one or more, each once, got {','.join(map(str, items)) or 'none'}")
+        found = next((limits for limits in RANGES if re.fullmatch(limits.name, str(field))), None)
+        for item in items if found else ():
+            if _is_number(item) and not found.least <= item <= found.most:
                 raise ValueError(f"{name}: expected {_describe(found)}, because {found.why}; got {item}")
 
 

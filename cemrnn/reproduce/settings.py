@@ -74,14 +74,13 @@ def make_config(project: Project, stem: str, profile: str, changes: Mapping[str,
     for name, change in (changes or {}).items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     try:
-        config = config_class(stem).from_params(values)
-        check_ranges(config)
+        check_ranges(values)
+        return config_class(stem).from_params(values)
     except MissingError as error:
         where = f"in the section {stem} of notebooks/params/{BASE}.yml, or a default in the class"
         raise ValueError(f"{error}; it can have one {where}") from None
     except ValueError as error:
         raise ValueError(f"{stem} at profile {profile}: {error}") from None
-    return config
 
 
 def read_values(project: Project, stem: str, profile: str, within: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -180,4 +179,4 @@ def _read_text(text: str) -> Any:
 def _check_names(names: Iterable[str], valid: Iterable[str], what: str) -> None:
     for name in names:
         if name not in valid:
-            raise ValueError(unknown_name(name, valid, what))
+            raise ValueError(unknown_name(str(name), valid, what))
