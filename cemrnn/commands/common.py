@@ -37,7 +37,8 @@ def describe_error(error: Exception) -> str:
     """An error in words; one of the disk names the file first."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
+    disk = Project().explain_disk(str(error)) if isinstance(error, OSError) else ""
+    return disk or str(error) or type(error).__name__
 
 
 def _check_profile(ctx: click.Context, option: click.Parameter, name: str) -> str:

@@ -55,7 +55,8 @@ def _build(project: Project, profile: str, write_more: Callable[[Path], None] | 
     with tempfile.TemporaryDirectory(prefix="cemrnn-") as plain:  # Sphinx takes [ and * in a path for a pattern
         made = Path(plain).resolve() / "book"
         shutil.copytree(source, made)
-        _run_jupyter_book(made, source, out / "book.log")
+        if warnings := _run_jupyter_book(made, source, out / "book.log"):
+            raise BookError(f"the book was not built: {project.explain_disk(warnings) or warnings}")
         html = made / "_build" / "html"
         if problems := find_problems(html):
             raise BookError("the book was built, but:\n" + "\n".join(problems))
@@ -64,13 +65,13 @@ def _build(project: Project, profile: str, write_more: Callable[[Path], None] | 
     return out / "html" / "index.html"
 
 
-def _run_jupyter_book(folder: Path, source: Path, log: Path) -> None:
-    """Build the book in a folder; in the log its files have the names of those in the source."""
+def _run_jupyter_book(folder: Path, source: Path, log: Path) -> str:
+    """Warnings, with the place of the log; empty if the book was built. Files are named as in the source."""
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    log.write_text(done.stdout.replace(str(folder), str(source)), encoding="utf-8")
-    if done.returncode != 0:
-        raise BookError(f"the book was not built; see {log}\n{_warnings(log)}")
+    text = done.stdout.replace(str(folder), str(source))
+    log.write_text(text, encoding="utf-8")
+    return f"see {log}\n{_warnings(text)}" if done.returncode != 0 else ""
 
 
 def assemble(project: Project, profile: str) -> Path:
@@ -132,7 +133,7 @@ def write_contents(stems: list[str], contents: Path) -> None:
     contents.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
-def _warnings(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8").splitlines()
+def _warnings(log: str) -> str:
+    lines = log.splitlines()
     marked = [line for line in lines if "WARNING" in line or "ERROR" in line or "rror:" in line]
     return "\n".join(marked[:20] or lines[-20:])

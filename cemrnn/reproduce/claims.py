@@ -202,8 +202,15 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file; nothing if there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Content of a JSON file; nothing if there is none.
+
+    Raises:
+        ValueError: it is not JSON; the message names the file.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}; run its notebook again") from None
 
 
 def _read_evidence(claim: Claim, measure: str, scalars: dict[str, Any]) -> dict[str, float | int]:

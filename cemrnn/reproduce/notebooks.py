@@ -78,7 +78,8 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
         failed = _replace_folder(staging, project.build / FAILED_FOLDER / stem)
         if not isinstance(error, Exception):
             raise
-        raise NotebookError(f"notebook {stem} failed: {_reason(error)}\nkept in {failed}", failed) from error
+        reason = project.explain_disk(str(error)) or f"{_reason(error)}\nkept in {failed}"
+        raise NotebookError(f"notebook {stem} failed: {reason}", failed) from error
     return _publish(staging, out, notebook)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import tempfile
 from pathlib import Path
 
 from cemrnn.config import natural_order, unknown_name
@@ -12,6 +13,7 @@ from cemrnn.system.clone import PROFILES, find_clone
 
 CUSTOM = "custom"  # where runs with other values than a profile's go
 KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store")  # folders of build/ that are no profile's
+NO_ROOM = re.compile(r"No space left on device|File too large|Read-only file system|[Qq]uota exceeded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,12 @@ class Project:
     def build(self) -> Path:
         """Folder of everything generated."""
         return self.root / "build"
+
+    def explain_disk(self, text: str) -> str:
+        """One line for a text that tells of a disk without room; empty if it does not."""
+        found = NO_ROOM.search(text)
+        places = f"{self.build} (or in {tempfile.gettempdir()}, for temporary files)"
+        return f"nothing more can be written in {places}: {found[0]}; make room and run it again" if found else ""
 
     def stems(self) -> list[str]:
         """Names of the notebooks that belong to a figure, without extension, fig2 before fig10.

@@ -142,12 +142,21 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(project, command):
         assert f"Error: {project}/build" in result.stderr and result.stderr.count("\n") == 1
 
 
+def test_a_full_disk_is_one_line_that_names_the_folder(project):
+    """No file may grow beyond 4 kB, in a process of its own."""
+    code = "import resource as r, sys; from cemrnn.commands.main import main; r.setrlimit(r.RLIMIT_FSIZE, (4096, 4096))"
+    command = [sys.executable, "-c", f"{code}; main()", "run", "fig1_tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: notebook fig1_tiny failed: nothing more can be written in {project}/build")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_broken_result_is_named(project):
     folder = project / "build" / "quick" / "results"
     folder.mkdir(parents=True)
     (folder / "fig1_tiny.json").write_text("{")
-    for command in (["claims"], ["verify"]):
-        assert isinstance(CliRunner().invoke(main, command).exception, SystemExit | None)
+    check(["claims"], "fig1_tiny.json: expected JSON")
 
 
 LISTED = """
