@@ -58,8 +58,8 @@ endif
 
 # A file that is dated in the future would be newer than all that is made from it, for ever.
 ifneq ($(filter reproduce train notebooks book,$(MAKECMDGOALS)),)
-DATED := $(shell mkdir -p build && touch build/.now && \
-  find notebooks book $(PACKAGE) -type f -newer build/.now -exec touch -c {} + -print 2>/dev/null)
+DATED := $(shell { mkdir -p build && touch build/.now && \
+  find notebooks book $(PACKAGE) -type f -newer build/.now -exec touch -c {} + -print; } 2>/dev/null)
 $(if $(DATED),$(info dated in the future, so dated anew: $(DATED)))
 endif
 
@@ -134,7 +134,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
 	  echo "Python 3.11 to 3.14 is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
 	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
+	@exec env -u PYTHONNOUSERSITE $(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
 	@touch $@
 
 $(OUT)/trained: $(SIZES) $(SOURCES) $(CONDITIONS) | $(STAMP)

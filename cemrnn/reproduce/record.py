@@ -60,7 +60,7 @@ def record(result: Result, figure: Figure) -> None:
     _write_json(out / "results" / f"{result.stem}.json", scalars)
     _write_json(out / "provenance" / f"{result.stem}.json", origin)
     # A notebook that is run for the book lies beside the folder of figures; one in Lab where it was opened.
-    folder = "" if "CEMRNN_OUT" in os.environ else f"{os.path.relpath(out)}/"
+    folder = "" if os.environ.get("CEMRNN_OUT") else f"{os.path.relpath(out)}/"
     texts = [f"[{text}]({folder}figures/{file})" for text, file in links.items()]
     display(Markdown(f"Download: {' · '.join(texts)}\n\n*{describe_line(origin)}*"))
 
