@@ -46,6 +46,8 @@ def test_an_unknown_profile_is_refused_by_every_command(project, command):
 def test_another_folder_than_a_clone_is_named(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     check(command, f"no profiles in {tmp_path}/notebooks/params; run this in the folder of the clone")
+    check(["bench"], "run this in the folder of the clone")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", READ_PROFILES, ids=" ".join)
