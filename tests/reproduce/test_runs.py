@@ -123,7 +123,7 @@ def test_nothing_of_a_readers_own_settings_reaches_a_run(project, monkeypatch):
     assert made.returncode == 0, made.stderr
     config = json.loads((project.build / f"custom/provenance/{STEM}.json").read_text())["config"]
     assert (config["label"], config["levels"]) == ("my book (1).txt", [1.0, 2.0])
-    (project.root / "probe.mk").write_text('probe: ; @echo "[$$PYTHONPATH$$GIT_DIR]"\n')
+    (project.root / "probe.mk").write_text('probe: ; @echo "[$$PYTHONPATH$${GIT_DIR:-}]"\n')
     asked = ["make", "-s", "-C", project.root, "-f", "Makefile", "-f", "probe.mk", "probe"]
     assert subprocess.run(asked, capture_output=True, text=True, env=os.environ | {"GIT_DIR": "x"}).stdout == "[]\n"
 
@@ -136,8 +136,16 @@ def test_a_signal_to_make_alone_ends_the_run_and_its_kernel(project):
     wait_until(lambda: kernel.exists() and kernel.read_text(), 60)
     make.send_signal(signal.SIGTERM)
     make.communicate(timeout=15)
-    wait_until(lambda: not os.path.exists(f"/proc/{kernel.read_text()}"), 15)
+    wait_until(lambda: not is_alive(int(kernel.read_text())), 15)
     assert not any((project.build / ".tmp").iterdir())
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_until(true, seconds):
