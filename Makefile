@@ -1,4 +1,4 @@
-# From a bare clone: `make reproduce` or `make test`. Needs python3 (3.11 or newer) with pip, and GNU Make 3.81.
+# From a bare clone: `make reproduce` or `make test`. Needs python3 (3.11 to 3.14) with pip, and GNU Make 3.81.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,12 +13,24 @@ PIP_ARGS ?=
 PORT ?= 8000
 FIG ?=
 P ?=
+# What a reader set for other programs is no part of this: other packages, kernels, styles and repositories.
+export PYTHONPATH :=
+export PYTHONHOME :=
+export PYTHONSTARTUP :=
+export PYTHONNOUSERSITE := 1
+export JUPYTER_PATH :=
+export JUPYTER_PREFER_ENV_PATH := 1
+export MATPLOTLIBRC :=
+export MPLBACKEND :=
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR
+export P
 
-JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+JOBS ?= $(shell OMP_NUM_THREADS= OMP_THREAD_LIMIT= nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
 PACKAGE := cemrnn
 STAMP := $(VENV)/.installed
-CEMRNN := $(VENV)/bin/cemrnn
+RUN := $(VENV)/bin/python -P -m
+CEMRNN := $(RUN) cemrnn.commands.main
 OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
@@ -31,32 +43,51 @@ SOURCES := $(shell find $(ROOMS:%=$(PACKAGE)/%) \( -name '*.py' -o -name '*.mpls
 CONDITIONS := $(shell find $(PACKAGE)/figures -name '*.py' -not -name 'plot.py' 2>/dev/null)
 PAGES := $(shell find book -type f -not -name '*.pyc') $(wildcard $(PACKAGE)/figures/*/claims.yml)
 MEASURED := $(wildcard build/bench/*.json)
-STEMS := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
-NOTEBOOKS := $(STEMS:%=notebooks/%.ipynb)
+# A figure is what has a folder of its own; other notebooks (Untitled, a copy) are left alone.
+FIGURES := $(shell for folder in $(PACKAGE)/figures/*/experiment.py; do basename "$$(dirname "$$folder")"; done; \
+  IFS=:; for place in $${CEMRNN_FIGURES:-}; do for file in "$$place"/*/experiment.py; do \
+  basename "$$(dirname "$$file")"; done; done)
+FOUND := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
+STEMS := $(filter $(FIGURES),$(FOUND))
+STRAY := $(filter-out $(STEMS),$(FOUND))
 EXECUTED := $(STEMS:%=$(OUT)/notebooks/%.ipynb)
 
 ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
 endif
 
-.PHONY: help reproduce environment train notebooks book test verify figure lab bench validate serve lint clean
+# A file that is dated in the future would be newer than all that is made from it, for ever.
+ifneq ($(filter reproduce train notebooks book,$(MAKECMDGOALS)),)
+DATED := $(shell { mkdir -p build && touch build/.now && \
+  find notebooks book $(PACKAGE) -type f -newer build/.now -exec touch -c {} + -print; } 2>/dev/null)
+$(if $(DATED),$(info dated in the future, so dated anew: $(DATED)))
+endif
+
+.PHONY: help reproduce steps environment train notebooks book test verify figure lab bench validate serve lint lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "PROFILE is one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))); now $(PROFILE)."
 	@echo "PYTHON=python3.12 picks another Python, PIP_ARGS='...' adds arguments for pip."
 
+# exec, here and below: a signal to make reaches what runs, and no shell in between.
 reproduce: ## environment, training, notebooks and book at PROFILE
 	@if $(MAKE) -q $(BOOK); then \
 	  echo "Nothing has changed: the book at profile $(PROFILE) is up to date."; \
-	else \
-	  echo "[1/4] environment" && $(MAKE) environment && \
-	  echo "[2/4] training" && $(MAKE) train && \
-	  echo "[3/4] notebooks" && OMP_NUM_THREADS=1 $(MAKE) -j $(JOBS) notebooks && \
-	  echo "[4/4] book" && $(MAKE) $(BOOK); \
-	fi
-	@$(CEMRNN) claims --profile $(PROFILE)
-	@echo "book: $(CURDIR)/$(BOOK)"
+	else exec $(MAKE) steps; fi
+	@exec $(CEMRNN) claims --profile $(PROFILE)
+	@echo "book: $$PWD/$(BOOK)"
+
+steps:
+	$(if $(STRAY),$(info no figure, so left alone: $(STRAY)))
+	@echo "[1/4] environment"
+	@exec $(MAKE) environment
+	@echo "[2/4] training"
+	@exec $(MAKE) train
+	@echo "[3/4] notebooks"
+	@OMP_NUM_THREADS=1 exec $(MAKE) -j $(JOBS) notebooks
+	@echo "[4/4] book"
+	@exec $(MAKE) $(BOOK)
 
 environment: $(STAMP) ## .venv with the exact packages of requirements.lock
 	@echo "environment: $(VENV) is ready"
@@ -71,54 +102,58 @@ book: $(BOOK) ## build the pages
 	@echo "book: $(BOOK)"
 
 test: $(STAMP) ## all tests
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 exec $(RUN) pytest -n $(JOBS) --dist loadfile
 
 verify: $(STAMP) ## compare the results at PROFILE with those that are expected
-	@$(CEMRNN) verify --profile $(PROFILE)
+	@exec $(CEMRNN) verify --profile $(PROFILE)
 
 figure: $(STAMP) ## one notebook with other parameters: FIG=fig2_ambiguity P="n_units=128 seed=3"
 	@$(if $(FIG),,echo "name a figure: make figure FIG=<one of: $(STEMS)>" >&2; exit 2;) \
-	$(CEMRNN) run $(FIG) --profile $(PROFILE) $(addprefix -p ,$(P))
+	exec $(CEMRNN) run $(FIG) --profile $(PROFILE) --parameters "$$P"
 
 lab: $(STAMP) ## JupyterLab on the notebooks
-	@$(VENV)/bin/jupyter lab notebooks
+	@exec $(RUN) jupyterlab notebooks
 
 bench: $(STAMP) ## speed against named peers on this machine, for the page of the book that shows it
-	@$(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
+	@exec $(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
 
 validate: $(STAMP) ## our trials against the public generators: YANG=<copy of gyyang/multitask> DRISCOLL=<copy of theirs>
 	@$(CEMRNN) validate $(if $(YANG),--yang '$(YANG)') $(if $(DRISCOLL),--driscoll '$(DRISCOLL)')
 
 serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }
-	@$(VENV)/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))
+	@exec $(RUN) http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))
 
 lint: $(STAMP) ## ruff: rules and format; import-linter: which room may import from which
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports --no-cache
 
+lock: $(STAMP) ## ask the package index whether requirements.lock resolves on every Python that README names
+	@exec $(RUN) pytest -m index tests/system/test_environment.py
+
 clean: ## remove everything generated, except .venv, and trained networks and fetched data in build
-	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 -not -name store -not -name data -exec rm -rf {} +; fi
+	@if [ -d build ]; then find build/ -mindepth 1 -maxdepth 1 -not -name store -not -name data -exec rm -rf {} +; fi
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+	  echo "Python 3.11 to 3.14 is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)." \
 	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
+	@exec env -u PYTHONNOUSERSITE $(PYTHON) cemrnn/system/environment.py $(VENV) $(PIP_ARGS)
 	@touch $@
 
-$(OUT)/trained: $(SIZES) $(NOTEBOOKS) $(SOURCES) $(CONDITIONS) | $(STAMP)
-	@$(CEMRNN) sweep --profile $(PROFILE)
-	@mkdir -p $(@D) && touch $@
+$(OUT)/trained: $(SIZES) $(SOURCES) $(CONDITIONS) | $(STAMP)
+	@exec $(CEMRNN) sweep --profile $(PROFILE)
+	@{ mkdir -p $(@D) && touch $@; } 2>/dev/null || { \
+	  echo "nothing can be written in $$PWD/$(@D): a full disk, or not yours?" >&2; exit 1; }
 
 .SECONDEXPANSION:
 $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*.py $(PACKAGE)/figures/$$*/finding.md) $(SIZES) $(SOURCES) $(OUT)/trained
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
 	  echo "notebook $$n/$(words $(STEMS)): $*"
-	@$(CEMRNN) run $* --profile $(PROFILE)
+	@exec $(CEMRNN) run $* --profile $(PROFILE)
 
 # What measures time runs when all others are done, and alone.
 MEASURING := $(OUT)/notebooks/fig9_overhead_scaling.ipynb
 $(MEASURING): | $(filter-out $(MEASURING),$(EXECUTED))
 
 $(BOOK): $(EXECUTED) $(PAGES) $(SIZES) $(MEASURED)
-	@$(CEMRNN) book --profile $(PROFILE) > /dev/null
+	@exec $(CEMRNN) book --profile $(PROFILE) > /dev/null

@@ -38,6 +38,7 @@ __all__ = [*_CONTENTS, *_MODULES]
 
 startup.let_idle_threads_sleep()
 startup.keep_freed_memory()
+startup.find_private_folders()
 
 
 def __getattr__(name: str):

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import io
 import json
+import math
 import re
 import textwrap
 import tokenize
@@ -145,6 +146,8 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
         return hint.from_params(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is float and isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name}: expected a finite number, got {value}")
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
     raise ValueError(_mismatch(name, hint, value))

@@ -28,7 +28,9 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     from cemrnn.bench.rows import Bench
     from cemrnn.bench.topics import run_topic
 
-    folder = Project().build / "bench"
+    project = Project()
+    project.stems()  # refused elsewhere than in a clone
+    folder = project.build / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or TOPIC_NAMES:
         click.echo(f"[{name}]")

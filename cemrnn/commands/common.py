@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import errno
+import os
 
 import click
 
 from cemrnn.config import Config
 from cemrnn.reproduce.project import Project
 
+
+class Commands(click.Group):
+    """Commands whose errors are one line; with CEMRNN_DEBUG=1 Python's own traceback says where they come from."""
+
+    def invoke(self, ctx: click.Context):
+        """What the command gives.
+
+        Raises:
+            click.ClickException: in place of what a value, a file or a run that ended early raises.
+        """
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            known = isinstance(error, ValueError | OSError | RuntimeError) or type(error).__module__.startswith(
+                "cemrnn."
+            )
+            if not known or getattr(error, "errno", None) == errno.EPIPE or os.environ.get("CEMRNN_DEBUG"):
+                raise
+            raise click.ClickException(describe_error(error)) from None
+
+
+def describe_error(error: Exception) -> str:
+    """An error in words; one of the disk names the file first."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    disk = Project().explain_disk(str(error)) if isinstance(error, OSError) else ""
+    return disk or str(error) or type(error).__name__
+
+
+def _check_profile(ctx: click.Context, option: click.Parameter, name: str) -> str:
+    Project().profile(name)
+    return name
+
+
 PROFILE = click.option(
-    "--profile", default="quick", show_default=True, help="File of sizes: notebooks/params/<profile>.yml."
-)
+    "--profile", default="quick", show_default=True, callback=_check_profile,
+    help="File of sizes: notebooks/params/<profile>.yml.",
+)  # fmt: skip
 
 
 def experiment_config(project: Project, stem: str, profile: str) -> Config:
@@ -20,12 +57,3 @@ def experiment_config(project: Project, stem: str, profile: str) -> Config:
     from cemrnn.reproduce.settings import make_config
 
     return make_config(project, stem, profile)
-
-
-@contextlib.contextmanager
-def user_mistakes() -> Iterator[None]:
-    """Show a ValueError about names and values as one line, without a traceback."""
-    try:
-        yield
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None

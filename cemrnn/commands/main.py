@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import re
+import signal
 import sys
 import time
 
 import click
 
 from cemrnn.commands.bench import bench
-from cemrnn.commands.common import PROFILE, user_mistakes
+from cemrnn.commands.common import PROFILE, Commands
 from cemrnn.commands.data import data
 from cemrnn.commands.store import store
 from cemrnn.commands.sweep import sweep
@@ -19,7 +21,7 @@ from cemrnn.commands.validate import validate
 from cemrnn.reproduce.project import Project
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """Train networks, run notebooks and build the book.
 
@@ -32,25 +34,23 @@ def main() -> None:
 @click.argument("stem")
 @PROFILE
 @click.option("-p", "overrides", metavar="NAME=VALUE", multiple=True, help="Another value for a parameter; repeatable.")
-def run(stem: str, profile: str, overrides: tuple[str, ...]) -> None:
+@click.option("--parameters", default="", metavar="'NAME=VALUE ...'", help="Several; a value ends where a name begins.")
+def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) -> None:
     """Run the notebook STEM, e.g. fig2_ambiguity.
 
     With -p the run starts from the profile's values and goes to build/custom. Lists are written with
     commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
     """
-    from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+    from cemrnn.figures import load_experiment
+    from cemrnn.reproduce.notebooks import run_notebook
     from cemrnn.reproduce.settings import CUSTOM, make_config, parse_overrides
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
-    with user_mistakes():
-        project.notebook(stem)
-        changes = parse_overrides(stem, overrides)
-        make_config(project, stem, profile, changes)
-    out = project.build / (CUSTOM if overrides else profile)
-    try:
-        path = run_notebook(project, stem, profile, out, changes)
-    except NotebookError as error:
-        raise click.ClickException(str(error)) from None
+    project.notebook(stem)
+    changes = parse_overrides(stem, [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))])
+    load_experiment(stem).conditions(make_config(project, stem, profile, changes))  # refused before anything starts
+    path = run_notebook(project, stem, profile, project.build / (CUSTOM if changes else profile), changes)
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
 
 
@@ -62,8 +62,7 @@ def params(stem: str, profile: str) -> None:
     from cemrnn.config import describe_fields
     from cemrnn.reproduce.settings import make_config
 
-    with user_mistakes():
-        config = make_config(Project(), stem, profile)
+    config = make_config(Project(), stem, profile)
     for name, field in describe_fields(type(config)).items():
         value = operator.attrgetter(name)(config)
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -78,8 +77,7 @@ def claims(profile: str, as_json: bool) -> None:
     from cemrnn.reproduce.claims import describe_doubt, ledger, load_claims, to_json
 
     project = Project()
-    with user_mistakes():
-        table = ledger(project.build / profile / "results", load_claims(project.stems()))
+    table = ledger(project.build / profile / "results", load_claims(project.stems()))
     if as_json:
         click.echo(to_json(table), nl=False)
         return
@@ -103,12 +101,10 @@ def verify(profile: str, accept: bool) -> None:
 
     project = Project()
     path, results = project.root / "book" / "expected.yml", project.build / profile / "results"
-    with user_mistakes():
-        claims = load_claims(project.stems())
-        if accept:
-            write_expected(path, profile, ledger(results, claims))
-        expected = load_expected(path, profile)
-    differences, turned = find_differences(expected, results, claims)
+    claims = load_claims(project.stems())
+    if accept:
+        write_expected(path, profile, ledger(results, claims))
+    differences, turned = find_differences(expected := load_expected(path, profile), results, claims)
     for line in [*differences, *turned]:
         click.echo(line)
     if differences:
@@ -121,15 +117,12 @@ def verify(profile: str, accept: bool) -> None:
 def book(profile: str) -> None:
     """Build the book from the notebooks that ran at the profile."""
     from cemrnn.bench.page import write_bench
-    from cemrnn.reproduce.book import BookError, build_book
+    from cemrnn.reproduce.book import build_book
 
     project = Project()
-
-    try:
-        path = build_book(project, profile, functools.partial(write_bench, project.build / "bench"))
-    except BookError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"book: {path}")
+    if stray := project.strays():
+        click.echo(f"no figure, so left alone: {', '.join(stray)}")
+    click.echo(f"book: {build_book(project, profile, functools.partial(write_bench, project.build / 'bench'))}")
 
 
 for command in (sweep, store, bench, data, validate):

@@ -8,7 +8,8 @@ import time
 
 import click
 
-from cemrnn.commands.common import experiment_config, user_mistakes
+from cemrnn.commands.common import experiment_config
+from cemrnn.config import unknown_name
 from cemrnn.reproduce.project import Project
 
 COLUMNS = "{:<12}  {:<12} {:>5} {:>4} {:>6}  {:<9} {:>8} {:>9}  {}"
@@ -25,7 +26,7 @@ def store() -> None:
 
 @store.command("ls")
 @click.option("--arm", help="Only networks of this arm.")
-@click.option("--status", help="Only these: reached, exhausted, failed or damaged.")
+@click.option("--status", type=click.Choice(("reached", "exhausted", "failed", "damaged")), help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON, one entry per line.")
 def list_(arm: str | None, status: str | None, as_json: bool) -> None:
     """List the entries, and what lies beside them.
@@ -35,13 +36,16 @@ def list_(arm: str | None, status: str | None, as_json: bool) -> None:
     from cemrnn.store.inventory import count_bytes, list_entries
     from cemrnn.store.store import Store, list_folder
 
-    place, count, n_bytes = Store.default(), 0, 0
+    place, count, n_bytes, arms = Store.default(), 0, 0, set()
     if not as_json:
         click.echo(COLUMNS.format("key", "arm", "N", "K", "seed", "status", "updates", "size", "written"))
     for entry in list_entries(place):
+        arms.add(entry.arm or "")
         if arm in (None, entry.arm) and status in (None, entry.status):
             click.echo(json.dumps(entry._asdict()) if as_json else format_entry(entry))
             count, n_bytes = count + 1, n_bytes + entry.n_bytes
+    if arm and arms and arm not in arms:
+        raise ValueError(unknown_name(arm, arms, f"arm in {place.root}:"))
     if not as_json:
         click.echo(f"entries: {count}, {format_bytes(n_bytes)} in {place.root}")
         for folder in (place.checkpoints, place.temporary, place.quarantine):
@@ -57,8 +61,7 @@ def show(key: str) -> None:
     from cemrnn.store.inventory import find_damage, find_entry
     from cemrnn.store.store import Store
 
-    with user_mistakes():
-        folder = find_entry(Store.default(), key)
+    folder = find_entry(Store.default(), key)
     click.echo(f"key       {folder.name}\nfolder    {folder}")
     if damage := find_damage(folder):
         raise click.ClickException(f"the entry is damaged: {damage}")
@@ -117,9 +120,7 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
     from cemrnn.store.store import Store
 
     place = Store.default()
-    with user_mistakes():
-        needed = needed_keys(Project())
-    garbage = find_garbage(place, needed, days=days, checkpoint_days=checkpoint_days)
+    garbage = find_garbage(place, needed_keys(Project()), days=days, checkpoint_days=checkpoint_days)
     if not garbage:
         click.echo("nothing to remove")
         return
@@ -144,11 +145,11 @@ def needed_keys(project: Project) -> dict[str, list[str]]:
     from cemrnn.store.entry import entry_key
 
     stems, needed = project.stems(), {}
-    for path in sorted((project.root / "notebooks" / "params").glob("*.yml")):
+    for profile in project.profiles():
         for stem in stems:
-            configs = load_experiment(stem).conditions(experiment_config(project, stem, path.stem))
+            configs = load_experiment(stem).conditions(experiment_config(project, stem, profile))
             for key in map(entry_key, configs):
-                needed.setdefault(key, []).append(f"{path.stem}/{stem}")
+                needed.setdefault(key, []).append(f"{profile}/{stem}")
     return needed
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 import click
 
-from cemrnn.commands.common import PROFILE, experiment_config, user_mistakes
+from cemrnn.commands.common import PROFILE, experiment_config
 from cemrnn.reproduce.project import Project
 
 # Work, about half a minute of one core, below which starting worker processes costs more than it gains, and timing
@@ -65,24 +64,22 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, tabulate, take_shard
 
     store = Store.default()
-    with user_mistakes():
-        jobs = {device: split_jobs(configs) for device, configs in _collect_configs(profile).items()}
+    jobs = {device: split_jobs(configs) for device, configs in _collect_configs(profile).items()}
     if shard is not None:
         jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
     missing = {device: keep_missing(part, store) for device, part in jobs.items()}
     everything, lacking = (sum(parts.values(), start=[]) for parts in (jobs, missing))
     cluster = _choose_cluster(lacking, workers, scheduler, scheduler_file)
-    with _sweep_mistakes():
-        n_cores = _count_cores(cluster) if lacking and not dry_run else workers or len(os.sched_getaffinity(0))
-        seconds = []
-        if dry_run and lacking:  # a sweep itself begins at once, and its progress says how long it will take
-            click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
-            seconds = estimate_seconds([job.configs for job in lacking])
-        click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
-        if dry_run:
-            click.echo(tabulate(everything, lacking, seconds))
-        else:
-            _train(missing, cluster, store)
+    n_cores = _count_cores(cluster) if lacking and not dry_run else workers or len(os.sched_getaffinity(0))
+    seconds = []
+    if dry_run and lacking:  # a sweep itself begins at once, and its progress says how long it will take
+        click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
+        seconds = estimate_seconds([job.configs for job in lacking])
+    click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
+    if dry_run:
+        click.echo(tabulate(everything, lacking, seconds))
+    else:
+        _train(missing, cluster, store)
 
 
 def _collect_configs(profile: str) -> dict[str, list]:
@@ -132,15 +129,3 @@ def _train(missing, cluster, store) -> None:
     finally:
         progress.close()
     click.echo(f"training: {n_trained} networks trained, the others were in the store")
-
-
-@contextlib.contextmanager
-def _sweep_mistakes():
-    """Show how a sweep ended as one line, without a traceback."""
-    from cemrnn.sweep.run import SweepError
-    from cemrnn.training.train import TrainingInterrupted
-
-    try:
-        yield
-    except (TrainingInterrupted, SweepError) as error:
-        raise click.ClickException(str(error)) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cemrnn.commands.common import user_mistakes
+
 from cemrnn.reproduce.project import Project
 
 

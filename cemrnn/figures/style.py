@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from cemrnn.figures.result import Result
 from cemrnn.network.pathways import ARMS, PATHWAYS, Look
 
-SHEET = Path(__file__).with_name("cemrnn.mplstyle")
+SHEET = ["default", Path(__file__).with_name("cemrnn.mplstyle")]  # over matplotlib's own defaults, not a reader's
 MAX_MARKERS = 12  # per curve, about
 FILLS = ("full", "none", "left", "top", "right", "bottom")  # faces of markers, where colours are those of arms
 GREY = dict(color="0.3", marker="o", linestyle="none")  # of markers in a legend, whatever their arm
@@ -246,6 +246,6 @@ SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
 def render(figure: Figure, kind: str, salt: str) -> bytes:
     """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure."""
     buffer = io.BytesIO()
-    with pyplot.style.context([SHEET, {"svg.hashsalt": salt}]):
+    with pyplot.style.context([*SHEET, {"svg.hashsalt": salt}]):
         figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
     return buffer.getvalue()

@@ -6,16 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from cemrnn.reproduce.claims import ledger, load_claims, to_markdown
+from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_table
 from cemrnn.reproduce.tables import describe_presets, describe_timings
+from cemrnn.system.leases import hold_alone
 from cemrnn.tasks.presets import PRESETS
 
 GENERATED = "generated"  # folder of tables and figures that no notebook writes
@@ -38,23 +41,37 @@ def build_book(project: Project, profile: str, write_more: Callable[[Path], None
     Raises:
         BookError: a notebook has not run, Sphinx warned, a page loads something from the network, or an
             image has no alternative text. The book built before stays in place.
+        BusyError: another process builds it.
     """
+    with hold_alone(project.build / profile / ".book.lock", f"the book at profile {profile} is being built"):
+        return _build(project, profile, write_more)
+
+
+def _build(project: Project, profile: str, write_more: Callable[[Path], None] | None) -> Path:
     out = project.build / profile
     source = assemble(project, profile)
     if write_more is not None:
         write_more(source / GENERATED)
-    log = out / "book.log"
-    with log.open("w", encoding="utf-8") as stream:
-        command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(source)]
-        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
-    if status != 0:
-        raise BookError(f"the book was not built; see {log}\n{_warnings(log)}")
-    html = source / "_build" / "html"
-    if problems := find_problems(html):
-        raise BookError("the book was built, but:\n" + "\n".join(problems))
-    shutil.rmtree(out / "html", ignore_errors=True)
-    html.rename(out / "html")
+    with tempfile.TemporaryDirectory(prefix="cemrnn-") as plain:  # Sphinx takes [ and * in a path for a pattern
+        made = Path(plain).resolve() / "book"
+        shutil.copytree(source, made)
+        if warnings := _run_jupyter_book(made, source, out / "book.log"):
+            raise BookError(f"the book was not built: {project.explain_disk(warnings) or warnings}")
+        html = made / "_build" / "html"
+        if problems := find_problems(html):
+            raise BookError("the book was built, but:\n" + "\n".join(problems))
+        shutil.rmtree(out / "html", ignore_errors=True)
+        shutil.move(html, out / "html")
     return out / "html" / "index.html"
+
+
+def _run_jupyter_book(folder: Path, source: Path, log: Path) -> str:
+    """Warnings, with the place of the log; empty if the book was built. Files are named as in the source."""
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", "-W", "-n", "--keep-going", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    text = done.stdout.replace(str(folder), str(source))
+    log.write_text(text, encoding="utf-8")
+    return f"see {log}\n{_warnings(text)}" if done.returncode != 0 else ""
 
 
 def assemble(project: Project, profile: str) -> Path:
@@ -101,7 +118,7 @@ def _write_announcement(out: Path, profile: str, config: Path) -> None:
     origins = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "provenance").glob("*.json")]
     counts = sorted({origin["n_replicates"] for origin in origins})
     networks = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values = read_yaml(config)
     warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
     values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition.{warning}"
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
@@ -109,14 +126,14 @@ def _write_announcement(out: Path, profile: str, config: Path) -> None:
 
 def write_contents(stems: list[str], contents: Path) -> None:
     """Set the pages of the part "Figures" in the table of contents."""
-    values = yaml.safe_load(contents.read_text(encoding="utf-8"))
+    values = read_yaml(contents)
     for part in values["parts"]:
         if part["caption"] == "Figures":
             part["chapters"] = [{"file": stem} for stem in stems]
     contents.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
-def _warnings(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8").splitlines()
+def _warnings(log: str) -> str:
+    lines = log.splitlines()
     marked = [line for line in lines if "WARNING" in line or "ERROR" in line or "rror:" in line]
     return "\n".join(marked[:20] or lines[-20:])

@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from cemrnn.config import Config
 from cemrnn.figures import find_figure
 from cemrnn.figures.result import MEASURED
-from cemrnn.measures.intervals import adjust_holm
+from cemrnn.measures.multiple_tests import adjust_holm
+from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.markdown import escape
 
 VERDICTS = ("supported", "opposite", "equivalent", "undecided", "no evidence")
@@ -102,7 +102,7 @@ def load_claims(stems: Iterable[str]) -> list[Claim]:
 
 def read_claims(path: Path, figure: str) -> list[Claim]:
     """Claims of the file of one figure; errors as `load_claims`."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entries = read_yaml(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"{path}: expected a list of claims, got {type(entries).__name__}")
     claims = []
@@ -241,8 +241,15 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file; nothing if there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Content of a JSON file; nothing if there is none.
+
+    Raises:
+        ValueError: it is not JSON; the message names the file.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}; run its notebook again") from None
 
 
 def _read_evidence(claim: Claim, measure: str, scalars: dict[str, Any]) -> dict[str, float | int]:

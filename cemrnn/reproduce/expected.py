@@ -16,6 +16,7 @@ import yaml
 
 from cemrnn.config import Config, unknown_name
 from cemrnn.reproduce.claims import VERDICTS, Claim, ledger
+from cemrnn.reproduce.documents import read_sections
 
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
 DIGITS = 6  # that are kept of a number
@@ -44,7 +45,7 @@ def load_expected(path: Path | str, profile: str) -> dict[str, Expected]:
     Raises:
         ValueError: it says nothing of this profile, or something that is no verdict or no number.
     """
-    profiles = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    profiles = read_sections(Path(path), "profiles")
     if profile not in profiles:
         raise ValueError(f"{Path(path).name}: nothing is expected of profile {profile!r}, only of {sorted(profiles)}")
     expected = {}
@@ -95,8 +96,7 @@ def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:
         profile: the ledger's.
         table: from `ledger`.
     """
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    profiles = yaml.safe_load(text) or {}
+    profiles, text = read_sections(path, "profiles"), path.read_text(encoding="utf-8")
     profiles[profile] = now = {}
     for row in table.itertuples():
         numbers = {name: float(f"{getattr(row, name):.{DIGITS}g}") for name in ("effect", "low", "high")}

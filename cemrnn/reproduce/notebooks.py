@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,13 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
     notebook.parent.mkdir(parents=True)
     shown, values = read_shown(project.notebook(stem)), read_values(project, stem, profile)
     differing = {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
+    ours = dict(
+        CEMRNN_OUT=staging,
+        CEMRNN_PROFILE=profile,
+        CEMRNN_RESULTS=project.build / "remembered",
+    )
     try:
-        with _environment(
-            CEMRNN_OUT=str(staging),
-            CEMRNN_PROFILE=profile,
-            CEMRNN_RESULTS=str(project.build / "remembered"),
-            JUPYTER_PREFER_ENV_PATH="1",
-        ):
+        with tempfile.TemporaryDirectory(prefix="cemrnn-") as scratch, _environment(**ours, **isolation(scratch)):
             papermill.execute_notebook(
                 project.notebook(stem),
                 notebook,
@@ -74,15 +75,23 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
                 cwd=project.root,
                 progress_bar=False,
                 extra_arguments=KERNEL_ARGUMENTS,
+                shutdown_kernel="immediate",  # who ends a run does not wait for what a cell computes
             )
     except BaseException as error:
         # BaseException, so that Ctrl-C leaves no half-finished run behind either.
         failed = _replace_folder(staging, project.build / FAILED_FOLDER / stem)
         if not isinstance(error, Exception):
             raise
-        raise NotebookError(f"notebook {stem} failed: {_reason(error)}\nkept in {failed}", failed) from error
+        reason = project.explain_disk(str(error)) or f"{_reason(error)}\nkept in {failed}"
+        raise NotebookError(f"notebook {stem} failed: {reason}", failed) from error
     _finish_page(notebook, staging / "results" / f"{stem}.json")
     return _publish(staging, out, notebook)
+
+
+def isolation(scratch: str) -> dict[str, str]:
+    """Variables with which a kernel is that of this environment, and reads nothing of a reader's own settings."""
+    ours = {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_RUNTIME_DIR": scratch, "IPYTHONDIR": scratch}
+    return dict.fromkeys(("JUPYTER_PATH", "MATPLOTLIBRC", "MPLBACKEND", "PYTHONSTARTUP"), "") | ours
 
 
 def read_shown(notebook: Path) -> dict[str, Any]:
@@ -142,9 +151,9 @@ def _replace_folder(source: Path, target: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _environment(**variables: str) -> Iterator[None]:
+def _environment(**variables: str | Path) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    os.environ.update({name: str(value) for name, value in variables.items()})
     try:
         yield
     finally:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import tempfile
 from pathlib import Path
 
 from cemrnn.config import natural_order, unknown_name
+from cemrnn.figures import list_figures
 from cemrnn.system.clone import PROFILES, find_clone
+
+CUSTOM = "custom"  # where runs with other values than a profile's go
+KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store")  # folders of build/ that are no profile's
+NO_ROOM = re.compile(r"No space left on device|File too large|Read-only file system|[Qq]uota exceeded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,16 +27,29 @@ class Project:
         """Folder of everything generated."""
         return self.root / "build"
 
+    def explain_disk(self, text: str) -> str:
+        """One line for a text that tells of a disk without room; empty if it does not."""
+        found = NO_ROOM.search(text)
+        places = f"{self.build} (or in {tempfile.gettempdir()}, for temporary files)"
+        return f"nothing more can be written in {places}: {found[0]}; make room and run it again" if found else ""
+
     def stems(self) -> list[str]:
-        """Names of all notebooks without extension, fig2 before fig10.
+        """Names of the notebooks that belong to a figure, without extension, fig2 before fig10.
 
         Raises:
             ValueError: this folder is not a clone of the project.
         """
-        stems = [path.stem for path in (self.root / "notebooks").glob("*.ipynb")]
+        stems = [stem for stem in self._notebooks() if stem in list_figures()]
         if not stems:
-            raise ValueError(f"no notebooks in {self.root}/notebooks; run this in the folder of the clone")
-        return sorted(stems, key=natural_order)
+            raise ValueError(f"no notebook of a figure in {self.root}/notebooks; run this in the folder of the clone")
+        return stems
+
+    def strays(self) -> list[str]:
+        """Names of the other notebooks: Untitled, a copy; nobody runs them."""
+        return [stem for stem in self._notebooks() if stem not in list_figures()]
+
+    def _notebooks(self) -> list[str]:
+        return sorted((path.stem for path in (self.root / "notebooks").glob("*.ipynb")), key=natural_order)
 
     def notebook(self, stem: str) -> Path:
         """Path of the notebook named `stem`.
@@ -41,6 +61,22 @@ class Project:
             raise ValueError(unknown_name(stem, self.stems(), "notebook"))
         return self.root / "notebooks" / f"{stem}.ipynb"
 
-    def profiles(self) -> dict[str, Path]:
-        """File of every profile by its name."""
-        return {path.stem: path for path in sorted((self.root / PROFILES).glob("*.yml"))}
+    def profiles(self) -> list[str]:
+        """Names of all profiles."""
+        return sorted(path.stem for path in (self.root / PROFILES).glob("*.yml"))
+
+    def profile(self, name: str) -> Path:
+        """File of the profile `name`.
+
+        Raises:
+            ValueError: there is none, or its results would lie in a folder that has another use.
+        """
+        if not self.profiles():
+            raise ValueError(f"no profiles in {self.root / PROFILES}; run this in the folder of the clone")
+        if name not in self.profiles():
+            raise ValueError(unknown_name(name, self.profiles(), "profile"))
+        if name in KEPT or not re.fullmatch(r"\w[\w-]*", name):
+            expected = "another name, because its results go to build/" + name
+            others = f"one of {', '.join(KEPT)}, or other signs than letters, digits, - and _"
+            raise ValueError(f"profile {name!r}: expected {expected}; got {others}")
+        return self.root / PROFILES / f"{name}.yml"

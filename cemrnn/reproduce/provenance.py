@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -27,7 +28,7 @@ def describe(result: Result) -> dict[str, Any]:
         "profile": name_profile(result.stem, result.config),
         "seeds": {name: value for name, value in config.items() if "seed" in name},
         "n_replicates": int(result.n_replicates),
-        **read_commit(Path(__file__).parent),
+        **read_commit(Path(__file__)),
         "config_digest": result.config.digest(),
         "config": config,
         "versions": {"python": platform.python_version()} | versions,
@@ -35,10 +36,11 @@ def describe(result: Result) -> dict[str, Any]:
     }
 
 
-def read_commit(folder: Path) -> dict[str, Any]:
-    """Commit of the repository around the folder and whether tracked files differ; "unknown" without one."""
-    head = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+def read_commit(file: Path) -> dict[str, Any]:
+    """Commit of the repository that tracks this file, and whether its tracked files differ; "unknown" without one."""
+    tracked = _git(file.parent, "ls-files", "--error-unmatch", "--", f":(literal){file.name}")
+    head = _git(file.parent, "rev-parse", "HEAD") if tracked else ""
+    changes = _git(file.parent, "status", "--porcelain", "--untracked-files=no") if head else ""
     return {"commit": head or "unknown", "has_uncommitted_changes": bool(changes)}
 
 
@@ -77,8 +79,9 @@ def read_table(folder: Path) -> pandas.DataFrame:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
-    except FileNotFoundError:
+        answer = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    except OSError:
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""

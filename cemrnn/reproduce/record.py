@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ from cemrnn.reproduce.settings import CUSTOM
 from cemrnn.system.clone import find_clone
 
 FOOTER = "provenance"
+matplotlib.rcdefaults()  # notebooks alone import this: they draw alike, whatever a reader's matplotlibrc says
 
 
 def show(figure: Figure, result: Result) -> Figure:
@@ -59,7 +61,7 @@ def record(result: Result, figure: Figure) -> None:
     _write_json(out / "results" / f"{result.stem}.json", scalars)
     _write_json(out / "provenance" / f"{result.stem}.json", origin)
     # A notebook that is run for the book lies beside the folder of figures; one in Lab where it was opened.
-    folder = "" if "CEMRNN_OUT" in os.environ else f"{os.path.relpath(out)}/"
+    folder = "" if os.environ.get("CEMRNN_OUT") else f"{os.path.relpath(out)}/"
     texts = [f"[{text}]({folder}figures/{file})" for text, file in links.items()]
     display(Markdown(f"Download: {' · '.join(texts)}\n\n*{describe_line(origin)}*"))
 

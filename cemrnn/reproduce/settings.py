@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,21 +11,13 @@ import yaml
 
 from cemrnn.config import C, MissingError, coerce, describe_fields, field_types, is_config, unknown_name
 from cemrnn.figures import config_class, list_figures
-from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.documents import parse_yaml, read_sections
+from cemrnn.reproduce.project import CUSTOM, Project
+from cemrnn.reproduce.ranges import check_ranges
 
 BASE = "quick"  # the profile whose values stand where another says nothing
-CUSTOM = "custom"
 SHARED = "networks"  # section of a profile that holds for every figure with such a field
 INJECTED = "# Parameters"  # how the cell begins that papermill puts behind the one tagged `parameters`
-
-
-class Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as it is in Python."""
-
-
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
 
 
 def current_profile() -> str:
@@ -77,26 +68,33 @@ def make_config(project: Project, stem: str, profile: str, changes: Mapping[str,
     """The settings of a figure at a profile, with these changes; those of settings inside settings are merged.
 
     Raises:
-        ValueError: profile, section or name is unknown, a value is missing or not of its type.
+        ValueError: profile, section or name is unknown, a value is missing, not of its type or out of its range.
     """
     values = read_values(project, stem, profile)
     for name, change in (changes or {}).items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     try:
+        check_ranges(values)
         return config_class(stem).from_params(values)
     except MissingError as error:
         where = f"in the section {stem} of notebooks/params/{BASE}.yml, or a default in the class"
         raise ValueError(f"{error}; it can have one {where}") from None
+    except ValueError as error:
+        raise ValueError(f"{stem} at profile {profile}: {error}") from None
 
 
-def read_values(project: Project, stem: str, profile: str) -> dict[str, Any]:
+def read_values(project: Project, stem: str, profile: str, within: tuple[str, ...] = ()) -> dict[str, Any]:
     """What a profile says of a figure: the section `networks`, then the figure's own, over the same of quick.
 
     For settings inside the settings a profile names the figure whose values they are, gives values, or both in turn.
 
+    `within` are the figures that ask for the values of this one.
+
     Raises:
-        ValueError: profile, section or name is unknown.
+        ValueError: profile, section or name is unknown, or figures name each other in a circle.
     """
+    if stem in within:
+        raise ValueError(f"{' -> '.join((*within, stem))}: expected a figure whose settings do not name this one")
     types, values, inner = field_types(config_class(stem)), {}, {}
     for name in dict.fromkeys((BASE, profile)):
         sections = _read_sections(project, name)
@@ -105,7 +103,9 @@ def read_values(project: Project, stem: str, profile: str) -> dict[str, Any]:
         _check_shared(shared.keys() - types.keys(), name)
         for key, value in ({key: shared[key] for key in shared if key in types} | own).items():
             if is_config(types[key]):
-                named = read_values(project, value, profile) if isinstance(value, str) else value
+                named = read_values(project, value, profile, (*within, stem)) if isinstance(value, str) else value
+                if not isinstance(named, dict):
+                    raise ValueError(f"{stem}, {key}: expected the name of a figure or settings, got {named!r}")
                 fields = field_types(types[key])
                 inner.setdefault(key, {}).update({k: named[k] for k in named if k in fields or named is value})
             else:
@@ -114,12 +114,13 @@ def read_values(project: Project, stem: str, profile: str) -> dict[str, Any]:
 
 
 def _read_sections(project: Project, profile: str) -> dict[str, dict[str, Any]]:
-    profiles = project.profiles()
-    if profile not in profiles:
-        raise ValueError(unknown_name(profile, profiles, "profile"))
-    sections = _read_yaml(profiles[profile].read_text(encoding="utf-8")) or {}
-    _check_names(sections, [SHARED, *list_figures()], f"section of {profile}.yml:")
-    return {section: values or {} for section, values in sections.items()}
+    sections = read_sections(project.profile(profile), "names of figures, or networks,")
+    known = [SHARED, *list_figures()]
+    try:
+        _check_names(sections, known, f"section of {profile}.yml:")
+    except ValueError as error:
+        raise ValueError(f"{error} (a figure of your own is known where CEMRNN_FIGURES names its folder)") from None
+    return sections
 
 
 def _check_shared(others: set[str], profile: str) -> None:
@@ -136,14 +137,16 @@ def parse_overrides(stem: str, overrides: Iterable[str]) -> dict[str, Any]:
     """Typed values of `name=value` texts; `outer.inner=value` is one of the settings inside the settings.
 
     Raises:
-        ValueError: a text has no `=`, a name is unknown, or a value is not of its type.
+        ValueError: a text has no `=`, a name is unknown or given twice, or a value is not of its type.
     """
-    fields, values = describe_fields(config_class(stem)), {}
+    fields, values, given = describe_fields(config_class(stem)), {}, []
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
             raise ValueError(f"parameter override: expected name=value, got {override!r}")
         _check_names([name], fields, "parameter")
+        if name in (given := [*given, name])[:-1]:
+            raise ValueError(f"{name}: expected one value, got it twice")
         outer, _, inner = name.partition(".")
         value = parse_text(text, fields[name].hint, name)
         values |= {outer: values.get(outer, {}) | {inner: value}} if inner else {name: value}
@@ -165,19 +168,10 @@ def parse_text(text: str, hint: Any, name: str) -> Any:
     return coerce(text, hint, name)  # which says what is expected
 
 
-def _read_yaml(text: str) -> Any:
-    """What a text of YAML means."""
-    loader = Loader(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
-
-
 def _read_text(text: str) -> Any:
     """What a text of YAML means; the text itself if it is none."""
     try:
-        return _read_yaml(text)
+        return parse_yaml(text)
     except yaml.YAMLError:
         return text
 
@@ -185,4 +179,4 @@ def _read_text(text: str) -> Any:
 def _check_names(names: Iterable[str], valid: Iterable[str], what: str) -> None:
     for name in names:
         if name not in valid:
-            raise ValueError(unknown_name(name, valid, what))
+            raise ValueError(unknown_name(str(name), valid, what))

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,10 @@ from cemrnn.config import digest
 from cemrnn.network.pathways import foreign_code
 from cemrnn.system.files import pack_tensors, unpack_tensors
 from cemrnn.system.source import strip_documentation
-from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import TrainedNetwork
-from cemrnn.training.recipe import Recipe
-from cemrnn.training.sequences import SequenceConfig
+
+if TYPE_CHECKING:  # listing a store compiles nothing
+    from cemrnn.training.learner import TrainedNetwork
+    from cemrnn.training.recipe import Recipe
 
 WEIGHTS, HISTORY, RECORD = FILES = ("weights.safetensors", "history.csv", "entry.json")
 FIELDS = {"config", "sources", "torch", "key", "status", "n_updates", "checksums"}
@@ -60,6 +60,9 @@ def sources_of(config: Recipe) -> str:
 
 def recipe_kind(config: Any) -> type[Recipe]:
     """The kind of recipe that a config in a record is one of."""
+    from cemrnn.training.config import TrainingConfig
+    from cemrnn.training.sequences import SequenceConfig
+
     return SequenceConfig if isinstance(config, dict) and "data" in config else TrainingConfig
 
 
@@ -112,6 +115,8 @@ def unpack_entry(files: Mapping[str, bytes], key: str, config: Recipe) -> Traine
     Raises:
         ValueError: the files are not what `pack_entry` made for the config.
     """
+    from cemrnn.training.learner import TrainedNetwork
+
     record = check_entry(files, key)
     flat = _read_weights(files[WEIGHTS], key, config.n_parameters)
     history = _read_history(files[HISTORY], config.score_names)

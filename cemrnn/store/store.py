@@ -20,14 +20,16 @@ import stat
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cemrnn.config import digest
 from cemrnn.store.entry import entry_key, pack_entry, seal, unpack_entry, unseal
 from cemrnn.system.clone import find_store
 from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_bytes, write_through
-from cemrnn.training.learner import TrainedNetwork
-from cemrnn.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cemrnn.training.learner import TrainedNetwork
+    from cemrnn.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what renaming a folder says if the name is taken

@@ -9,8 +9,30 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+
+class BusyError(RuntimeError):
+    """Another process does this now; the message says which."""
+
+
+@contextlib.contextmanager
+def hold_alone(path: Path, what: str) -> Iterator[None]:
+    """Hold one lease, in which stands who holds it.
+
+    Raises:
+        BusyError: another process holds it.
+        OSError: the file cannot be made.
+    """
+    with hold_leases([path]) as (is_free,):
+        if not is_free:
+            with contextlib.suppress(OSError):
+                what = f"{what} by {path.read_text(encoding='utf-8') or 'another process'}"
+            raise BusyError(f"{what}; try again when it is done")
+        path.write_text(f"process {os.getpid()} of {socket.gethostname()}", encoding="utf-8")
+        yield
 
 
 @contextlib.contextmanager

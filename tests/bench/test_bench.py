@@ -232,6 +232,8 @@ def test_the_command_writes_what_a_topic_measured(tmp_path, monkeypatch):
         a_bench.leave_out("somebody", "no network")
         return [a_bench.report(make_row("case", "peer", 1.0, 2.0))]
 
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "fig1_tasks.ipynb").touch()  # what makes it a clone
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(topics.TOPICS, "engine", measure)
     result = CliRunner().invoke(bench, ["--topic", "engine", "--repeats", "3"])

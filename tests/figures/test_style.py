@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib import pyplot, rcParams
+from matplotlib import pyplot, rc_context, rcParams
 
-from cemrnn.figures.style import open_figure, render, show_text, write_number
+from cemrnn.figures.style import SHEET, open_figure, render, show_text, write_number
 
 
 def test_figures_of_the_book_are_not_kept_by_pyplot_however_many_there_are():
@@ -67,3 +67,17 @@ def test_numbers_keep_their_digits_in_small_cells(value, text):
 @given(st.floats(-1e6, 1e6))
 def test_a_written_number_reads_as_the_number(value):
     assert float(write_number(value).replace("−", "-")) == pytest.approx(value, abs=0.0051)
+
+
+def draw():
+    with pyplot.style.context(SHEET):
+        figure = open_figure(4, 3)
+        figure.subplots().imshow([[0, 1], [1, 0]])
+    return render(figure, "svg", "salt")
+
+
+def test_a_style_of_the_readers_own_does_not_reach_a_figure():
+    expected = draw()
+    own = {"axes.grid": True, "text.usetex": True, "font.size": 30, "savefig.facecolor": "red", "image.cmap": "hot"}
+    with rc_context(own):
+        assert draw() == expected

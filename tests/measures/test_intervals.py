@@ -8,7 +8,6 @@ from scipy import stats
 
 from cemrnn.measures import intervals
 from cemrnn.measures.intervals import (
-    adjust_holm,
     estimate_difference,
     estimate_mean,
     estimate_median,
@@ -235,18 +234,6 @@ def test_any_statistic_of_independent_samples():
     interval = estimate_statistic(ratio, first, second, seed=1)
     assert interval.value == pytest.approx(first.mean() / second.mean())
     assert interval.low < interval.value < interval.high and interval.n == 30
-
-
-def test_holm_on_an_example_worked_by_hand():
-    # sorted .01 .02 .03 .4, times 4 3 2 1: .04 .06 .06 .4; never falling
-    assert adjust_holm([0.03, np.nan, 0.01, 0.4, 0.02]) == pytest.approx([0.06, np.nan, 0.04, 0.4, 0.06], nan_ok=True)
-    assert adjust_holm([0.5, 0.6]).tolist() == [1, 1]
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_is_between_the_single_test_and_bonferroni(p):
-    adjusted, p = adjust_holm(p), np.array(p)
-    assert (adjusted >= p).all() and (adjusted <= np.minimum(len(p) * p, 1) + 1e-12).all()
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,14 @@ from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig5_synergy.experiment import DESIGN
 from cemrnn.figures.remember import result_key
-from cemrnn.figures.style import LOOKS
+from cemrnn.figures.shared.sequence_models import GATED
+from cemrnn.figures.style import BASELINES, LOOKS
 from cemrnn.network.config import NetworkConfig, count_parameters, count_work_of_step
+from cemrnn.network.engine.recurrence import Weights
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS, PATHWAYS, Look, Matrix, Pathway, project, register_arm, register_pathway
+from cemrnn.network.pathways.matrix import CORE
+from cemrnn.network.pathways.registry import RESERVED, SHARED, STEPPED
 from cemrnn.reproduce.project import Project
 from cemrnn.store.entry import check_entry, entry_key, pack_entry
 from cemrnn.training.train import train
@@ -187,8 +191,34 @@ def test_what_cannot_be_is_refused(registry):
         register_arm("other", "bias")
     with pytest.raises(ValueError, match="look of the arm other: expected one, because it has 2 pathways"):
         register_arm("other", "bias", "input_gain")
-    with pytest.raises(ValueError, match="name: expected an identifier, .* got 'input gain'"):
-        register_arm("input gain", "input_gain")
+    for name in ("input gain", "gru", "separate", "input_low", "input_n"):
+        with pytest.raises(ValueError, match=f"name: expected an identifier, .* got '{name}'"):
+            register_arm(name, "input_gain")
+    with pytest.raises(ValueError, match="pathways of the arm other: expected each once, got gate, gate"):
+        register_arm("other", "gate", "gate", look=Look("#123456", "<", "-"))
+
+
+def test_names_that_figures_use_are_reserved():
+    assert [name for name in (*BASELINES, *GATED) if not RESERVED.fullmatch(name)] == []
+    assert {*STEPPED, *SHARED} == set(Weights._fields) - {*CORE, "encoder_state"}
+    assert [arm for arm in ARMS if RESERVED.fullmatch(arm)] == []
+
+
+def test_what_the_engine_would_leave_out_is_refused(registry):
+    own = {"label": "x", "look": Look("#123456", "<", "-"), "__module__": __name__}
+    second = {"name": "second", "matrices": {"second": Matrix("F", "context", "unit")}, "drive": other_drive}
+    with pytest.raises(
+        ValueError, match='stepped of the pathway second: expected "", .* got .bias_modulation., learned'
+    ):
+        register_pathway(type("Second", (type(PATHWAYS["bias"]),), own | second))
+    read = {"name": "read", "matrices": {"readout_gain": Matrix("Z", "context", "output")}, "sets": ("gain",)}
+    with pytest.raises(ValueError, match="shared of the pathway read: .* nothing else such as the readout"):
+        register_pathway(type("Read", (Pathway,), own | read | {"shared": ("readout_gain",)}))
+    silent = {"name": "silent", "sets": ("bias",), "drive": other_drive, "matrices": InputGain.matrices}
+    register_pathway(type("Silent", (Pathway,), own | silent))
+    register_arm("silent", "silent")
+    with pytest.raises(ValueError, match="drive of the pathway silent: expected bias, .* got input_gain"):
+        make(arm="silent").run(draw(1, 2, 5, 6, 4), draw(2, 2, 5, 3))
 
 
 @pytest.mark.parametrize("source", ["cue", "input"])

@@ -1,6 +1,7 @@
 """The book: built from a real run of a tiny notebook with the real configuration and extension."""
 
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,8 @@ from cemrnn.reproduce.book import BookError, assemble, build_book, write_content
 from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
-from tests.fixtures.copies import add_figures, copy_tiny_project
+from cemrnn.system.leases import BusyError, hold_alone
+from tests.fixtures.copies import ODD, add_figures, copy_tiny_project
 
 STEM = "fig1_tiny"
 
@@ -19,7 +21,7 @@ STEM = "fig1_tiny"
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     """The tiny project after its notebook ran."""
-    project = Project(copy_tiny_project(tmp_path_factory.mktemp("executed") / "tiny"))
+    project = Project(copy_tiny_project(tmp_path_factory.mktemp("executed") / ODD))
     with pytest.MonkeyPatch.context() as patch:
         add_figures(patch)
         run_notebook(project, STEM, "quick", project.build / "quick")
@@ -101,6 +103,14 @@ def test_an_image_without_alt_text_stops_the_build(project):
     notebook.write_text(text.replace('"alt": "Two curves', '"class": "Two curves'), encoding="utf-8")
     with pytest.raises(BookError, match="alt text"):
         build_book(project, "quick")
+
+
+def test_two_builds_at_once_are_told_apart(project):
+    with hold_alone(project.build / "quick" / ".book.lock", "held"), pytest.raises(BusyError) as caught:
+        build_book(project, "quick")
+    assert re.match(
+        rf"the book at profile quick is being built by process {os.getpid()} of .+; try again", str(caught.value)
+    )
 
 
 def test_a_notebook_that_has_not_run_is_named(project):

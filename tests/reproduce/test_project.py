@@ -2,13 +2,14 @@
 
 import pytest
 
-from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.project import KEPT, Project
 from cemrnn.store.store import Store
-from tests.fixtures.copies import copy_tiny_project
+from tests.fixtures.copies import add_figures, copy_tiny_project
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, monkeypatch):
+    add_figures(monkeypatch)
     return Project(copy_tiny_project(tmp_path / "tiny"))
 
 
@@ -17,10 +18,20 @@ def test_unknown_names_are_refused(project):
         project.notebook("fig1_tin")
 
 
-def test_notebooks_are_in_natural_order(project):
-    for stem in ("fig10_b", "fig2_c", "appendix"):
+def test_figures_are_in_natural_order_and_other_notebooks_are_left_alone(project):
+    for stem in ("fig10_interpretability", "fig2_ambiguity", "Untitled", "fig1_tiny-Copy1"):
         (project.root / "notebooks" / f"{stem}.ipynb").touch()
-    assert project.stems() == ["appendix", "fig1_tiny", "fig2_c", "fig10_b"]
+    assert project.stems() == ["fig1_tiny", "fig2_ambiguity", "fig10_interpretability"]
+    assert project.strays() == ["Untitled", "fig1_tiny-Copy1"]
+    with pytest.raises(ValueError, match="unknown notebook 'Untitled'"):
+        project.notebook("Untitled")
+
+
+@pytest.mark.parametrize("name", [*KEPT, ".tmp", "a b", "a;b"])
+def test_a_profile_does_not_take_the_place_of_what_build_keeps(project, name):
+    (project.root / "notebooks" / "params" / f"{name}.yml").touch()
+    with pytest.raises(ValueError, match="expected another name, because its results go to build/"):
+        project.profile(name)
 
 
 def test_another_folder_is_refused(tmp_path):

@@ -23,17 +23,40 @@ def git(folder, *arguments):
     subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
 
 
-def test_commit_and_changes_of_a_repository(tmp_path):
-    assert read_commit(tmp_path) == {"commit": "unknown", "has_uncommitted_changes": False}
+UNKNOWN = {"commit": "unknown", "has_uncommitted_changes": False}
+
+
+def test_commit_and_changes_of_the_repository_that_tracks_the_file(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("one")
+    assert read_commit(file) == UNKNOWN
     git(tmp_path, "init")
-    (tmp_path / "file").write_text("one")
     git(tmp_path, "add", "file")
     git(tmp_path, "commit", "-m", "first")
-    clean = read_commit(tmp_path)
+    clean = read_commit(file)
     assert len(clean["commit"]) == 40
     assert not clean["has_uncommitted_changes"]
-    (tmp_path / "file").write_text("two")
-    assert read_commit(tmp_path) == clean | {"has_uncommitted_changes": True}
+    file.write_text("two")
+    assert read_commit(file) == clean | {"has_uncommitted_changes": True}
+
+
+def test_another_repository_around_the_file_or_named_in_the_environment_does_not_count(tmp_path, monkeypatch):
+    other, inside = tmp_path / "other", tmp_path / "other" / "unpacked"
+    inside.mkdir(parents=True)
+    for folder in (other, inside):
+        (folder / "file").write_text("one")
+    git(other, "init")
+    git(other, "add", "file")
+    git(other, "commit", "-m", "first")
+    assert read_commit(inside / "file") == UNKNOWN
+    expected = read_commit(other / "file")
+    (other / ".gitignore").write_text("elsewhere")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    git(elsewhere, "init")
+    monkeypatch.setenv("GIT_DIR", str(elsewhere / ".git"))
+    assert read_commit(other / "file") == expected
+    assert read_commit(inside / "file") == UNKNOWN
 
 
 def test_the_footer_does_not_change_with_the_code():

@@ -3,7 +3,10 @@
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import parse_overrides
-from tests.fixtures.copies import SOURCES, add_figures, copy_tiny_project, replace_source, run_make
+from tests.fixtures.copies import ODD, SOURCES, add_figures, copy_tiny_project, replace_source, run_make
 
 STEM = "fig1_tiny"
 TARGET = f"build/quick/notebooks/{STEM}.ipynb"
@@ -25,7 +28,7 @@ def run(project, profile="quick", overrides=()):
 def project(tmp_path, monkeypatch):
     add_figures(monkeypatch)
     monkeypatch.delenv("CEMRNN_PROFILE", raising=False)
-    return Project(copy_tiny_project(tmp_path / "tiny"))
+    return Project(copy_tiny_project(tmp_path / ODD))
 
 
 def test_a_run_leaves_notebook_figure_data_and_origin(project):
@@ -113,3 +116,74 @@ def test_a_notebook_is_stale_by_its_own_sources_alone(project, source, stale):
     assert run_make(project.root, *question).returncode == 0
     os.utime(project.root / SOURCES / source, (2**32, 2**32))
     assert run_make(project.root, *question).returncode == stale
+
+
+def test_nothing_of_a_readers_own_settings_reaches_a_run(project, monkeypatch):
+    own = project.root.parent / "own"
+    kernel, startup = own / "kernels" / "python3", own / ".ipython" / "profile_default" / "startup"
+    for folder in (kernel, startup, own / "numpy"):
+        folder.mkdir(parents=True)
+    (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "Mine", "language": "python"}')
+    (startup / "mine.py").write_text("import os; os._exit(1)")
+    (own / "numpy" / "__init__.py").write_text("raise ImportError")
+    (own / "matplotlibrc").write_text("text.usetex: True\naxes.grid: True\n")
+    (project.root / "matplotlibrc").write_text("text.usetex: True\n")
+    for name in ("JUPYTER_PATH", "JUPYTER_DATA_DIR", "MATPLOTLIBRC", "PYTHONPATH", "HOME"):
+        monkeypatch.setenv(name, str(own))
+    monkeypatch.setenv("MPLBACKEND", "none")
+    made = run_make(project.root, "figure", f"FIG={STEM}", "P=label=my book (1).txt  levels=1,2")
+    assert made.returncode == 0, made.stderr
+    config = json.loads((project.build / f"custom/provenance/{STEM}.json").read_text())["config"]
+    assert (config["label"], config["levels"]) == ("my book (1).txt", [1.0, 2.0])
+    (project.root / "probe.mk").write_text('probe: ; @echo "[$$PYTHONPATH$${GIT_DIR:-}]"\n')
+    asked = ["make", "-s", "-C", project.root, "-f", "Makefile", "-f", "probe.mk", "probe"]
+    assert subprocess.run(asked, capture_output=True, text=True, env=os.environ | {"GIT_DIR": "x"}).stdout == "[]\n"
+
+
+def test_a_signal_to_make_alone_ends_the_run_and_its_kernel(project):
+    code = "import os, pathlib, time; pathlib.Path('kernel').write_text(str(os.getpid())); time.sleep(60)"
+    replace_source(project.notebook(STEM), "result = run(config)", code)
+    make = run_make(project.root, TARGET, "-o", "build/quick/trained", wait=False)
+    kernel = project.root / "kernel"
+    wait_until(lambda: kernel.exists() and kernel.read_text(), 60)
+    make.send_signal(signal.SIGTERM)
+    make.communicate(timeout=15)
+    wait_until(lambda: not is_alive(int(kernel.read_text())), 15)
+    assert not any((project.build / ".tmp").iterdir())
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(true, seconds):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_notebook_of_tomorrow_is_dated_anew_and_a_stray_one_is_left_alone(project):
+    target, notebooks = project.root / TARGET, project.root / "notebooks"
+    for path in (project.build / "quick" / "trained", target):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    os.utime(notebooks / f"{STEM}.ipynb", (2**32, 2**32))
+    (notebooks / "Untitled 1.ipynb").touch()
+    first, second = (run_make(project.root, "-n", "notebooks", "-o", "build/quick/trained") for _ in range(2))
+    assert f"dated in the future, so dated anew: notebooks/{STEM}.ipynb" in first.stdout
+    assert "dated" not in second.stdout and "Untitled" not in second.stdout
+    assert f"main run {STEM}" in first.stdout
+
+
+def test_clean_empties_a_folder_that_build_leads_to(project):
+    scratch = project.root.parent / "scratch"
+    for name in ("quick/html", "store/aa", "custom"):
+        (scratch / name).mkdir(parents=True)
+    project.build.symlink_to(scratch)
+    assert run_make(project.root, "clean").returncode == 0
+    assert [path.name for path in scratch.iterdir()] == ["store"]

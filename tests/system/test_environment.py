@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from cemrnn.system import environment
@@ -16,6 +18,7 @@ from tests.fixtures.copies import copy_tiny_project
 
 ROOT = Path(__file__).parents[2]
 CONDA_NAMES = {"pytorch": "torch"}
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def declared():
@@ -52,13 +55,53 @@ def test_conda_channels_are_free_of_other_channels():
     assert channels == ["conda-forge", "nodefaults"]
 
 
-def test_the_lock_is_exact_and_satisfies_pyproject():
+def locked():
+    """Versions of requirements.lock by name."""
     lines = (ROOT / "requirements.lock").read_text().split()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9a-z.]+", line) for line in lines)
-    locked = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
+    return {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
+
+
+def installed():
+    """Packages of this environment in their locked versions, by name."""
+    found = {canonicalize_name(package.metadata["Name"]): package for package in metadata.distributions()}
+    same = {name: found[name] for name, version in locked().items() if name in found}
+    return {name: package for name, package in same.items() if package.version.split("+")[0] == locked()[name]}
+
+
+def test_the_lock_is_exact_and_satisfies_pyproject():
+    pins = locked()
     for name, requirement in declared().items():
         if name != "python":
-            assert requirement.specifier.contains(locked[name]), name
+            assert requirement.specifier.contains(pins[name]), name
+
+
+def test_every_pin_takes_every_python_that_is_named():
+    for text in ((ROOT / "README.md").read_text(), (ROOT / "book" / "reproduce.md").read_text()):
+        assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in text
+    needs = {name: package.metadata["Requires-Python"] or "" for name, package in installed().items()}
+    assert len(needs) > 0.9 * len(locked())
+    named = [f"{minor}.{patch}" for minor in PYTHONS for patch in (0, 2, 20)]
+    assert [version for version in named if version not in declared()["python"].specifier] == []
+    assert "3.10.20" not in declared()["python"].specifier and "3.15.0" not in declared()["python"].specifier
+    refused = {name: need for name, need in needs.items() if any(v not in SpecifierSet(need) for v in named)}
+    assert refused == {}
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("version", ["3.11.0", *PYTHONS[1:]])
+def test_the_index_has_every_pin_for_every_python(version, tmp_path):
+    """`make lock`: what has wheels per Python; all else is the same file on each, and PyTorch's are too large."""
+    tags = {name: package.read_text("WHEEL") or "" for name, package in installed().items()}
+    wanted = {name for name in locked() if "py3-none" not in tags.get(name, "")} - {"torch"}
+    (tmp_path / "pins").write_text("\n".join(f"{name}=={locked()[name]}" for name in wanted))
+    options = ["--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:", "--python-version", version]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(tmp_path), "-r", "pins"]
+    asked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if environment.NO_NETWORK.search(asked.stderr):
+        pytest.skip("no network: pip could not reach its package index")
+    assert asked.returncode == 0, asked.stderr
+    assert "Would install" in asked.stdout
 
 
 @pytest.mark.parametrize("name", ["README.md", "codecheck.yml"])
@@ -138,7 +181,7 @@ def test_an_old_python_is_one_line_and_a_failure(tmp_path):
     made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode != 0
     first, *others = made.stderr.splitlines()
-    assert first.startswith(f"Python 3.11 or newer is needed, but {old} is: Python 3.9.2.")
+    assert first.startswith(f"Python 3.11 to 3.14 is needed, but {old} is: Python 3.9.2.")
     assert all(line.startswith("make") for line in others)
     assert not (tmp_path / "venv").exists()
 

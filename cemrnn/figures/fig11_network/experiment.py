@@ -33,6 +33,11 @@ class NetworkPageConfig(LearningConfig):
     target_score: float  # training stops when the worst task scores this
     chance_trials: int  # trials per task, to estimate chance
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (kind := self.battery.task_set.answer_kind) != "direction":
+            raise ValueError(f"tasks: expected some that are answered by a direction, which is drawn, got a {kind}")
+
     @property
     def battery(self) -> BatteryConfig:
         """The networks as a battery of one arm."""

@@ -18,7 +18,8 @@ from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_
 from cemrnn.figures.shared.rotations import PackedBatteryConfig, octaves_by_size, score_rotations
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import ideal_sigma
-from cemrnn.measures.intervals import adjust_holm, estimate_mean, estimate_statistic
+from cemrnn.measures.intervals import estimate_mean, estimate_statistic
+from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.measures.packing import average_thresholds
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS

@@ -47,7 +47,15 @@ def modulate(
     stepped, added = arm.stepped(config.context_source), {}
     if stepped:
         added["modulator"] = modulators[stepped[0].modulator].expand(-1, -1, n_steps, -1)
-    return added | combine(p.drive(tensors, modulators[p.modulator]) for p in arm.pathways if p not in stepped)
+    others = [pathway for pathway in arm.pathways if pathway not in stepped]
+    parts = [pathway.drive(tensors, modulators[pathway.modulator]) for pathway in others]
+    for pathway, part in zip(others, parts, strict=True):
+        if set(part) != set(pathway.sets):
+            got = f"got {', '.join(part) or 'nothing'}"
+            raise ValueError(
+                f"drive of the pathway {pathway.name}: expected {', '.join(pathway.sets)} as in sets, {got}"
+            )
+    return added | combine(parts)
 
 
 def combine(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +17,11 @@ P = TypeVar("P", bound=type[Pathway])
 PATHWAYS: dict[str, Pathway] = {}
 ARMS: dict[str, Arm] = {}
 PACKAGED: set[str] = set()  # arms whose code is that of the package
+# Weights that the engine takes beside those of every network: those that it steps with what they set, and the others.
+STEPPED = {f"{name}_modulation": name for name in ("bias", "gain", "strength", "scale")}
+SHARED = ("synaptic_in", "synaptic_out")
+# What figures call something else: models, and ends of the names of results.
+RESERVED = re.compile(r"separate|gru|lstm|\w+_(low|high|n|first|second)")
 
 
 @dataclass(frozen=True)
@@ -77,16 +83,33 @@ def register_pathway(kind: P) -> P:
     """The class of a pathway, which arms can contain from now on.
 
     Raises:
-        ValueError: it sets what the engine does not know, its code cannot be read (it has to stand in a file or in a
-            notebook, because it is part of the key of each network), or another pathway has its name.
+        ValueError: it sets what the engine does not know, has weights that the engine does not use, its code cannot be
+            read (it has to stand in a file or in a notebook, because it is part of the key of each network), or another
+            pathway has its name.
     """
     if unknown := set(kind.sets) - JOINED.keys():
         raise ValueError(
             f"sets of the pathway {kind.name}: expected some of {', '.join(JOINED)}, which the engine can vary with "
             f"the context, got {', '.join(sorted(unknown))}"
         )
+    _check_engine(kind)
     _keep(PATHWAYS, "pathway", kind.name, kind(), lambda pathway: code_of(type(pathway)))
     return kind
+
+
+def _check_engine(kind: type[Pathway]) -> None:
+    """Refuse weights that the engine would leave out without a word, or not know."""
+    if unknown := set(kind.shared) - {*SHARED}:
+        raise ValueError(
+            f"shared of the pathway {kind.name}: expected some of {', '.join(SHARED)}, got {', '.join(sorted(unknown))}"
+            f"; a context can act on {', '.join(JOINED)}, and on nothing else such as the readout"
+        )
+    learned = [name for name, matrix in kind.matrices.items() if matrix.rows == "context"]
+    if kind.stepped and (learned != [kind.stepped] or kind.sets != (STEPPED.get(kind.stepped),)):
+        raise ValueError(
+            f'stepped of the pathway {kind.name}: expected "", or the only tensor that it learns, one of '
+            f"{', '.join(STEPPED)}, and to set what that sets; got {kind.stepped!r}, learned {', '.join(learned)}"
+        )
 
 
 def register_arm(name: str, *pathways: str, look: Look | None = None) -> Arm:
@@ -103,8 +126,11 @@ def register_arm(name: str, *pathways: str, look: Look | None = None) -> Arm:
     for pathway in pathways:
         if pathway not in PATHWAYS:
             raise ValueError(unknown_name(pathway, PATHWAYS, "pathway"))
-    if not name.isidentifier():
-        raise ValueError(f"name: expected an identifier, such as input_gain, got {name!r}")
+    if not name.isidentifier() or RESERVED.fullmatch(name):
+        own = "that is none of separate, gru, lstm and does not end in _low, _high, _n, _first or _second"
+        raise ValueError(f"name: expected an identifier, such as input_gain, {own}, got {name!r}")
+    if len(set(pathways)) < len(pathways):
+        raise ValueError(f"pathways of the arm {name}: expected each once, got {', '.join(pathways)}")
     if look is None and len(pathways) != 1:
         raise ValueError(f"look of the arm {name}: expected one, because it has {len(pathways)} pathways")
     chosen = tuple(PATHWAYS[pathway] for pathway in pathways)

@@ -155,7 +155,7 @@ def split_images(source: str) -> dict[str, Images]:
 
 def mnist_path() -> Path:
     """Where `cemrnn data mnist` puts the images: build/data, or the folder that CEMRNN_DATA names."""
-    return Path(os.environ.get("CEMRNN_DATA", "build/data")) / "mnist.safetensors"
+    return Path(os.environ.get("CEMRNN_DATA") or "build/data") / "mnist.safetensors"
 
 
 def write_images(path: Path, pixels: np.ndarray, labels: np.ndarray) -> str:
