@@ -70,7 +70,7 @@ class Store:
 
     def checkpoint_path(self, configs: list[Recipe]) -> Path:
         """Where an ensemble in training keeps its checkpoint."""
-        return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.safetensors"
+        return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.checkpoint"
 
     def check_writable(self) -> None:
         """Check that entries and checkpoints can be written, and remove what writers that died left.

@@ -132,7 +132,7 @@ def test_garbage_is_what_is_old_and_needed_by_nobody(store):
 
 def test_a_checkpoint_that_a_training_holds_stays(store):
     store.checkpoints.mkdir(exist_ok=True)
-    held, idle = (store.checkpoints / f"{name}.safetensors" for name in ("a" * 8, "b" * 8))
+    held, idle = (store.checkpoints / f"{name}.checkpoint" for name in ("a" * 8, "b" * 8))
     for path in (held, idle):
         path.write_bytes(b"state")
     with hold_leases([held.with_suffix(".lease")]):
@@ -144,7 +144,7 @@ def test_a_checkpoint_that_a_training_holds_stays(store):
 
 
 def test_a_checkpoint_taken_up_after_the_search_stays(store):
-    path = store.checkpoints / "c.safetensors"
+    path = store.checkpoints / "c.checkpoint"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"state")
     grow_old(path)

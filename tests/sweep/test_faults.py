@@ -112,10 +112,10 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(tmp_path, 
 
 def test_a_killed_sweep_without_workers_goes_on_from_its_checkpoint(tmp_path, reference):
     with sweeping(tmp_path, *LONG) as process:
-        wait_until(lambda: any(tmp_path.glob("checkpoints/*.safetensors")))
+        wait_until(lambda: any(tmp_path.glob("checkpoints/*.checkpoint")))
         process.kill()
         process.wait()
-    assert any(tmp_path.glob("checkpoints/*.safetensors"))
+    assert any(tmp_path.glob("checkpoints/*.checkpoint"))
     assert_rerun_completes(tmp_path, reference)
 
 
@@ -128,7 +128,7 @@ def test_ctrl_c_saves_checkpoints_and_says_how_to_go_on(tmp_path, reference, opt
     assert process.returncode == 1
     n_saved = len(entries(tmp_path)) // 3
     assert errors == f"Error: interrupted: {n_saved}/10 networks saved; run the same command to resume\n"
-    assert any(tmp_path.glob("checkpoints/*.safetensors"))
+    assert any(tmp_path.glob("checkpoints/*.checkpoint"))
     assert_rerun_completes(tmp_path, reference)
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_half_written(tmp_path, re
     assert code == 1
     assert re.match(rf"Error: File too large: {tmp_path}/\S+; 0/10 networks saved\n$", errors), errors
     assert entries(tmp_path) == {}
-    assert not any(path for path in leftovers(tmp_path) if path.suffix != ".safetensors")
+    assert not any(path for path in leftovers(tmp_path) if path.suffix != ".checkpoint")
     assert_rerun_completes(tmp_path, reference)
 
 
