@@ -47,6 +47,7 @@ def list_(arm: str | None, status: str | None, as_json: bool) -> None:
         for folder in (place.checkpoints, place.temporary, place.quarantine):
             paths = list_folder(folder)
             click.echo(f"{folder.name}: {len(paths)}, {format_bytes(sum(map(count_bytes, paths)))}")
+        _tell_foreign(place)
 
 
 @store.command()
@@ -94,6 +95,7 @@ def verify(dry_run: bool) -> None:
     for name, damage in damages.items():
         click.echo(f"{name}: {damage}")
     click.echo(f"entries: {len(folders)} read, {len(damages)} damaged")
+    _tell_foreign(place)
     sys.exit(1 if damages else 0)
 
 
@@ -108,7 +110,7 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
     entry       that no notebook needs at any profile, with the present sources
     checkpoint  that no training holds
     temporary   what processes left that died
-    quarantine  damaged entries
+    quarantine  damaged entries and checkpoints
 
     Networks of `make figure` with other parameters are needed by no profile: they go too, and are trained again
     when they are asked for.
@@ -132,6 +134,14 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
         return
     removed = list(collect(place, garbage))
     click.echo(f"removed {len(removed)} of {len(garbage)}, {format_bytes(sum(g.n_bytes for g in removed))}")
+
+
+def _tell_foreign(place) -> None:
+    """One line about what somebody else put among the entries, if anything."""
+    from cemrnn.store.inventory import list_foreign
+
+    if foreign := list_foreign(place):
+        click.echo(f"others: {len(foreign)} that no store makes, e.g. {foreign[0]}; nothing needs them: move them away")
 
 
 def needed_keys(project: Project) -> dict[str, list[str]]:

@@ -231,7 +231,7 @@ def test_a_store_that_cannot_be_written_says_so_before_work_starts(store):
     assert answer == f"PermissionError: [Errno 13] the store cannot be written: Permission denied: '{store.root}'"
     blocked = Store(store.root / "file")
     blocked.root.touch()
-    with pytest.raises(OSError, match="the store cannot be written"):
+    with pytest.raises(OSError, match="expected a folder, got a file"):
         blocked.check_writable()
 
 
