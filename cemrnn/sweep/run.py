@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ import torch
 from cemrnn.network.ensemble import Ensemble
 from cemrnn.store.entry import entry_key
 from cemrnn.store.store import Store
+from cemrnn.sweep.cost import entry_bytes
 from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
 from cemrnn.sweep.progress import SweepProgress, show_progress
 from cemrnn.system.leases import hold_leases
@@ -22,6 +25,8 @@ from cemrnn.training.recipe import Recipe
 from cemrnn.training.train import Progress, TrainingInterrupted, train
 
 log = logging.getLogger(__name__)
+CHECKPOINT_BYTES = 24  # per parameter: weights and two moments in float32, twice while they are written
+FAILURES_TOLD = 3  # jobs
 LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
 
 
@@ -82,8 +87,21 @@ def train_job(
     return len(ours), held_elsewhere
 
 
+def throttle(every_s: float, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """The report, which is called at once and then so seldom at most."""
+    told_s = -math.inf
+
+    def report_seldom(progress: Progress) -> None:
+        nonlocal told_s
+        if time.monotonic() - told_s >= every_s:
+            told_s = time.monotonic()
+            report(progress)
+
+    return report_seldom
+
+
 def run_here(store: Store, device: str) -> Executor:
-    """An executor that takes one job after the other in this process, with all of torch's threads."""
+    """An executor that takes one job after the other in this process; compiled functions use all threads."""
 
     def run(jobs: Sequence[Job], watch: Watch) -> Iterator[Outcome]:
         for number, job in enumerate(jobs):
@@ -135,6 +153,7 @@ def run_jobs(
     failed: list[Outcome] = []
     try:
         store.check_writable()
+        _check_space(jobs, store)
         while jobs:
             waiting: list[Job] = []
             tally.start(jobs)
@@ -152,21 +171,49 @@ def run_jobs(
         raise TrainingInterrupted(f"interrupted: {tally.saved(store)}; run the same command to resume") from None
     except OSError as error:
         path = f": {error.filename}" if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            lacking = keep_missing([Job(tuple(tally.all))], store)
+            path += f"; {store.root} needs {_megabytes(count_bytes_of(lacking))} more"
         raise SweepError(f"{error.strerror or error}{path}; {tally.saved(store)}") from error
     except ConnectionLost as error:
         raise SweepError(f"{error}; {tally.saved(store)}; run the same command to resume") from None
     if failed:
-        first = failed[0]
-        raise SweepError(
-            f"{len(failed)} of {tally.n_jobs} jobs failed, the first one ({first.job.label}, seeds "
-            f"{', '.join(str(c.seed) for c in first.job.configs)}) with {type(first.error).__name__}: {first.error}; "
-            f"{tally.saved(store)}"
-        ) from first.error
+        told = "; ".join(map(_describe_failure, failed[:FAILURES_TOLD]))
+        more = f"; and {len(failed) - FAILURES_TOLD} more jobs" if len(failed) > FAILURES_TOLD else ""
+        raise SweepError(f"not trained: {told}{more}; the rest is kept: {tally.saved(store)}") from failed[0].error
     return tally.n_trained
+
+
+def count_bytes_of(jobs: Sequence[Job]) -> float:
+    """Bytes that the store needs for the networks of some jobs, and for the checkpoint of the largest, about."""
+    entries = sum(entry_bytes(config) for job in jobs for config in job.configs)
+    return entries + max(
+        (CHECKPOINT_BYTES * c.n_parameters * len(job.configs) for job in jobs for c in job.configs[:1]), default=0
+    )
+
+
+def _check_space(jobs: Sequence[Job], store: Store) -> None:
+    needed, free = count_bytes_of(jobs), shutil.disk_usage(store.root).free
+    if free < needed:
+        log.warning("%s: about %s are needed, %s are free", store.root, _megabytes(needed), _megabytes(free))
+
+
+def _megabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:.1f} MB"
+
+
+def _describe_failure(outcome: Outcome) -> str:
+    seeds = ", ".join(str(config.seed) for config in outcome.job.configs)
+    reason = " ".join(f"{type(outcome.error).__name__}: {outcome.error}".split())
+    return f"{outcome.job.label}, seeds {seeds} ({reason})"
 
 
 class ConnectionLost(Exception):
     """The cluster is gone; the message says how."""
+
+
+class WorkerDied(Exception):
+    """Workers died again and again on one job; the message says how."""
 
 
 @dataclass

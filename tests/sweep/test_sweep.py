@@ -139,8 +139,8 @@ def test_a_failing_job_is_told_when_the_others_are_done(store, monkeypatch):
 
     monkeypatch.setattr(sweep, "train", fail_for_large)
     expected = (
-        r"^1 of 2 jobs failed, the first one \(excitability, N = 20, K = 2, seeds 0\) with RuntimeError: not today; "
-        r"2/3 networks saved$"
+        r"^not trained: excitability, N = 20, K = 2, seeds 0 \(RuntimeError: not today\); "
+        r"the rest is kept: 2/3 networks saved$"
     )
     with pytest.raises(SweepError, match=expected) as caught:
         run_jobs(jobs, run_here(store, "cpu"), store)
