@@ -1,6 +1,7 @@
 """A sweep in a process of its own, for tests that kill it: python -m tests.sweeping STORE [options]."""
 
 import argparse
+import json
 import os
 import resource
 import signal
@@ -45,7 +46,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     for name, value in options.bound:
         for module in (workers, cluster):
-            setattr(module, name, float(value))
+            setattr(module, name, json.loads(value))
     if options.broken_workers:
         workers.serve = die
     if options.largest_file:

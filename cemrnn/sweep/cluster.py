@@ -12,12 +12,13 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import dask
 import torch
-from distributed import Client, KilledWorker, get_worker, wait
+from distributed import Client, Future, KilledWorker, get_worker, wait
 from distributed.client import FuturesCancelledError
 from distributed.comm.addressing import parse_address
 from distributed.comm.registry import backends
@@ -36,7 +37,7 @@ FILE_S, CONNECT_S = 4.0, 5.0  # for a scheduler to write its file, and to answer
 ASK_S = 2.0  # between two questions whether there are workers
 QUIET_S = 30.0  # without a worker, until that is said, and again and again
 GIVE_UP_S = 1800.0  # without one, until the sweep ends
-HEARD_S = 2.0  # for workers to hear that they have to stop
+HEARD_S, CLOSED_S = 1.5, 0.5  # for workers to hear that they have to stop, for the scheduler to hear that we leave
 STOP_S = 60.0  # for them to write their checkpoints
 
 # What goes wrong reaches us as an exception; without this the client prints tracebacks beside it.
@@ -87,28 +88,38 @@ def run_on_cluster(scheduler: str | Path, store: Store) -> Executor:
                 time.sleep(POLL_S)
             client.subscribe_topic(sweep, lambda event: told.put(event[1]))
             tell_every_s = max(1.0, guard.count_threads() / REPORTS_PER_S)
-            futures = {
-                client.submit(
-                    _work, number, job.configs, store.root.resolve(), sweep, tell_every_s,
-                    key=f"{sweep}-{number}", priority=-number, pure=False,
-                ): job
-                for number, job in enumerate(jobs)
-            }  # fmt: skip
-            while futures:
-                try:
-                    wait(list(futures), timeout=POLL_S, return_when="FIRST_COMPLETED")
-                except TimeoutError:
-                    guard.count_threads()
-                except FuturesCancelledError:
-                    raise ConnectionLost("the connection to the scheduler was lost") from None
+            waiting, futures, suspects = deque(range(len(jobs))), {}, []
+            while waiting or futures or suspects:
+                # A job that was with a worker that died may have been beside the one that killed it: it gets another
+                # chance, alone.
+                while waiting or (suspects and not futures):
+                    number = waiting.popleft() if waiting else suspects[-1]
+                    future = client.submit(
+                        _work, number, jobs[number].configs, store.root.resolve(), sweep, tell_every_s,
+                        key=f"{sweep}-{number}-{uuid.uuid4().hex}", priority=-number, pure=False,
+                    )  # fmt: skip
+                    futures[future] = number
+                _wait(client, futures, POLL_S)
+                guard.count_threads()
                 while not told.empty():
                     number, where, progress = told.get()
                     watch(number, where, Progress(**progress))
                 if interrupted():
-                    _stop(client, sweep, list(futures))
+                    _stop(client, sweep, futures)
                     raise TrainingInterrupted
                 for future in [future for future in futures if future.done()]:
-                    yield _conclude(futures.pop(future), future, client, sweep, list(futures))
+                    number, error = futures.pop(future), future.exception()
+                    if isinstance(error, OSError):  # the store is full or gone: the others would run into it too
+                        _stop(client, sweep, futures)
+                        raise error
+                    if isinstance(error, KilledWorker) and number not in suspects:
+                        suspects.insert(0, number)
+                        continue
+                    if number in suspects:
+                        suspects.remove(number)
+                    if isinstance(error, KilledWorker):
+                        error = WorkerDied("worker after worker died on it; is there enough memory?")
+                    yield Outcome(jobs[number], error=error) if error else Outcome(jobs[number], *future.result())
 
     return run
 
@@ -152,13 +163,13 @@ def _connect(scheduler: str | Path) -> Iterator[Client]:
     address = find_scheduler(scheduler)
     with dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_S} s"}):
         try:
-            client = Client(address, timeout=f"{CONNECT_S} s")
+            client = Client(address, timeout=f"{CONNECT_S} s", set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise SweepError(f"no scheduler answers at {address} ({type(error).__name__})") from None
         try:
             yield client
         finally:
-            _try(client.close, HEARD_S)
+            _try(client.close, CLOSED_S)
 
 
 def _work(number: int, configs: Sequence[Recipe], root: Path, sweep: str, tell_every_s: float):
@@ -175,11 +186,21 @@ def _leave(sweep: str) -> None:
     _stopped.add(sweep)
 
 
-def _stop(client: Client, sweep: str, futures: list) -> None:
+def _wait(client: Client, futures: Collection[Future], seconds: float, until: str = "FIRST_COMPLETED") -> None:
+    try:
+        with client.as_current():
+            wait(list(futures), timeout=seconds, return_when=until)
+    except TimeoutError:
+        pass
+    except FuturesCancelledError:
+        raise ConnectionLost("the connection to the scheduler was lost") from None
+
+
+def _stop(client: Client, sweep: str, futures: Collection[Future]) -> None:
     """Tell every worker to leave the sweep, and wait until they have written their checkpoints, if all hear it."""
-    if _try(lambda: client.run(_leave, sweep), HEARD_S):
-        with contextlib.suppress(TimeoutError, OSError, FuturesCancelledError):
-            wait(futures, timeout=STOP_S)
+    if futures and _try(lambda: client.run(_leave, sweep), HEARD_S):
+        with contextlib.suppress(OSError, ConnectionLost):
+            _wait(client, futures, STOP_S, "ALL_COMPLETED")
 
 
 def _try(call: Callable[[], object], seconds: float) -> bool:
@@ -193,15 +214,3 @@ def _try(call: Callable[[], object], seconds: float) -> bool:
     thread.start()
     thread.join(seconds)
     return not thread.is_alive()
-
-
-def _conclude(job: Job, future, client: Client, sweep: str, others: list) -> Outcome:
-    if future.status == "finished":
-        return Outcome(job, *future.result())
-    error = future.exception()
-    if isinstance(error, OSError):  # the store is full or gone: the others would run into it too
-        _stop(client, sweep, others)
-        raise error
-    if isinstance(error, KilledWorker):
-        error = WorkerDied("several workers died on it; have they enough memory?")
-    return Outcome(job, error=error)

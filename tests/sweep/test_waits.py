@@ -21,12 +21,11 @@ from tests.sweep.processes import (
     sweep,
     sweeping,
     wait_for,
-    wait_until,
     working,
 )  # fmt: skip
 
 ENDLESS = ("--updates", "100000")
-HEARD_S = 3.0 + 1.0  # and a second for the end of a process on a busy machine
+HEARD_S = 3.0 + 3.0  # and what a busy machine takes to end a process; what hangs takes a minute and more
 QUIET = ("--bound", "QUIET_S", "1.5")
 RESUME = r"Error: interrupted: \d+/10 networks saved; run the same command to resume\n$"
 
@@ -82,8 +81,10 @@ def test_a_signal_to_the_driver_alone_ends_its_workers_after_their_checkpoints(t
 
 def test_a_job_on_which_every_worker_dies_is_told_and_the_others_go_on(tmp_path):
     with sweeping(tmp_path, *LONG, "--workers", "1", "--bound", "MOST_DEATHS", "2") as process:
+        victim = 0
         for _ in range(2):
-            os.kill(int(wait_for(process, r"progress \d+ \S+/(\d+): .*N = 9")[1]), signal.SIGKILL)
+            victim = int(wait_for(process, rf"progress \d+ \S+/(?!{victim}:)(\d+): .*N = 9")[1])
+            os.kill(victim, signal.SIGKILL)
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     assert errors == (
@@ -114,27 +115,32 @@ def test_a_scheduler_without_workers_gets_a_word_and_an_end(tmp_path):
 
 def test_a_scheduler_that_is_stopped_gets_a_word_and_ctrl_c_is_heard(tmp_path):
     file = tmp_path / "scheduler.json"
-    with scheduling(file) as scheduler, working(file):
-        with sweeping(tmp_path / "store", *ENDLESS, *QUIET, "--scheduler-file", file) as process:
-            wait_for(process, r"progress \d+ \S+/\d+:")
-            scheduler.send_signal(signal.SIGSTOP)
-            line = read_line(process, "no answer")
-            assert re.fullmatch(r"no answer from the scheduler for \d+ s; waiting; Ctrl-C keeps what is there\n", line)
-            assert_ends(process, signal.SIGINT)
+    options = (*ENDLESS, *QUIET, "--scheduler-file", file)
+    with scheduling(file) as scheduler, working(file), sweeping(tmp_path / "store", *options) as process:
+        wait_for(process, r"progress \d+ \S+/\d+:")
+        scheduler.send_signal(signal.SIGSTOP)
+        line = read_line(process, "no answer")
+        assert re.fullmatch(r"no answer from the scheduler for \d+ s; waiting; Ctrl-C keeps what is there\n", line)
+        assert_ends(process, signal.SIGINT)
 
 
-def test_a_job_that_kills_the_workers_of_a_cluster_is_told_and_the_others_go_on(tmp_path):
-    file = tmp_path / "scheduler.json"
-    with scheduling(file, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0"):
-        with working(file) as worker, sweeping(tmp_path / "store", *LONG, "--scheduler-file", file) as process:
-            wait_for(process, r"progress \d+ \S+/\d+: .*N = 9")
-            worker.kill()
-            with working(file):
-                _, errors = process.communicate(timeout=DEADLINE_S)
+def test_a_job_that_kills_the_workers_of_a_cluster_is_told_and_its_neighbours_are_not_blamed(tmp_path):
+    file, n_nine = tmp_path / "scheduler.json", r"progress \d+ \S+/{pid}: .*N = 9"
+    with (
+        scheduling(file, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0"),
+        working(file) as first,
+        sweeping(tmp_path / "store", *LONG, "--scheduler-file", file) as process,
+    ):
+        wait_for(process, n_nine.format(pid=first.pid))
+        first.kill()
+        with working(file) as second:
+            wait_for(process, n_nine.format(pid=second.pid))
+        with working(file):
+            _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     assert errors == (
-        "Error: not trained: excitability, N = 9, K = 2, seeds 0, 1, 2, 3, 4 (WorkerDied: several workers died on it; "
-        "have they enough memory?); the rest is kept: 5/10 networks saved\n"
+        "Error: not trained: excitability, N = 9, K = 2, seeds 0, 1, 2, 3, 4 (WorkerDied: worker after worker died on "
+        "it; is there enough memory?); the rest is kept: 5/10 networks saved\n"
     )
 
 
@@ -194,12 +200,3 @@ def test_a_signal_while_modules_load_ends_with_the_line(number):
         process.send_signal(number)
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (1, "\nrun the same command to resume\n")
-
-
-def test_a_driver_that_is_killed_leaves_no_worker(tmp_path):
-    with sweeping(tmp_path, *ENDLESS, "--workers", "2") as process:
-        pids = two_workers(process)
-        process.kill()
-        killed_s = time.monotonic()
-        wait_until(lambda: not any(map(is_alive, pids)))
-        assert time.monotonic() - killed_s < 6
