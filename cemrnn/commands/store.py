@@ -10,6 +10,7 @@ import click
 
 from cemrnn.commands.common import experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
+from cemrnn.system.resources import format_bytes
 
 COLUMNS = "{:<12}  {:<12} {:>5} {:>4} {:>6}  {:<9} {:>8} {:>9}  {}"
 KEY_DIGITS = 12  # shown in a list
@@ -167,12 +168,3 @@ def format_entry(entry) -> str:
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.written_s))
     shown = ["-" if value is None else str(value) for value in entry[1:-2]]
     return COLUMNS.format(entry.key[:KEY_DIGITS], *shown, format_bytes(entry.n_bytes), written)
-
-
-def format_bytes(n_bytes: float) -> str:
-    """A size in decimal units, e.g. 27.6 kB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"

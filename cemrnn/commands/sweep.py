@@ -9,8 +9,8 @@ import click
 
 from cemrnn.commands.common import PROFILE, experiment_config, user_mistakes
 from cemrnn.reproduce.project import Project
-from cemrnn.system.cores import count_cores
 from cemrnn.system.interrupts import ending_at_once
+from cemrnn.system.resources import count_cores
 
 # Work, about half a minute of one core, below which starting worker processes costs more than it gains, and timing
 # updates to say how long it takes more than it tells.

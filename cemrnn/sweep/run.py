@@ -20,12 +20,14 @@ from cemrnn.sweep.cost import entry_bytes
 from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
 from cemrnn.sweep.progress import SweepProgress, show_progress
 from cemrnn.system.leases import hold_leases
+from cemrnn.system.resources import format_bytes
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
 from cemrnn.training.train import Progress, TrainingInterrupted, train
 
 log = logging.getLogger(__name__)
 CHECKPOINT_BYTES = 24  # per parameter: weights and two moments in float32, twice while they are written
+BLOCKS_BYTES = 4 * 4096  # of an entry: its three files and its folder end within a block of the disk each
 FAILURES_TOLD = 3  # jobs
 LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
 
@@ -173,7 +175,7 @@ def run_jobs(
         path = f": {error.filename}" if error.filename else ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             lacking = keep_missing([Job(tuple(tally.all))], store)
-            path += f"; {store.root} needs {_megabytes(count_bytes_of(lacking))} more"
+            path += f"; {store.root} needs {format_bytes(count_bytes_of(lacking))} more"
         raise SweepError(f"{error.strerror or error}{path}; {tally.saved(store)}") from error
     except ConnectionLost as error:
         raise SweepError(f"{error}; {tally.saved(store)}; run the same command to resume") from None
@@ -186,7 +188,7 @@ def run_jobs(
 
 def count_bytes_of(jobs: Sequence[Job]) -> float:
     """Bytes that the store needs for the networks of some jobs, and for the checkpoint of the largest, about."""
-    entries = sum(entry_bytes(config) for job in jobs for config in job.configs)
+    entries = sum(entry_bytes(config) + BLOCKS_BYTES for job in jobs for config in job.configs)
     return entries + max(
         (CHECKPOINT_BYTES * c.n_parameters * len(job.configs) for job in jobs for c in job.configs[:1]), default=0
     )
@@ -195,11 +197,7 @@ def count_bytes_of(jobs: Sequence[Job]) -> float:
 def _check_space(jobs: Sequence[Job], store: Store) -> None:
     needed, free = count_bytes_of(jobs), shutil.disk_usage(store.root).free
     if free < needed:
-        log.warning("%s: about %s are needed, %s are free", store.root, _megabytes(needed), _megabytes(free))
-
-
-def _megabytes(n_bytes: float) -> str:
-    return f"{n_bytes / 1e6:.1f} MB"
+        log.warning("%s: about %s are needed, %s are free", store.root, format_bytes(needed), format_bytes(free))
 
 
 def _describe_failure(outcome: Outcome) -> str:

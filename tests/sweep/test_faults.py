@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -119,6 +120,25 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_half_written(tmp_path, re
     assert entries(tmp_path) == {}
     assert not any(path for path in leftovers(tmp_path) if path.suffix != ".checkpoint")
     assert_rerun_completes(tmp_path, reference)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 64 KiB."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True).returncode:
+        pytest.skip("disks cannot be mounted here")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_disk_that_is_too_small_is_told_before_and_what_is_needed_when_it_is_full(small_disk):
+    store = small_disk / "store"
+    code, _, errors = sweep(store, *LONG)
+    assert code == 1
+    warning, error = errors.splitlines()
+    assert re.fullmatch(rf"{store}: about \d+\.\d kB are needed, \d+\.\d kB are free", warning)
+    expected = rf"Error: No space left on device: {store}/\S+; {store} needs \d+\.\d kB more; \d/10 networks saved"
+    assert re.fullmatch(expected, error)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")

@@ -1,8 +1,9 @@
-"""How many cores this process may use; standard library only, so that Make can ask: python cemrnn/system/cores.py"""
+"""Cores that this process may use, and bytes in words; standard library alone, so that Make can run this file."""
 
 import contextlib
 import math
 import os
+import sys
 from pathlib import Path
 
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
@@ -47,5 +48,14 @@ def _quota(folder: Path) -> float | None:
     return None
 
 
+def format_bytes(n_bytes: float) -> str:
+    """A size in decimal units, e.g. 27.6 kB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
 if __name__ == "__main__":
-    print(count_cores())
+    sys.stdout.write(f"{count_cores()}\n")
