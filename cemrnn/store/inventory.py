@@ -6,7 +6,6 @@ Nothing here trains or loads a network; every function bears other processes tha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import time
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 from cemrnn.store.entry import RECORD, check_entry, read_record, recipe_kind, source_fingerprint, unpack_entry
 from cemrnn.store.store import Store, list_folder, read_folder, read_identity, remove
 from cemrnn.system.files import new_temporary_name, read_plain
+from cemrnn.system.leases import is_held
 from cemrnn.training.train import DAMAGED
 
 DAY_S = 24 * 3600.0
@@ -150,27 +150,6 @@ def collect(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
                 remove(temporary)
             if not os.path.lexists(piece.path):
                 yield piece
-
-
-def is_held(path: Path) -> bool:
-    """Whether a living process holds a lease on the file, or on what the lease of its name is for: flock(2)."""
-    return any(map(_is_locked, {path, path.with_suffix(".lease")}))
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not keep us waiting
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without leases
-        return False
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def count_bytes(path: Path) -> int:

@@ -75,6 +75,10 @@ class Store:
         """Where an ensemble in training keeps its checkpoint."""
         return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.checkpoint"
 
+    def lease(self, config: Recipe) -> Path:
+        """What a training holds of each of its networks."""
+        return self.checkpoints / f"{entry_key(config)}.lease"
+
     def check_writable(self) -> None:
         """Check that entries and checkpoints can be written, and remove what writers that died left.
 

@@ -14,12 +14,11 @@ from pathlib import Path
 import torch
 
 from cemrnn.network.ensemble import Ensemble
-from cemrnn.store.entry import entry_key
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import entry_bytes
 from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
 from cemrnn.sweep.progress import SweepProgress, show_progress
-from cemrnn.system.leases import hold_leases
+from cemrnn.system.leases import hold_leases, is_held
 from cemrnn.system.resources import format_bytes
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
@@ -29,7 +28,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_BYTES = 24  # per parameter: weights and two moments in float32, twice while they are written
 BLOCKS_BYTES = 4 * 4096  # of an entry: its three files and its folder end within a block of the disk each
 FAILURES_TOLD = 3  # jobs
-LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
+LEASE_POLL_S, QUIET_S = 1.0, 30.0  # between two looks at networks that another sweep trains, and two words on them
 
 
 class SweepError(Exception):
@@ -74,7 +73,7 @@ def train_job(
     starts = [config.start for config in configs if config.start is not None and store.load(config.start) is None]
     if starts and train_job(starts, root, device=device, report=report, stop=stop)[1]:
         return 0, tuple(configs)  # another process trains what these continue from
-    with hold_leases([store.checkpoints / f"{entry_key(config)}.lease" for config in configs]) as free:
+    with hold_leases([store.lease(config) for config in configs]) as free:
         held_elsewhere = tuple(config for config, is_free in zip(configs, free, strict=True) if not is_free)
         ours = [config for config, is_free in zip(configs, free, strict=True) if is_free]
         ours = [config for config in ours if store.load(config) is None]  # done by another sweep meanwhile
@@ -167,8 +166,7 @@ def run_jobs(
                     waiting.append(Job(outcome.held_elsewhere))
                 tally.finish(outcome)
             if jobs := keep_missing(waiting, store):
-                log.info("waiting for %d networks that another sweep trains", sum(len(j.configs) for j in jobs))
-                time.sleep(LEASE_POLL_S)
+                _await_others(jobs, store)
     except TrainingInterrupted:
         raise TrainingInterrupted(f"interrupted: {tally.saved(store)}; run the same command to resume") from None
     except OSError as error:
@@ -192,6 +190,18 @@ def count_bytes_of(jobs: Sequence[Job]) -> float:
     return entries + max(
         (CHECKPOINT_BYTES * c.n_parameters * len(job.configs) for job in jobs for c in job.configs[:1]), default=0
     )
+
+
+def _await_others(jobs: Sequence[Job], store: Store) -> None:
+    """Wait until at least one network is not held by another sweep, nor the one that it continues."""
+    networks, told_s = [config for job in jobs for config in job.configs], time.monotonic() - QUIET_S / 2
+    while True:
+        time.sleep(LEASE_POLL_S)
+        if not all(any(is_held(store.lease(c)) for c in (config, config.start) if c) for config in networks):
+            return
+        if time.monotonic() - told_s > QUIET_S:
+            told_s = time.monotonic()
+            log.warning("another sweep trains what is left; waiting; Ctrl-C keeps what is there")
 
 
 def _check_space(jobs: Sequence[Job], store: Store) -> None:
