@@ -26,7 +26,7 @@ from torch import Tensor
 # What reading bytes that are no safetensors file, or not one of ours, was seen to raise.
 UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError)
 LEFTOVER_S = 24 * 3600.0
-CHECKSUM_BYTES = hashlib.sha256().digest_size
+CHECKSUM_BYTES = 64  # of a checksum in hexadecimal digits
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], document: Any) -> None:
@@ -50,7 +50,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
 def write_sealed(path: Path, tensors: Mapping[str, Tensor], document: Any) -> None:
     """As `write_tensors`, with a checksum of all of it at the end."""
     content = pack_tensors(tensors, document)
-    write_bytes(path, content + hashlib.sha256(content).digest())
+    write_bytes(path, content + checksum(content).encode())
 
 
 def read_sealed(path: Path) -> tuple[dict[str, Tensor], Any]:
@@ -61,10 +61,15 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], Any]:
         FileNotFoundError: there is none.
     """
     content = read_plain(path)
-    content, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-    if hashlib.sha256(content).digest() != checksum:
+    content, seal = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    if checksum(content).encode() != seal:
         raise ValueError("checksum differs")
     return unpack_tensors(content)
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_plain(path: Path) -> bytes:

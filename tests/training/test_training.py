@@ -294,7 +294,7 @@ def test_every_flipped_byte_and_every_length_of_a_checkpoint_is_found(tmp_path, 
     path.write_bytes(content)
     assert read_sealed(path)[1]["n_updates"] == 5
     bits = np.random.default_rng(0).integers(0, 8, len(content))
-    damages = [content[:length] for length in (0, 1, 31, 32, 33, len(content) - 1)] + [content + b"0"]
+    damages = [content[:length] for length in (0, 1, 63, 64, 65, len(content) - 1)] + [content + b"0"]
     for position, bit in enumerate(bits):
         damages.append(content[:position] + bytes([content[position] ^ (1 << bit)]) + content[position + 1 :])
     for damage in damages:
