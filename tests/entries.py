@@ -8,7 +8,7 @@ import torch
 
 from cemrnn.network.config import count_parameters
 from cemrnn.store.entry import HISTORY, RECORD, WEIGHTS, entry_key, seal
-from cemrnn.store.entry import _checksum as checksum
+from cemrnn.system.files import checksum
 from cemrnn.training.learner import TrainedNetwork
 from tests.networks import small_config
 

@@ -1,6 +1,7 @@
 """A sweep in a process of its own, for tests that kill it: python -m tests.sweeping STORE [options]."""
 
 import argparse
+import json
 import os
 import resource
 import signal
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cemrnn.store.store import Store
-from cemrnn.sweep.cluster import Cluster, run_on_cluster
+from cemrnn.sweep import cluster, workers
 from cemrnn.sweep.jobs import keep_missing, split_jobs, take_shard
 from cemrnn.sweep.run import SweepError, run_here, run_jobs
 from cemrnn.training import train as train_module
@@ -25,6 +26,10 @@ def configs(n_updates, *, with_failing=False):
     return shapes + [small_config(99, batch_trials=10**13)] * with_failing  # more trials than memory
 
 
+def die(*arguments):
+    os._exit(7)
+
+
 def main(arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("store", type=Path)
@@ -36,7 +41,14 @@ def main(arguments):
     parser.add_argument("--with-failing", action="store_true")
     parser.add_argument("--largest-file", type=int, help="bytes; stands for a disk that is full")
     parser.add_argument("--user", type=int, help="become this user once everything is loaded")
+    parser.add_argument("--broken-workers", action="store_true", help="that die at once")
+    parser.add_argument("--bound", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="another one")
     options = parser.parse_args(arguments)
+    for name, value in options.bound:
+        for module in (workers, cluster):
+            setattr(module, name, json.loads(value))
+    if options.broken_workers:
+        workers.serve = die
     if options.largest_file:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.largest_file,) * 2)
@@ -48,8 +60,10 @@ def main(arguments):
     jobs = take_shard(jobs, *options.shard) if options.shard else jobs
     jobs = keep_missing(jobs[::-1] if options.backwards else jobs, store)
     execute = run_here(store, "cpu")
-    if options.workers or options.scheduler_file:
-        execute = run_on_cluster(Cluster(options.workers, scheduler_file=options.scheduler_file), store)
+    if options.workers:
+        execute = workers.run_on_workers(options.workers, store)
+    if options.scheduler_file:
+        execute = cluster.run_on_cluster(options.scheduler_file, store)
     try:
         n_trained = run_jobs(jobs, execute, store, lambda p: print("progress", p.n_done, p.label, flush=True))
     except (SweepError, train_module.TrainingInterrupted) as error:

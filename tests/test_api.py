@@ -196,7 +196,7 @@ def test_ctrl_c_keeps_what_is_there(monkeypatch, caplog):
     again = cemrnn.train(NAMES, arm="bias", n_networks=2, device="cpu", **settings)
     assert calls[-1] == 20 and len(calls) == 20  # it went on from there
     assert not torch.equal(again.model.flat, nets.model.flat)
-    assert list(Store.default().checkpoints.glob("*.safetensors")) == []
+    assert list(Store.default().checkpoints.glob("*.checkpoint")) == []
 
 
 def test_it_works_from_any_folder(monkeypatch, tmp_path):

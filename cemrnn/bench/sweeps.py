@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from cemrnn.bench.rows import Bench, Row, make_row
 from cemrnn.network.config import NetworkConfig
 from cemrnn.store.store import Store
-from cemrnn.sweep.cluster import Cluster, run_on_cluster
+from cemrnn.sweep.cluster import run_on_cluster
 from cemrnn.sweep.jobs import Job
 from cemrnn.sweep.run import Executor, run_here, run_jobs
 from cemrnn.system.threads import limit_threads
@@ -63,7 +63,7 @@ def _running_cluster(n_workers: int) -> Iterator[ExecuteOn]:
         n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=50, memory_limit=0
     )
     with cluster, Client(cluster) as client, tempfile.TemporaryDirectory() as folder:
-        there = Cluster(scheduler=client.scheduler.address)
+        there = client.scheduler.address
         store = Store(Path(folder))
         run_jobs([Job((_config(seed, 3),)) for seed in range(4 * n_workers)], run_on_cluster(there, store), store)
         yield lambda store: run_on_cluster(there, store)

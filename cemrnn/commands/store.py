@@ -11,6 +11,7 @@ import click
 from cemrnn.commands.common import experiment_config
 from cemrnn.config import unknown_name
 from cemrnn.reproduce.project import Project
+from cemrnn.system.resources import format_bytes
 
 COLUMNS = "{:<12}  {:<12} {:>5} {:>4} {:>6}  {:<9} {:>8} {:>9}  {}"
 KEY_DIGITS = 12  # shown in a list
@@ -51,6 +52,7 @@ def list_(arm: str | None, status: str | None, as_json: bool) -> None:
         for folder in (place.checkpoints, place.temporary, place.quarantine):
             paths = list_folder(folder)
             click.echo(f"{folder.name}: {len(paths)}, {format_bytes(sum(map(count_bytes, paths)))}")
+        _tell_foreign(place)
 
 
 @store.command()
@@ -97,6 +99,7 @@ def verify(dry_run: bool) -> None:
     for name, damage in damages.items():
         click.echo(f"{name}: {damage}")
     click.echo(f"entries: {len(folders)} read, {len(damages)} damaged")
+    _tell_foreign(place)
     sys.exit(1 if damages else 0)
 
 
@@ -111,7 +114,7 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
     entry       that no notebook needs at any profile, with the present sources
     checkpoint  that no training holds
     temporary   what processes left that died
-    quarantine  damaged entries
+    quarantine  damaged entries and checkpoints
 
     Networks of `make figure` with other parameters are needed by no profile: they go too, and are trained again
     when they are asked for.
@@ -133,6 +136,14 @@ def gc(days: float, checkpoint_days: float, yes: bool) -> None:
         return
     removed = list(collect(place, garbage))
     click.echo(f"removed {len(removed)} of {len(garbage)}, {format_bytes(sum(g.n_bytes for g in removed))}")
+
+
+def _tell_foreign(place) -> None:
+    """One line about what somebody else put among the entries, if anything."""
+    from cemrnn.store.inventory import list_foreign
+
+    if foreign := list_foreign(place):
+        click.echo(f"others: {len(foreign)} that no store makes, e.g. {foreign[0]}; nothing needs them: move them away")
 
 
 def needed_keys(project: Project) -> dict[str, list[str]]:
@@ -158,12 +169,3 @@ def format_entry(entry) -> str:
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.written_s))
     shown = ["-" if value is None else str(value) for value in entry[1:-2]]
     return COLUMNS.format(entry.key[:KEY_DIGITS], *shown, format_bytes(entry.n_bytes), written)
-
-
-def format_bytes(n_bytes: float) -> str:
-    """A size in decimal units, e.g. 27.6 kB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"

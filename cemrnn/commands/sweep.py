@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 
 import click
 
 from cemrnn.commands.common import PROFILE, experiment_config
 from cemrnn.reproduce.project import Project
+from cemrnn.system.interrupts import ending_at_once
+from cemrnn.system.resources import count_cores
 
 # Work, about half a minute of one core, below which starting worker processes costs more than it gains, and timing
 # updates to say how long it takes more than it tells.
 LITTLE_WORK = 8e11
+INTERRUPTED = "interrupted: what is finished is kept; run the same command to resume"
 
 
 class Shard(click.ParamType):
@@ -59,27 +62,35 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     """
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
-    from cemrnn.store.store import Store
-    from cemrnn.sweep.cost import estimate_seconds
-    from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, tabulate, take_shard
+    with ending_at_once(f"Error: {INTERRUPTED}"):
+        from cemrnn.store.store import Store
+        from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, take_shard
 
-    store = Store.default()
-    jobs = {device: split_jobs(configs) for device, configs in _collect_configs(profile).items()}
-    if shard is not None:
-        jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
-    missing = {device: keep_missing(part, store) for device, part in jobs.items()}
-    everything, lacking = (sum(parts.values(), start=[]) for parts in (jobs, missing))
-    cluster = _choose_cluster(lacking, workers, scheduler, scheduler_file)
-    n_cores = _count_cores(cluster) if lacking and not dry_run else workers or len(os.sched_getaffinity(0))
-    seconds = []
-    if dry_run and lacking:  # a sweep itself begins at once, and its progress says how long it will take
+        store = Store.default()
+        jobs = {device: split_jobs(configs) for device, configs in _collect_configs(profile).items()}
+        if shard is not None:
+            jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
+        missing = {device: keep_missing(part, store) for device, part in jobs.items()}
+        everything, lacking = (sum(parts.values(), start=[]) for parts in (jobs, missing))
+        if dry_run:
+            _tell_cost(everything, lacking, workers or count_cores())
+            return
+        click.echo(announce(lacking, [], sum(len(job.configs) for job in everything), 1))
+        with _sweep_mistakes():
+            execute = _choose_executor(lacking, store, workers, scheduler or scheduler_file)
+    with _sweep_mistakes():
+        _train(missing, execute, store)
+
+
+def _tell_cost(everything, lacking, n_cores) -> None:
+    from cemrnn.sweep.cost import estimate_seconds
+    from cemrnn.sweep.jobs import announce, tabulate
+
+    if lacking:
         click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
-        seconds = estimate_seconds([job.configs for job in lacking])
+    seconds = estimate_seconds([job.configs for job in lacking])
     click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
-    if dry_run:
-        click.echo(tabulate(everything, lacking, seconds))
-    else:
-        _train(missing, cluster, store)
+    click.echo(tabulate(everything, lacking, seconds))
 
 
 def _collect_configs(profile: str) -> dict[str, list]:
@@ -95,37 +106,40 @@ def _collect_configs(profile: str) -> dict[str, list]:
     return needed
 
 
-def _choose_cluster(missing, workers, scheduler, scheduler_file):
-    """Where to train: None is here. One-thread workers beat threads within an ensemble once they are started."""
-    from cemrnn.sweep.cluster import Cluster
+def _choose_executor(missing, store, workers, scheduler):
+    """What trains; None is this process. One-thread workers beat threads within an ensemble once they are started."""
+    if not missing:
+        return None
+    if scheduler:
+        from cemrnn.sweep.cluster import find_scheduler, run_on_cluster
 
-    if scheduler or scheduler_file:
-        return Cluster(scheduler=scheduler, scheduler_file=scheduler_file)
-    n_workers = workers or min(len(os.sched_getaffinity(0)), len(missing))
-    return Cluster(n_workers) if n_workers > 1 and (workers or _is_much(missing)) else None
+        return run_on_cluster(find_scheduler(scheduler), store)
+    n_workers = workers or min(count_cores(), len(missing))
+    if n_workers == 1 or (not workers and sum(job.work for job in missing) <= LITTLE_WORK):
+        return None
+    from cemrnn.sweep.workers import run_on_workers
 
-
-def _is_much(jobs) -> bool:
-    return sum(job.work for job in jobs) > LITTLE_WORK
-
-
-def _count_cores(cluster) -> int:
-    from cemrnn.sweep.cluster import count_workers
-
-    return len(os.sched_getaffinity(0)) if cluster is None else count_workers(cluster)
+    return run_on_workers(n_workers, store)
 
 
-def _train(missing, cluster, store) -> None:
-    from cemrnn.sweep.cluster import run_on_cluster
+def _train(missing, execute, store) -> None:
     from cemrnn.sweep.progress import TrainingProgress
     from cemrnn.sweep.run import run_here, run_jobs
 
     progress, n_trained = TrainingProgress(), 0
     try:
         for device, jobs in missing.items():
-            here = cluster is None or device != "cpu"
-            execute = run_here(store, device) if here else run_on_cluster(cluster, store)
-            n_trained += run_jobs(jobs, execute, store, progress)
+            here = execute is None or device != "cpu"
+            n_trained += run_jobs(jobs, run_here(store, device) if here else execute, store, progress)
     finally:
         progress.close()
     click.echo(f"training: {n_trained} networks trained, the others were in the store")
+
+
+@contextlib.contextmanager
+def _sweep_mistakes():
+    """Say in one line how to go on after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.ClickException(INTERRUPTED) from None

@@ -18,11 +18,10 @@ from cemrnn.reproduce.settings import make_config
 from cemrnn.store.store import Store
 from cemrnn.sweep.jobs import split_jobs
 from cemrnn.system.clone import find_home
-from cemrnn.system.files import read_tensors
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork
-from cemrnn.training.train import TrainingInterrupted
+from cemrnn.training.train import TrainingInterrupted, resume
 
 
 def figure_config(stem: str, profile: str, overrides: dict[str, Any]) -> Config:
@@ -98,9 +97,7 @@ def as_they_stand(
         found |= {config: store.load(config) for config in job.configs}
         missing = [config for config in job.configs if found[config] is None]
         path = store.checkpoint_path(missing)
-        if missing and path.exists():
-            learner = missing[0].make_learner(missing, torch.device("cpu"), None)
-            learner.restore(*read_tensors(path))
+        if missing and path.exists() and (learner := resume(missing, path)).n_updates:
             learner.stop()
             found |= {config: learner.finished[m] for m, config in enumerate(missing)}
     kept = [config for config in configs if found[config] is not None]

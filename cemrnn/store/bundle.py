@@ -6,7 +6,6 @@ other two and of itself. Reading executes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -16,7 +15,7 @@ import pandas as pd
 from torch import Tensor
 
 from cemrnn.config import digest
-from cemrnn.system.files import pack_tensors, unpack_tensors, write_bytes
+from cemrnn.system.files import checksum, pack_tensors, unpack_tensors, write_bytes
 
 WEIGHTS, HISTORY, RECORD = "weights.safetensors", "history.csv", "networks.json"
 
@@ -31,7 +30,7 @@ def write_bundle(folder: Path, flat: Tensor, history: pd.DataFrame, document: di
         document: JSON-ready description of the networks.
     """
     files = {WEIGHTS: pack_tensors({"flat": flat}, {}), HISTORY: history.to_csv(index=False).encode()}
-    record = {**document, "checksums": {name: _checksum(content) for name, content in files.items()}}
+    record = {**document, "checksums": {name: checksum(content) for name, content in files.items()}}
     files[RECORD] = json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True).encode()
     for name, content in files.items():
         write_bytes(folder / name, content)
@@ -58,11 +57,7 @@ def read_bundle(folder: Path) -> tuple[Tensor, pd.DataFrame, dict[str, Any]]:
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{folder / RECORD}: {error}") from error
     for name in (WEIGHTS, HISTORY):
-        if checksums[name] != _checksum(files[name]):
+        if checksums[name] != checksum(files[name]):
             raise ValueError(f"{folder / name}: checksum differs")
     history = pd.read_csv(io.BytesIO(files[HISTORY]))
     return unpack_tensors(files[WEIGHTS])[0]["flat"], history, record
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -22,7 +22,7 @@ from torch import Tensor
 import cemrnn
 from cemrnn.config import digest
 from cemrnn.network.pathways import foreign_code
-from cemrnn.system.files import pack_tensors, unpack_tensors
+from cemrnn.system.files import checksum, pack_tensors, unpack_tensors
 from cemrnn.system.source import strip_documentation
 
 if TYPE_CHECKING:  # listing a store compiles nothing
@@ -97,7 +97,7 @@ def pack_entry(config: Recipe, network: TrainedNetwork) -> dict[str, bytes]:
         "key": key,
         "status": network.status,
         "n_updates": network.n_updates,
-        "checksums": {name: _checksum(content) for name, content in files.items()},
+        "checksums": {name: checksum(content) for name, content in files.items()},
     }
     files[RECORD] = seal(record)
     unpack_entry(files, key, config)
@@ -137,7 +137,7 @@ def check_entry(files: Mapping[str, bytes], key: str) -> dict[str, Any]:
     if not key == record["key"] == recipe_key(record["config"], record["sources"], record["torch"]):
         raise ValueError("its config is not the one that its name stands for")
     for name in (WEIGHTS, HISTORY):
-        if not isinstance(record["checksums"], dict) or record["checksums"].get(name) != _checksum(files[name]):
+        if not isinstance(record["checksums"], dict) or record["checksums"].get(name) != checksum(files[name]):
             raise ValueError(f"{name}: checksum differs")
     if record["status"] not in STATUSES or type(record["n_updates"]) is not int or record["n_updates"] < 0:
         raise ValueError(f"{RECORD}: expected a status and a number of updates")
@@ -162,7 +162,7 @@ def read_record(content: bytes) -> dict[str, Any]:
 def seal(document: Mapping[str, Any]) -> bytes:
     """The document as JSON, to the last bit of every number, with a checksum of itself."""
     text = json.dumps(document, default=lambda number: number.item())
-    return json.dumps({**json.loads(text), "checksum": _checksum(text.encode())}, indent=1).encode()
+    return json.dumps({**json.loads(text), "checksum": checksum(text.encode())}, indent=1).encode()
 
 
 def unseal(content: bytes) -> dict[str, Any]:
@@ -210,7 +210,3 @@ def _read_history(content: bytes, task_names: tuple[str, ...]) -> pd.DataFrame:
     if (np.diff(history["update"], prepend=0) <= 0).any():
         raise ValueError(f"{HISTORY}: expected updates that increase")
     return history
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

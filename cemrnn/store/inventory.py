@@ -6,7 +6,6 @@ Nothing here trains or loads a network; every function bears other processes tha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import time
@@ -16,11 +15,12 @@ from typing import Any, NamedTuple
 
 from cemrnn.store.entry import RECORD, check_entry, read_record, recipe_kind, source_fingerprint, unpack_entry
 from cemrnn.store.store import Store, list_folder, read_folder, read_identity, remove
-from cemrnn.system.files import new_temporary_name
+from cemrnn.system.files import new_temporary_name, read_plain
+from cemrnn.system.leases import is_held
+from cemrnn.training.train import DAMAGED
 
 DAY_S = 24 * 3600.0
-SHARD = re.compile("[0-9a-f]{2}")
-PREFIX = re.compile("[0-9a-f]{1,64}")
+KEY, PREFIX = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{1,64}")
 
 
 class Entry(NamedTuple):
@@ -46,9 +46,16 @@ class Garbage(NamedTuple):
 
 
 def entry_folders(store: Store) -> Iterator[Path]:
-    """Everything that lies where entries lie, in the order of the keys."""
-    for shard in sorted(path for path in list_folder(store.root) if SHARD.fullmatch(path.name)):
-        yield from sorted(list_folder(shard))
+    """Everything that has the name of an entry where entries lie, in the order of the keys."""
+    for shard in store.shards():
+        yield from sorted(path for path in list_folder(shard) if KEY.fullmatch(path.name))
+
+
+def list_foreign(store: Store) -> list[Path]:
+    """What a store never makes, but somebody put where entries lie: it is in nobody's way, and no damage."""
+    shards = store.shards()
+    inside = [path for shard in shards for path in list_folder(shard) if not KEY.fullmatch(path.name)]
+    return inside + [shard for shard in shards if not shard.is_dir()]
 
 
 def list_entries(store: Store) -> Iterator[Entry]:
@@ -114,13 +121,16 @@ def find_garbage(store: Store, needed: Container[str], *, days: float, checkpoin
     Args:
         store: where to look.
         needed: keys of entries that stay.
-        days: entries, quarantined ones and temporary folders that were written in the last `days` stay.
+        days: entries and what was damaged that were written in the last `days` stay.
         checkpoint_days: the same for checkpoints; those that a training holds stay in any case.
     """
-    checkpoints = [path for path in list_folder(store.checkpoints) if not path.name.endswith(".tmp")]
     found = [("entry", path, days) for path in entry_folders(store) if path.name not in needed]
-    found += [("checkpoint", path, checkpoint_days) for path in sorted(checkpoints) if not is_held(path)]
     found += [("quarantine", path, days) for path in list_folder(store.quarantine)]
+    for path in sorted(list_folder(store.checkpoints)):
+        if path.suffix == DAMAGED:
+            found.append(("quarantine", path, days))
+        elif path.suffix != ".tmp" and not is_held(path):
+            found.append(("checkpoint", path, checkpoint_days))
     old = [(kind, path) for kind, path, least in found if _age_s(path) > least * DAY_S]
     old += [("temporary", path) for path in store.leftovers()]
     return [Garbage(kind, path, count_bytes(path)) for kind, path in old]
@@ -142,27 +152,6 @@ def collect(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
                 yield piece
 
 
-def is_held(path: Path) -> bool:
-    """Whether a living process holds a lease on the file, or on what the lease of its name is for: flock(2)."""
-    return any(map(_is_locked, {path, path.with_suffix(".lease")}))
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without leases
-        return False
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def count_bytes(path: Path) -> int:
     """Bytes of a file, or of all files below a folder; what vanishes meanwhile counts as nothing."""
     if path.is_dir() and not path.is_symlink():
@@ -175,7 +164,7 @@ def count_bytes(path: Path) -> int:
 def _describe(folder: Path) -> Entry:
     written_s = folder.lstat().st_mtime
     try:
-        record = read_record((folder / RECORD).read_bytes())
+        record = read_record(read_plain(folder / RECORD))
     except (ValueError, OSError):
         record = {"status": "damaged", "config": None, "n_updates": None}
     network = (_look_up(record["config"], "network", name) for name in ("arm", "n_units", "n_contexts"))

@@ -15,6 +15,7 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import shutil
 import stat
 import uuid
@@ -25,13 +26,15 @@ from typing import TYPE_CHECKING, Any
 from cemrnn.config import digest
 from cemrnn.store.entry import entry_key, pack_entry, seal, unpack_entry, unseal
 from cemrnn.system.clone import find_store
-from cemrnn.system.files import is_leftover, new_temporary_name, sync_folder, write_bytes, write_through
+from cemrnn.system.files import is_leftover, new_temporary_name, read_plain, sync_folder, write_bytes, write_through
+from cemrnn.system.leases import hold_leases
 
 if TYPE_CHECKING:
     from cemrnn.training.learner import TrainedNetwork
     from cemrnn.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
+SHARD = re.compile("[0-9a-f]{2}")
 OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what renaming a folder says if the name is taken
 SAVE_ATTEMPTS = 10  # each fails only if another process puts a damaged entry there in between
 
@@ -72,7 +75,11 @@ class Store:
 
     def checkpoint_path(self, configs: list[Recipe]) -> Path:
         """Where an ensemble in training keeps its checkpoint."""
-        return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.safetensors"
+        return self.checkpoints / f"{digest([entry_key(c) for c in configs])}.checkpoint"
+
+    def lease(self, config: Recipe) -> Path:
+        """What a training holds of each of its networks."""
+        return self.checkpoints / f"{entry_key(config)}.lease"
 
     def check_writable(self) -> None:
         """Check that entries and checkpoints can be written, and remove what writers that died left.
@@ -86,10 +93,22 @@ class Store:
                 probe = folder / new_temporary_name()
                 write_through(probe, b"can this be written?")
                 probe.unlink()
+            for path in self.shards():
+                if not path.is_dir():
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        except (FileExistsError, NotADirectoryError) as error:
+            raise _not_a_folder(error) from None
         except OSError as error:
             raise OSError(error.errno, f"the store cannot be written: {error.strerror}", str(self.root)) from error
         for path in self.leftovers():
             remove(path)
+        for path in self.checkpoints.glob("*.lease"):
+            with hold_leases([path]):  # a lease that nobody holds goes when it is given back
+                pass
+
+    def shards(self) -> list[Path]:
+        """Where folders of entries lie, or should, in the order of the keys."""
+        return sorted(path for path in list_folder(self.root) if SHARD.fullmatch(path.name))
 
     def leftovers(self) -> list[Path]:
         """What dead writers left in the folders of temporary entries and of checkpoints."""
@@ -157,7 +176,10 @@ class Store:
     def _publish(self, temporary: Path, config: Recipe) -> None:
         target = self.folder(entry_key(config))
         if not target.parent.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            except FileExistsError as error:
+                raise _not_a_folder(error) from None
             sync_folder(self.root)
         for _ in range(SAVE_ATTEMPTS):
             try:
@@ -176,7 +198,7 @@ class Store:
 def recall(path: Path) -> dict[str, Any] | None:
     """The document that `keep` wrote, or None when there is none, or none that is whole; the latter is told."""
     try:
-        return unseal(path.read_bytes())
+        return unseal(read_plain(path))
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
@@ -198,7 +220,7 @@ def read_identity(path: Path) -> int | None:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """File name -> content of everything in a folder.
+    """File name -> content of everything in a folder; names that begin with a dot are the system's (.DS_Store, .nfs…).
 
     Raises:
         ValueError: it is not a folder of plain files; links do not count as such.
@@ -207,7 +229,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise ValueError("expected a folder")
     with os.scandir(folder) as items:
-        files = {item.name: item.is_file(follow_symlinks=False) for item in items}
+        files = {item.name: item.is_file(follow_symlinks=False) for item in items if not item.name.startswith(".")}
     for name, is_plain in files.items():
         if not is_plain:
             raise ValueError(f"{name!r}: expected a plain file")
@@ -229,6 +251,10 @@ def remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _not_a_folder(error: OSError) -> OSError:
+    return OSError(errno.ENOTDIR, "expected a folder, got a file, which has to be moved away", error.filename)
 
 
 def _one_line(text: Exception | str) -> str:

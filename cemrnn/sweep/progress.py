@@ -76,7 +76,7 @@ class TrainingProgress:
             return
         self.shown_s = elapsed_s
         share = progress.work_done / progress.work_total
-        left = f", {format_seconds(elapsed_s * (1 / share - 1))} left" if share > LEAST_SHARE else ""
+        left = f", {tqdm.format_interval(elapsed_s * (1 / share - 1))} left" if share > LEAST_SHARE else ""
         self.stream.write(f"training: {describe_progress(progress)}, {share:.0%}{left}\n")
         self.stream.flush()
 
@@ -111,10 +111,3 @@ def describe_progress(progress: SweepProgress) -> str:
     """Which networks train, how many are done, and how well the median one does on its worst task."""
     score = "" if math.isnan(progress.worst_score) else f", worst task {progress.worst_score:.2f}"
     return f"{progress.n_done}/{progress.n_total} networks, {progress.label}{score}"
-
-
-def format_seconds(seconds: float) -> str:
-    """Hours, minutes and seconds, e.g. 1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +14,21 @@ from pathlib import Path
 import torch
 
 from cemrnn.network.ensemble import Ensemble
-from cemrnn.store.entry import entry_key
 from cemrnn.store.store import Store
+from cemrnn.sweep.cost import entry_bytes
 from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
 from cemrnn.sweep.progress import SweepProgress, show_progress
-from cemrnn.system.leases import hold_leases
+from cemrnn.system.leases import hold_leases, is_held
+from cemrnn.system.resources import format_bytes
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.recipe import Recipe
 from cemrnn.training.train import Progress, TrainingInterrupted, train
 
 log = logging.getLogger(__name__)
-LEASE_POLL_S = 1.0  # between two looks at networks that another sweep trains
+CHECKPOINT_BYTES = 24  # per parameter: weights and two moments in float32, twice while they are written
+BLOCKS_BYTES = 4 * 4096  # of an entry: its three files and its folder end within a block of the disk each
+FAILURES_TOLD = 3  # jobs
+LEASE_POLL_S, QUIET_S = 1.0, 30.0  # between two looks at networks that another sweep trains, and two words on them
 
 
 class SweepError(Exception):
@@ -67,7 +73,7 @@ def train_job(
     starts = [config.start for config in configs if config.start is not None and store.load(config.start) is None]
     if starts and train_job(starts, root, device=device, report=report, stop=stop)[1]:
         return 0, tuple(configs)  # another process trains what these continue from
-    with hold_leases([store.checkpoints / f"{entry_key(config)}.lease" for config in configs]) as free:
+    with hold_leases([store.lease(config) for config in configs]) as free:
         held_elsewhere = tuple(config for config, is_free in zip(configs, free, strict=True) if not is_free)
         ours = [config for config, is_free in zip(configs, free, strict=True) if is_free]
         ours = [config for config in ours if store.load(config) is None]  # done by another sweep meanwhile
@@ -82,8 +88,21 @@ def train_job(
     return len(ours), held_elsewhere
 
 
+def throttle(every_s: float, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """The report, which is called at once and then so seldom at most."""
+    told_s = -math.inf
+
+    def report_seldom(progress: Progress) -> None:
+        nonlocal told_s
+        if time.monotonic() - told_s >= every_s:
+            told_s = time.monotonic()
+            report(progress)
+
+    return report_seldom
+
+
 def run_here(store: Store, device: str) -> Executor:
-    """An executor that takes one job after the other in this process, with all of torch's threads."""
+    """An executor that takes one job after the other in this process; compiled functions use all threads."""
 
     def run(jobs: Sequence[Job], watch: Watch) -> Iterator[Outcome]:
         for number, job in enumerate(jobs):
@@ -135,6 +154,7 @@ def run_jobs(
     failed: list[Outcome] = []
     try:
         store.check_writable()
+        _check_space(jobs, store)
         while jobs:
             waiting: list[Job] = []
             tally.start(jobs)
@@ -146,27 +166,62 @@ def run_jobs(
                     waiting.append(Job(outcome.held_elsewhere))
                 tally.finish(outcome)
             if jobs := keep_missing(waiting, store):
-                log.info("waiting for %d networks that another sweep trains", sum(len(j.configs) for j in jobs))
-                time.sleep(LEASE_POLL_S)
+                _await_others(jobs, store)
     except TrainingInterrupted:
         raise TrainingInterrupted(f"interrupted: {tally.saved(store)}; run the same command to resume") from None
     except OSError as error:
         path = f": {error.filename}" if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            lacking = keep_missing([Job(tuple(tally.all))], store)
+            path += f"; {store.root} needs {format_bytes(count_bytes_of(lacking))} more"
         raise SweepError(f"{error.strerror or error}{path}; {tally.saved(store)}") from error
     except ConnectionLost as error:
         raise SweepError(f"{error}; {tally.saved(store)}; run the same command to resume") from None
     if failed:
-        first = failed[0]
-        raise SweepError(
-            f"{len(failed)} of {tally.n_jobs} jobs failed, the first one ({first.job.label}, seeds "
-            f"{', '.join(str(c.seed) for c in first.job.configs)}) with {type(first.error).__name__}: {first.error}; "
-            f"{tally.saved(store)}"
-        ) from first.error
+        told = "; ".join(map(_describe_failure, failed[:FAILURES_TOLD]))
+        more = f"; and {len(failed) - FAILURES_TOLD} more jobs" if len(failed) > FAILURES_TOLD else ""
+        raise SweepError(f"not trained: {told}{more}; the rest is kept: {tally.saved(store)}") from failed[0].error
     return tally.n_trained
+
+
+def count_bytes_of(jobs: Sequence[Job]) -> float:
+    """Bytes that the store needs for the networks of some jobs, and for the checkpoint of the largest, about."""
+    entries = sum(entry_bytes(config) + BLOCKS_BYTES for job in jobs for config in job.configs)
+    return entries + max(
+        (CHECKPOINT_BYTES * c.n_parameters * len(job.configs) for job in jobs for c in job.configs[:1]), default=0
+    )
+
+
+def _await_others(jobs: Sequence[Job], store: Store) -> None:
+    """Wait until at least one network is not held by another sweep, nor the one that it continues."""
+    networks, told_s = [config for job in jobs for config in job.configs], time.monotonic() - QUIET_S / 2
+    while True:
+        time.sleep(LEASE_POLL_S)
+        if not all(any(is_held(store.lease(c)) for c in (config, config.start) if c) for config in networks):
+            return
+        if time.monotonic() - told_s > QUIET_S:
+            told_s = time.monotonic()
+            log.warning("another sweep trains what is left; waiting; Ctrl-C keeps what is there")
+
+
+def _check_space(jobs: Sequence[Job], store: Store) -> None:
+    needed, free = count_bytes_of(jobs), shutil.disk_usage(store.root).free
+    if free < needed:
+        log.warning("%s: about %s are needed, %s are free", store.root, format_bytes(needed), format_bytes(free))
+
+
+def _describe_failure(outcome: Outcome) -> str:
+    seeds = ", ".join(str(config.seed) for config in outcome.job.configs)
+    reason = " ".join(f"{type(outcome.error).__name__}: {outcome.error}".split())
+    return f"{outcome.job.label}, seeds {seeds} ({reason})"
 
 
 class ConnectionLost(Exception):
     """The cluster is gone; the message says how."""
+
+
+class WorkerDied(Exception):
+    """Workers died again and again on one job; the message says how."""
 
 
 @dataclass

@@ -5,16 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 GIB = 1024**3
 NEEDED_GIB = 4
-LOCK = Path("requirements.lock")
-LOG = Path("build/pip.log")
-VIRTUALENV = Path("build/.virtualenv")
+LOCK, LOG, VIRTUALENV = Path("requirements.lock"), Path("build/pip.log"), Path("build/.virtualenv")
 NO_NETWORK = re.compile(
-    "NewConnectionError|ConnectTimeout|ReadTimeout|ConnectionError|ProxyError|NameResolutionError"
+    "ConnectTimeout|ReadTimeout|ConnectionError|ProxyError|NameResolutionError"
     "|Temporary failure in name resolution|Network is unreachable|Could not fetch URL"
 )
 NO_SPACE = re.compile("No space left on device|Errno 28|Disk quota exceeded|Errno 122")
@@ -27,10 +24,9 @@ class SetupError(RuntimeError):
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status; makes the environment in the folder that the first argument names."""
-    venv, pip_arguments = Path(arguments[0]), arguments[1:]
+    """Exit status; makes the environment in the folder that the first argument names, the others are pip's."""
     try:
-        create_environment(venv, pip_arguments)
+        create_environment(Path(arguments[0]), arguments[1:])
     except SetupError as error:
         sys.stderr.write(f"environment: {error}\n")
         return 1
@@ -52,19 +48,12 @@ def create_environment(venv: Path, pip_arguments: list[str]) -> None:
     n_packages = len(LOCK.read_text(encoding="utf-8").split())
     _say(f"installing {n_packages} packages into {venv}; log in {LOG}")
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    for n_found in _run([*pip, *pip_arguments, "-r", str(LOCK)]):
-        if n_found % 25 == 0:
-            _say(f"{n_found}/{n_packages} packages found")
-    for _ in _run([*pip, "--no-deps", "--no-build-isolation", "-e", "."]):
-        pass
+    _run([*pip, *pip_arguments, "-r", str(LOCK)], n_packages)
+    _run([*pip, "--no-deps", "--no-build-isolation", "-e", "."])
 
 
 def check_space(folder: Path) -> None:
-    """Check that the folder's disk has room for the environment.
-
-    Raises:
-        SetupError: it has not.
-    """
+    """Raise SetupError unless the folder's disk has room for the environment."""
     free = shutil.disk_usage(folder).free
     if free < NEEDED_GIB * GIB:
         raise SetupError(f"no space: {free / GIB:.1f} GiB free in {folder}, about {NEEDED_GIB} GiB needed")
@@ -77,15 +66,12 @@ def make_venv(venv: Path, pip_arguments: list[str]) -> None:
         SetupError: neither works.
     """
     made = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
-    if made.returncode == 0:
-        return
-    LOG.write_text(made.stdout + made.stderr, encoding="utf-8")
-    shutil.rmtree(venv, ignore_errors=True)
-    target = ["--target", str(VIRTUALENV), "--upgrade", "--disable-pip-version-check"]
-    for _ in _run([sys.executable, "-m", "pip", "install", *pip_arguments, *target, "virtualenv"]):
-        pass
-    for _ in _run([sys.executable, "-m", "virtualenv", str(venv)], PYTHONPATH=str(VIRTUALENV)):
-        pass
+    if made.returncode != 0:
+        LOG.write_text(made.stdout + made.stderr, encoding="utf-8")
+        shutil.rmtree(venv, ignore_errors=True)
+        target = ["--target", str(VIRTUALENV), "--upgrade", "--disable-pip-version-check"]
+        _run([sys.executable, "-m", "pip", "install", *pip_arguments, *target, "virtualenv"])
+        _run([sys.executable, "-m", "virtualenv", str(venv)], PYTHONPATH=str(VIRTUALENV))
 
 
 def explain_failure(log: str) -> str:
@@ -103,22 +89,15 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _run(command: list[str], **environment: str) -> Iterator[int]:
-    """Number of packages found so far, after each line that names one; the output goes to the log."""
-    n_found = 0
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | environment,
-    )
-    with process, LOG.open("a", encoding="utf-8") as log:
+def _run(command: list[str], n_packages: int = 0, **environment: str) -> None:
+    """Run it, its output goes to the log; says now and then how many packages are found."""
+    pipes, n_found = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}, 0
+    with subprocess.Popen(command, env=os.environ | environment, **pipes) as process, LOG.open("a") as log:
         for line in process.stdout:
             log.write(line)
-            if line.startswith(FOUND):
-                n_found += 1
-                yield n_found
+            n_found += line.startswith(FOUND)
+            if line.startswith(FOUND) and n_packages and n_found % 25 == 0:
+                _say(f"{n_found}/{n_packages} packages found")
     if process.returncode != 0:
         raise SetupError(explain_failure(LOG.read_text(encoding="utf-8")))
 

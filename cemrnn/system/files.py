@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import hashlib
 import json
 import os
 import socket
+import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,6 +26,7 @@ from torch import Tensor
 # What reading bytes that are no safetensors file, or not one of ours, was seen to raise.
 UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError)
 LEFTOVER_S = 24 * 3600.0
+CHECKSUM_BYTES = 64  # of a checksum in hexadecimal digits
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], document: Any) -> None:
@@ -38,9 +42,46 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
         FileNotFoundError: there is none.
     """
     try:
-        return unpack_tensors(path.read_bytes())
+        return unpack_tensors(read_plain(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def write_sealed(path: Path, tensors: Mapping[str, Tensor], document: Any) -> None:
+    """As `write_tensors`, with a checksum of all of it at the end."""
+    content = pack_tensors(tensors, document)
+    write_bytes(path, content + checksum(content).encode())
+
+
+def read_sealed(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """Tensors and document of a file.
+
+    Raises:
+        ValueError: the file is not, to the byte, what `write_sealed` wrote.
+        FileNotFoundError: there is none.
+    """
+    content = read_plain(path)
+    content, seal = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    if checksum(content).encode() != seal:
+        raise ValueError("checksum differs")
+    return unpack_tensors(content)
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_plain(path: Path) -> bytes:
+    """Content of a file.
+
+    Raises:
+        ValueError: it is no plain file: a pipe would keep its reader waiting for ever.
+        FileNotFoundError: there is none.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("expected a plain file")
+    return path.read_bytes()
 
 
 def pack_tensors(tensors: Mapping[str, Tensor], document: Any) -> bytes:
@@ -108,22 +149,30 @@ def sync_folder(path: Path) -> None:
 
 
 def new_temporary_name() -> str:
-    """A name for something temporary that tells who writes it: .<random>.<process>.<host>.tmp"""
-    return f".{uuid.uuid4().hex}.{os.getpid()}.{socket.gethostname()}.tmp"
+    """A name for something temporary that tells who writes it: .<random>.<process>.<place>.tmp"""
+    return f".{uuid.uuid4().hex}.{os.getpid()}.{_place()}.tmp"
 
 
 def is_leftover(path: Path) -> bool:
     """Whether something with a temporary name is of no use any more.
 
-    It is if nothing was written to it for a day, and its writer is not a living process of this host. On a shared
-    disk nobody knows about the processes of other hosts, hence the day.
+    It is if its writer was a process of this place and lives no more. Nobody knows about the processes of other
+    places that share the disk: what they wrote is of no use if nothing was written to it for a day.
     """
-    try:
-        is_old = time.time() - path.lstat().st_mtime > LEFTOVER_S
-    except FileNotFoundError:
-        return False
-    _, _, process, host = [*path.name.removesuffix(".tmp").split(".", 3), "", "", ""][:4]
-    return is_old and not (host == socket.gethostname() and process.isdecimal() and _is_alive(int(process)))
+    _, _, process, place = [*path.name.removesuffix(".tmp").split(".", 3), "", "", ""][:4]
+    if place == _place() and process.isdecimal():
+        return not _is_alive(int(process))
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - path.lstat().st_mtime > LEFTOVER_S
+    return False
+
+
+@functools.cache
+def _place() -> str:
+    """Host and, on Linux, what tells its containers apart: within a place a process has one number."""
+    with contextlib.suppress(OSError):
+        return f"{socket.gethostname()}.{os.stat('/proc/self/ns/pid').st_ino}"
+    return socket.gethostname()
 
 
 def _is_alive(process: int) -> bool:

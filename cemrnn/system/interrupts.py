@@ -1,11 +1,14 @@
-"""Ctrl-C that waits for a safe point."""
+"""Ctrl-C: one that waits for a safe point, and one that ends with the line that says how to go on."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -16,20 +19,39 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     always says no.
     """
     came = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield came.is_set
-        return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number, frame):
         if came.is_set():
             raise KeyboardInterrupt
         came.set()
 
-    for number in previous:
-        signal.signal(number, note)
-    try:
+    with _handling(note):
         yield came.is_set
+
+
+@contextlib.contextmanager
+def ending_at_once(line: str) -> Iterator[None]:
+    """Let Ctrl-C (or SIGTERM) end the process with a line, wherever it is: in an import, too, which would swallow it.
+
+    For the time in which nothing is written that would be lost.
+    """
+
+    def end(number, frame):
+        os.write(2, f"\n{line}\n".encode())
+        os._exit(1)
+
+    with _handling(end):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, former in previous.items():
+            signal.signal(number, former)

@@ -59,6 +59,27 @@ def hold_leases(paths: Sequence[Path]) -> Iterator[list[bool]]:
                 os.close(descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a living process holds a lease on the file, or on what the lease of its name is for: flock(2)."""
+    return any(map(_is_locked, {path, path.with_suffix(".lease")}))
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not keep us waiting
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without leases
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _acquire(path: Path) -> int | None:
     """Descriptor of the locked file; None where there are no leases.
 

@@ -28,7 +28,8 @@ class TrainedNetwork:
 
     Attributes:
         flat: (P,) parameters, on the CPU.
-        status: "reached" the target, "exhausted" the updates, or "failed" on a loss that is not finite.
+        status: "reached" the target, "exhausted" the updates, or "failed" when its loss or its weights were not
+            finite; it keeps those before.
         n_updates: updates it saw.
         history: a row per evaluation: update, loss since the last one, and the score on every task.
     """
@@ -71,7 +72,7 @@ class Learner:
         self._history: dict[int, list[dict[str, float]]] = {m: [] for m in self.active}
 
     def update(self) -> None:
-        """Let every active network take one step; one whose loss is not finite ends as failed."""
+        """Let every active network take one step; one that leaves what is finite ends as failed, where it was."""
         loss = self.measure_loss()
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
@@ -79,9 +80,10 @@ class Learner:
         if self.is_trained is not None:
             gradient *= self.is_trained
         norm = clip_gradient(gradient, self.config.clip_norm)
-        failed = ~torch.isfinite(loss + norm)
-        gradient[failed] = 0
+        before = self.model.flat.clone()
         self.optimiser.step(self.model.flat, gradient, self._learning_rate())
+        failed = ~(torch.isfinite(loss + norm) & torch.isfinite(self.model.flat).all(1))
+        self.model.flat[failed] = before[failed]
         self.n_updates += 1
         self._losses.append(loss)
         if failed.any():

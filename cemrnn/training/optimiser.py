@@ -57,7 +57,8 @@ def _move_on_device(flat, gradient, first, second, kept, rate, growth) -> None:
 
 def _move_on_cpu(flat, gradient, first, second, kept, rate, growth) -> None:
     number = np.float64 if flat.dtype == torch.float64 else np.float32
-    numbers = map(number, (kept, rate, growth, BETA_1, BETA_2, EPSILON, 1))
+    with np.errstate(over="ignore"):  # a rate beyond all numbers: what it moves is not finite, which is noticed
+        numbers = [number(x) for x in (kept, rate, growth, BETA_1, BETA_2, EPSILON, 1)]
     _move(*(x.detach().numpy().ravel() for x in (flat, gradient, first, second)), *numbers)
 
 

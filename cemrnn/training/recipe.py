@@ -26,21 +26,11 @@ class Recipe(Protocol):
     seed: int
     n_updates: int
     evaluate_every: int
-
-    @property
-    def start(self) -> Recipe | None: ...
-
-    @property
-    def shape(self) -> tuple: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def n_parameters(self) -> int: ...
-
-    @property
-    def score_names(self) -> tuple[str, ...]: ...
+    start: Recipe | None
+    shape: tuple
+    label: str
+    n_parameters: int
+    score_names: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]: ...
 

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 from cemrnn.commands import store as commands
 from cemrnn.commands.store import store as command
 from cemrnn.store.entry import WEIGHTS, entry_key
-from cemrnn.store.inventory import collect, find_damage, find_entry, find_garbage, list_entries
+from cemrnn.store.inventory import collect, find_damage, find_entry, find_garbage, list_entries, list_foreign
 from cemrnn.store.store import Store
 from cemrnn.system.leases import hold_leases
 from cemrnn.tasks import TASKS, TaskSet, register_task
@@ -78,6 +80,63 @@ def test_a_record_that_cannot_be_read_is_listed_as_damaged(store):
     assert "entries: 1, " in call("ls", "--status", "damaged").output
 
 
+def test_a_pipe_for_a_record_keeps_nobody_waiting(store):
+    path = store.folder(KEYS[0]) / "entry.json"
+    path.unlink()
+    os.mkfifo(path)
+    store.checkpoints.mkdir(exist_ok=True)
+    os.mkfifo(store.checkpoints / "a.checkpoint")
+    command = [sys.executable, "-m", "cemrnn.commands.main", "store", "ls"]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ)
+    assert listed.stderr == "" and listed.stdout.count(" damaged ") == 1
+    assert "expected a plain file" in call("verify", "--dry-run").output
+    garbage = find_garbage(store, KEYS, days=1, checkpoint_days=-1)
+    assert [piece.path.name for piece in collect(store, garbage)] == ["a.checkpoint"]
+
+
+def test_what_the_system_or_somebody_else_puts_into_a_store_is_no_damage(store):
+    shard = store.folder(KEYS[0]).parent
+    for path in (shard / ".DS_Store", shard / "notes", store.folder(KEYS[0]) / ".DS_Store", store.root / ".DS_Store"):
+        path.write_bytes(b"\0")
+    assert [path.name for path in list_foreign(store)] in (["notes", ".DS_Store"], [".DS_Store", "notes"])
+    assert "entries: 4, " in call("ls").output
+    for output in (call("ls").output, call("verify").output):
+        assert f"others: 2 that no store makes, e.g. {shard}/" in output
+        assert "nothing needs them: move them away" in output
+    assert call("verify").exit_code == 0
+    assert store.load(CONFIGS[0]) is not None
+    grow_old(shard / "notes")
+    assert find_garbage(store, KEYS, days=1, checkpoint_days=30) == []
+
+
+@pytest.mark.parametrize("name", ["00", "checkpoints", "temporary"])
+def test_a_file_where_a_folder_belongs_is_one_line_before_anything_is_trained(tmp_path, name):
+    store = Store(tmp_path)
+    (store.root / name).touch()
+    with pytest.raises(OSError, match="expected a folder, got a file, which has to be moved away") as caught:
+        store.check_writable()
+    assert caught.value.filename == str(store.root / name)
+    assert list(list_entries(store)) == []
+
+
+def test_a_file_that_takes_the_place_of_a_shard_meanwhile_is_named(tmp_path):
+    store = Store(tmp_path)
+    store.folder(KEYS[0]).parent.touch()
+    with pytest.raises(OSError, match="expected a folder, got a file") as caught:
+        store.save(CONFIGS[0], make_network())
+    assert caught.value.filename == str(store.folder(KEYS[0]).parent)
+    assert os.listdir(store.temporary) == []
+
+
+def test_a_damaged_checkpoint_is_garbage_like_a_damaged_entry(store):
+    path = store.checkpoints / "a.1234.damaged"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"state")
+    assert find_garbage(store, KEYS, days=1, checkpoint_days=30) == []
+    grow_old(path, days=2)
+    assert [piece[:2] for piece in find_garbage(store, KEYS, days=1, checkpoint_days=30)] == [("quarantine", path)]
+
+
 def test_an_entry_is_found_by_the_beginning_of_its_key(store):
     assert find_entry(store, KEYS[2][:12]).name == KEYS[2]
     with pytest.raises(ValueError, match="which fits none"):
@@ -132,7 +191,7 @@ def test_garbage_is_what_is_old_and_needed_by_nobody(store):
 
 def test_a_checkpoint_that_a_training_holds_stays(store):
     store.checkpoints.mkdir(exist_ok=True)
-    held, idle = (store.checkpoints / f"{name}.safetensors" for name in ("a" * 8, "b" * 8))
+    held, idle = (store.checkpoints / f"{name}.checkpoint" for name in ("a" * 8, "b" * 8))
     for path in (held, idle):
         path.write_bytes(b"state")
     with hold_leases([held.with_suffix(".lease")]):
@@ -144,7 +203,7 @@ def test_a_checkpoint_that_a_training_holds_stays(store):
 
 
 def test_a_checkpoint_taken_up_after_the_search_stays(store):
-    path = store.checkpoints / "c.safetensors"
+    path = store.checkpoints / "c.checkpoint"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"state")
     grow_old(path)

@@ -13,10 +13,11 @@ import pytest
 import torch
 
 import cemrnn
-from cemrnn.store import store as store_module
 from cemrnn.store.entry import FILES, HISTORY, RECORD, WEIGHTS, entry_key, pack_entry
 from cemrnn.store.store import Store
 from cemrnn.system import files as files_module
+from cemrnn.system.files import new_temporary_name
+from cemrnn.system.leases import hold_leases
 from tests.children import as_nobody, run_child
 from tests.entries import CONFIG, KEY, make_network, sign, write_files
 
@@ -230,7 +231,7 @@ def test_a_store_that_cannot_be_written_says_so_before_work_starts(store):
     assert answer == f"PermissionError: [Errno 13] the store cannot be written: Permission denied: '{store.root}'"
     blocked = Store(store.root / "file")
     blocked.root.touch()
-    with pytest.raises(OSError, match="the store cannot be written"):
+    with pytest.raises(OSError, match="expected a folder, got a file"):
         blocked.check_writable()
 
 
@@ -281,21 +282,23 @@ def test_everything_is_on_the_disk_before_the_entry_has_its_name(store, monkeypa
     assert events[4:] == ["store", "rename", KEY[:2]]
 
 
-def test_leftovers_of_dead_writers_go_and_those_of_living_ones_stay(store, monkeypatch):
+def test_leftovers_of_dead_writers_go_and_those_of_living_ones_stay(store):
     store.check_writable()
-    dead = run_child(os.getpid)
-    monkeypatch.setattr(store_module, "log", None)  # nothing to say
-    names = {pid: f".{pid}abc.{pid}.{os.uname().nodename}.tmp" for pid in (dead, os.getpid())}
-    for name in names.values():
+    dead, mine = run_child(os.getpid), new_temporary_name()
+    for name in (mine, mine.replace(f".{os.getpid()}.", f".{dead}.")):
         write_files(store.temporary / name, {"weights": b"1"})
         (store.checkpoints / name).touch()
-    (store.temporary / "0123").mkdir()  # of an older version
+    (store.temporary / "0123").mkdir()  # nobody knows whose it is
+    for held in (True, False):
+        (store.checkpoints / "0123.lease").touch()
+        with hold_leases([store.checkpoints / "0123.lease"][:held]):
+            store.check_writable()
+            assert (store.checkpoints / "0123.lease").exists() == held
+    assert sorted(os.listdir(store.temporary)) == sorted([mine, "0123"])
+    assert os.listdir(store.checkpoints) == [mine]
+    os.utime(store.temporary / "0123", (0, 0))
     store.check_writable()
-    assert len(os.listdir(store.temporary)) == 3  # all are young
-    for path in (*store.temporary.iterdir(), *store.checkpoints.iterdir()):
-        os.utime(path, (0, 0))
-    store.check_writable()
-    assert os.listdir(store.temporary) == os.listdir(store.checkpoints) == [names[os.getpid()]]
+    assert os.listdir(store.temporary) == [mine]
 
 
 def test_no_module_can_execute_what_it_reads():

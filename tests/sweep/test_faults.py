@@ -1,59 +1,25 @@
 """What can happen to a sweep, with real processes: whatever ends it, the next one ends with the same networks."""
 
-import contextlib
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60.0
-LONG = ("--updates", "250")
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-
-
-@contextlib.contextmanager
-def sweeping(store, *options):
-    """A sweep that is killed, with its whole group of processes, when the test is over."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.sweeping", str(store), *options],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT, start_new_session=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def sweep(store, *options):
-    """Exit code, number of networks trained (or None), and standard error of a whole sweep."""
-    with sweeping(store, *options) as process:
-        output, errors = process.communicate(timeout=DEADLINE_S)
-    trained = re.search(r"^trained (\d+)$", output, re.MULTILINE)
-    return process.returncode, trained and int(trained[1]), errors
-
-
-def wait_for(process, pattern):
-    """The first line of output that matches."""
-    for line in process.stdout:
-        if found := re.search(pattern, line):
-            return found
-    raise AssertionError(f"the sweep ended before {pattern!r}: {process.stderr.read()}")
-
-
-def wait_until(condition):
-    end_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
+from tests.sweep.processes import (
+    DEADLINE_S,
+    LONG,
+    is_alive,
+    scheduling,
+    sweep,
+    sweeping,
+    wait_for,
+    wait_until,
+    working,
+)
 
 
 def entries(store):
@@ -106,16 +72,16 @@ def test_a_killed_driver_takes_its_workers_along_and_the_next_goes_on(tmp_path, 
     with sweeping(tmp_path, *LONG, "--workers", "2") as process:
         worker = int(wait_for(process, r"progress \d+ \S+/(\d+):")[1])
         process.kill()
-        wait_until(lambda: not Path(f"/proc/{worker}").exists())
+        wait_until(lambda: not is_alive(worker))
     assert_rerun_completes(tmp_path, reference, "--workers", "2")
 
 
 def test_a_killed_sweep_without_workers_goes_on_from_its_checkpoint(tmp_path, reference):
     with sweeping(tmp_path, *LONG) as process:
-        wait_until(lambda: any(tmp_path.glob("checkpoints/*.safetensors")))
+        wait_until(lambda: any(tmp_path.glob("checkpoints/*.checkpoint")))
         process.kill()
         process.wait()
-    assert any(tmp_path.glob("checkpoints/*.safetensors"))
+    assert any(tmp_path.glob("checkpoints/*.checkpoint"))
     assert_rerun_completes(tmp_path, reference)
 
 
@@ -128,36 +94,20 @@ def test_ctrl_c_saves_checkpoints_and_says_how_to_go_on(tmp_path, reference, opt
     assert process.returncode == 1
     n_saved = len(entries(tmp_path)) // 3
     assert errors == f"Error: interrupted: {n_saved}/10 networks saved; run the same command to resume\n"
-    assert any(tmp_path.glob("checkpoints/*.safetensors"))
+    assert any(tmp_path.glob("checkpoints/*.checkpoint"))
     assert_rerun_completes(tmp_path, reference)
 
 
 def test_a_killed_scheduler_is_noticed(tmp_path, reference):
     store, file = tmp_path / "store", tmp_path / "scheduler.json"
-    run = [sys.executable, "-m", "dask"]
-    quiet = dict(env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    scheduler = subprocess.Popen(
-        [*run, "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", file], **quiet
-    )
-    worker = None
-    try:
-        wait_until(file.exists)
-        worker = subprocess.Popen(
-            [*run, "worker", "--scheduler-file", file, "--nthreads", "1", "--no-nanny", "--no-dashboard"], **quiet
-        )
+    with scheduling(file) as scheduler, working(file):
         with sweeping(store, *LONG, "--scheduler-file", file) as process:
             wait_for(process, r"progress \d+ \S+/\d+:")
             scheduler.kill()
             _, errors = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 1
-        assert re.search(r"^Error: .*scheduler.*; \d+/10 networks saved; run the same command to resume\n$", errors), (
-            errors
-        )
-    finally:
-        for helper in (scheduler, worker):
-            if helper is not None:
-                helper.kill()
-                helper.wait()
+        expected = r"^Error: .*scheduler.*; \d+/10 networks saved; run the same command to resume\n$"
+        assert re.search(expected, errors), errors
     spared = [path for path in leftovers(store) if path.suffix in (".lease", ".tmp")]  # the worker may be at its end
     assert_rerun_completes(store, reference, spared=spared)
 
@@ -168,8 +118,27 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_half_written(tmp_path, re
     assert code == 1
     assert re.match(rf"Error: File too large: {tmp_path}/\S+; 0/10 networks saved\n$", errors), errors
     assert entries(tmp_path) == {}
-    assert not any(path for path in leftovers(tmp_path) if path.suffix != ".safetensors")
+    assert not any(path for path in leftovers(tmp_path) if path.suffix != ".checkpoint")
     assert_rerun_completes(tmp_path, reference)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 64 KiB."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True).returncode:
+        pytest.skip("disks cannot be mounted here")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_disk_that_is_too_small_is_told_before_and_what_is_needed_when_it_is_full(small_disk):
+    store = small_disk / "store"
+    code, _, errors = sweep(store, *LONG)
+    assert code == 1
+    warning, error = errors.splitlines()
+    assert re.fullmatch(rf"{store}: about \d+\.\d kB are needed, \d+\.\d kB are free", warning)
+    expected = rf"Error: No space left on device: {store}/\S+; {store} needs \d+\.\d kB more; \d/10 networks saved"
+    assert re.fullmatch(expected, error)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -197,10 +166,9 @@ def test_two_sweeps_on_one_store_share_the_work(tmp_path, reference):
 def test_a_job_that_fails_does_not_stop_the_others(tmp_path, reference, options):
     code, _, errors = sweep(tmp_path, *LONG, "--with-failing", *options)
     assert code == 1
-    assert re.match(
-        r"Error: 1 of \d+ jobs failed, the first one \(excitability, N = 16, K = 2, seeds 99\) with ", errors
-    )
-    assert errors.endswith("; 10/11 networks saved\n")
+    assert re.match(r"Error: not trained: excitability, N = 16, K = 2, seeds 99 \(RuntimeError: ", errors)
+    assert errors.endswith("); the rest is kept: 10/11 networks saved\n")
+    assert errors.count("\n") == 1
     assert entries(tmp_path) == reference
 
 

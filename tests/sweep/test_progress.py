@@ -29,7 +29,7 @@ def test_a_log_gets_plain_lines_with_the_time_left(clock):
     clock[0] += 20.0
     report(REPORT)
     # 25 % took 20 s, so 75 % take 60 s.
-    assert log.getvalue() == "training: 3/12 networks, gain, N = 64, K = 8, worst task 0.70, 25%, 1:00 left\n"
+    assert log.getvalue() == "training: 3/12 networks, gain, N = 64, K = 8, worst task 0.70, 25%, 01:00 left\n"
 
 
 def test_a_log_gets_a_line_only_now_and_then(clock):
@@ -49,13 +49,6 @@ def test_a_terminal_gets_a_bar(clock):
     report.close()
     assert "25%|" in terminal.getvalue()
     assert "left" in terminal.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (61, "1:01"), (3599.7, "1:00:00"), (3723, "1:02:03")]
-)
-def test_seconds_are_readable(seconds, text):
-    assert shown.format_seconds(seconds) == text
 
 
 def test_a_notebook_shows_a_bar_and_a_run_for_the_book_shows_nothing(monkeypatch):

@@ -107,25 +107,28 @@ def test_a_sweep_trains_what_is_missing_and_nothing_else(store):
 
 def test_networks_that_another_process_trains_are_left_to_it(store):
     configs = [small_config(seed) for seed in range(3)]
-    lease = store.checkpoints / f"{sweep.entry_key(configs[1])}.lease"
+    lease = store.lease(configs[1])
     with hold_leases([lease]):
         assert train_job(configs, store.root, device="cpu") == (2, (configs[1],))
     assert [store.load(config) is None for config in configs] == [False, True, False]
 
 
-def test_a_sweep_waits_for_what_another_trains_and_takes_over_when_it_ends(store, monkeypatch):
+def test_a_sweep_waits_for_what_another_trains_and_takes_over_when_it_ends(store, monkeypatch, caplog):
     configs = [small_config(seed) for seed in range(2)]
-    held = hold_leases([store.checkpoints / f"{sweep.entry_key(configs[0])}.lease"])
+    held = hold_leases([store.lease(configs[0])])
     held.__enter__()
     waits = []
 
     def end_the_other(seconds):
         waits.append(seconds)
-        held.__exit__(None, None, None)
+        if len(waits) == 3:
+            held.__exit__(None, None, None)
 
     monkeypatch.setattr(sweep.time, "sleep", end_the_other)
+    monkeypatch.setattr(sweep, "QUIET_S", 0.0)
     assert train_missing(configs, store) == 2
-    assert waits == [sweep.LEASE_POLL_S]
+    assert waits == [sweep.LEASE_POLL_S] * 3
+    assert caplog.messages == ["another sweep trains what is left; waiting; Ctrl-C keeps what is there"] * 2
 
 
 def test_a_failing_job_is_told_when_the_others_are_done(store, monkeypatch):
@@ -139,8 +142,8 @@ def test_a_failing_job_is_told_when_the_others_are_done(store, monkeypatch):
 
     monkeypatch.setattr(sweep, "train", fail_for_large)
     expected = (
-        r"^1 of 2 jobs failed, the first one \(excitability, N = 20, K = 2, seeds 0\) with RuntimeError: not today; "
-        r"2/3 networks saved$"
+        r"^not trained: excitability, N = 20, K = 2, seeds 0 \(RuntimeError: not today\); "
+        r"the rest is kept: 2/3 networks saved$"
     )
     with pytest.raises(SweepError, match=expected) as caught:
         run_jobs(jobs, run_here(store, "cpu"), store)

@@ -154,19 +154,22 @@ def test_an_error_keeps_the_path_it_knows_and_its_class(tmp_path):
 
 
 def test_what_is_a_leftover(tmp_path):
-    host, dead = socket.gethostname(), run_child(os.getpid)
-    expected = {
-        new_temporary_name(): False,  # this process lives
-        f".abc.1.{host}.tmp": False,  # so does the first
-        f".abc.{dead}.{host}.tmp": True,
-        f".abc.{os.getpid()}.other.{host}.tmp": True,
-        f".abc.{10**30}.{host}.tmp": True,
-        ".abc.x.tmp": True,
-        "abc": True,
+    mine, dead = new_temporary_name(), run_child(os.getpid)
+    place = mine.split(".", 3)[3]
+    expected = {  # whether it is young, and once it is old
+        mine: (False, False),  # this process lives
+        f".abc.1.{place}": (False, False),  # so does the first
+        f".abc.{dead}.{place}": (True, True),
+        f".abc.{10**30}.{place}": (True, True),
+        f".abc.{dead}.other.{place}": (False, True),
+        f".abc.{dead}.{socket.gethostname()}.tmp": (place.count(".") == 1, True),  # perhaps another container's
+        ".abc.x.tmp": (False, True),
+        "abc": (False, True),
     }
     for name in expected:
         (tmp_path / name).touch()
-        assert not is_leftover(tmp_path / name)  # too young
+    young = {name: is_leftover(tmp_path / name) for name in expected}
+    for name in expected:
         os.utime(tmp_path / name, (0, time.time() - files.LEFTOVER_S - 60))
-    assert {name: is_leftover(tmp_path / name) for name in expected} == expected
+    assert {name: (young[name], is_leftover(tmp_path / name)) for name in expected} == expected
     assert not is_leftover(tmp_path / "gone")

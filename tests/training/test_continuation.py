@@ -66,7 +66,7 @@ def test_the_new_task_is_learned():
 
 def test_it_resumes_bit_for_bit(tmp_path):
     start = base()
-    networks, config, path = train([start]), extend(start), tmp_path / "checkpoint.safetensors"
+    networks, config, path = train([start]), extend(start), tmp_path / "state.checkpoint"
     through = train([config], starts=networks)
     calls = iter([False] * 7 + [True])
     with pytest.raises(TrainingInterrupted):

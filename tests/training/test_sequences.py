@@ -16,7 +16,7 @@ from cemrnn.store.store import Store
 from cemrnn.sweep.cost import count_work, entry_bytes
 from cemrnn.sweep.jobs import split_jobs
 from cemrnn.sweep.run import load_population, train_missing
-from cemrnn.system.files import read_tensors
+from cemrnn.system.files import read_sealed
 from cemrnn.tasks.sequences import ImageSet, TextSet, average_loss, cross_entropy
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.sequence_learner import score_batch
@@ -194,7 +194,7 @@ def test_training_alone_together_and_resumed_is_the_same_to_the_bit(tmp_path, ar
     checkpoint, calls = tmp_path / "checkpoint", iter([False, False, False, False, True])
     with pytest.raises(TrainingInterrupted):
         train(configs, device="cpu", checkpoint=checkpoint, stop=lambda: next(calls))
-    assert read_tensors(checkpoint)[1]["n_updates"] == 5
+    assert read_sealed(checkpoint)[1]["n_updates"] == 5
     resumed = train(configs, device="cpu", checkpoint=checkpoint)
     for one, other in zip(both, resumed, strict=True):
         assert torch.equal(one.flat, other.flat) and one.history.equals(other.history)

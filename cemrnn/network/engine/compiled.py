@@ -18,7 +18,7 @@ from cemrnn.network.engine import kernel
 from cemrnn.network.engine.activation import ACTIVATIONS
 from cemrnn.network.engine.kernel import Goal, Gradients, Incoming, Kept, Operands, Returning
 from cemrnn.network.engine.kernel.product import round_up
-from cemrnn.system.threads import run_on_threads
+from cemrnn.system.threads import count_threads, run_on_threads
 
 BLOCK_TRIALS = 32  # rows per product at most: enough to amortise a step, few enough for trials of like length
 
@@ -144,7 +144,7 @@ def _run(function, operands: Operands, n_blocks: int, block: int, *arguments) ->
     lasts = np.minimum(np.arange(1, n_blocks + 1) * block, operands.order.shape[1]) - 1
     n_steps = np.take_along_axis(operands.lengths, operands.order[:, lasts], axis=1)  # (M, blocks), of the longest
     tasks = np.argsort(-n_steps, axis=None, kind="stable")
-    n_shares = min(torch.get_num_threads(), len(tasks))
+    n_shares = min(count_threads(), len(tasks))
     shares = [np.ascontiguousarray(tasks[k::n_shares]) for k in range(n_shares)]  # one type, one compilation
     run_on_threads(lambda share: function(share, n_blocks, block, *arguments), shares)
 
