@@ -27,15 +27,17 @@ class Expected(Config):
     """What is expected of one claim: its verdict, and the effect with its interval; none where there is no evidence."""
 
     verdict: str
-    effect: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.verdict not in (*VERDICTS, OF_THE_MACHINE):
             raise ValueError(unknown_name(self.verdict, (*VERDICTS, OF_THE_MACHINE), "verdict"))
-        if self.low > self.high:
+        if len({number is None for number in (self.effect, self.low, self.high)}) > 1:
+            raise ValueError(f"effect, low, high: expected all or none, got {self.effect}, {self.low}, {self.high}")
+        if self.low is not None and self.low > self.high:
             raise ValueError(f"low: expected at most high = {self.high}, got {self.low}")
 
 
@@ -78,11 +80,11 @@ def find_differences(
         wanted, row = expected[claim], table.loc[claim]
         if wanted.verdict == OF_THE_MACHINE or row["measured"]:
             continue
-        near = wanted.low <= row["effect"] <= wanted.high or math.isnan(wanted.effect) == math.isnan(row["effect"]) == 1
+        nothing = wanted.effect is None
+        near = math.isnan(row["effect"]) if nothing else wanted.low <= row["effect"] <= wanted.high
         if not near:
-            differences.append(
-                f"{claim}: expected {wanted.effect:g} [{wanted.low:g}, {wanted.high:g}], got {row['effect']:g}"
-            )
+            effect = "no effect" if nothing else f"{wanted.effect:g} [{wanted.low:g}, {wanted.high:g}]"
+            differences.append(f"{claim}: expected {effect}, got {row['effect']:g}")
         elif row["verdict"] != wanted.verdict:
             turned.append(f"{claim}: {wanted.verdict} became {row['verdict']}, its effect is as expected")
     return differences, turned

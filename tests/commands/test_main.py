@@ -118,7 +118,8 @@ def test_claims_prints_verdict_and_effect(project, change, width, verdict):
     write_scalars(project, change, width)
     line = call("claims").output.rstrip("\n")
     assert line.startswith(f"{verdict} ")
-    assert line.endswith(f"The value falls. ({change:.3f} [{change - width:.3f}, {change + width:.3f}])")
+    assert f"The value falls. ({change:.3f} [{change - width:.3f}, {change + width:.3f}])" in line
+    assert line.endswith(" networks would decide]") == (verdict == "undecided")
     (row,) = json.loads(call("claims", "--json").output)
     assert row["verdict"] == verdict
     assert row["effect"] == change

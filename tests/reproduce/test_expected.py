@@ -40,7 +40,7 @@ def test_no_evidence_is_expected_or_a_difference(tmp_path):
     assert compare(tmp_path, expect(tmp_path), *nothing)[0] == ["a-claim: expected 0.08 [0.06, 0.1], got nan"]
     none = expect(tmp_path, **{"a-claim": {"verdict": "no evidence"}})
     assert compare(tmp_path, none, *nothing) == ([], [])
-    assert compare(tmp_path, none, 0.08, 0.05, 0.11)[0] == ["a-claim: expected nan [nan, nan], got 0.08"]
+    assert compare(tmp_path, none, 0.08, 0.05, 0.11)[0] == ["a-claim: expected no effect, got 0.08"]
 
 
 def test_a_verdict_of_the_machine_may_be_any_but_its_claim_must_be_there(tmp_path):
@@ -82,6 +82,7 @@ def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
     for entry, message in (
         ({"verdict": "suported"}, "unknown verdict 'suported'; did you mean 'supported'"),
         (ENTRY | {"hihg": 1}, "a-claim: .*did you mean 'high'"),
+        ({"verdict": "supported", "low": 1}, "effect, low, high: expected all or none, got None, 1.0, None"),
         (ENTRY | {"low": 1}, "low: expected at most high = 0.1, got 1"),
     ):
         with pytest.raises(ValueError, match=message):
