@@ -25,7 +25,7 @@ export MPLBACKEND :=
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR
 export P
 
-JOBS ?= $(shell OMP_NUM_THREADS= OMP_THREAD_LIMIT= nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+JOBS ?= $(shell $(PYTHON) cemrnn/system/resources.py 2>/dev/null || echo 2)
 
 PACKAGE := cemrnn
 STAMP := $(VENV)/.installed

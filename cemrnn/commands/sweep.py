@@ -63,6 +63,10 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
     with ending_at_once(f"Error: {INTERRUPTED}"):
+        if place := scheduler or scheduler_file:  # before the networks are counted, which takes seconds
+            from cemrnn.sweep.cluster import find_scheduler
+
+            scheduler = find_scheduler(place)
         from cemrnn.store.store import Store
         from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, take_shard
 
@@ -77,7 +81,7 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
             return
         click.echo(announce(lacking, [], sum(len(job.configs) for job in everything), 1))
         with _sweep_mistakes():
-            execute = _choose_executor(lacking, store, workers, scheduler or scheduler_file)
+            execute = _choose_executor(lacking, store, workers, scheduler)
     with _sweep_mistakes():
         _train(missing, execute, store)
 
@@ -111,9 +115,9 @@ def _choose_executor(missing, store, workers, scheduler):
     if not missing:
         return None
     if scheduler:
-        from cemrnn.sweep.cluster import find_scheduler, run_on_cluster
+        from cemrnn.sweep.cluster import run_on_cluster
 
-        return run_on_cluster(find_scheduler(scheduler), store)
+        return run_on_cluster(scheduler, store)
     n_workers = workers or min(count_cores(), len(missing))
     if n_workers == 1 or (not workers and sum(job.work for job in missing) <= LITTLE_WORK):
         return None

@@ -20,6 +20,7 @@ from cemrnn.reproduce.claims import read_json
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import read_values
+from cemrnn.system.files import is_leftover, new_temporary_name
 
 FAILED_FOLDER = "failed"
 FOLDED = "hide-input"  # tag of a cell whose code the book folds
@@ -54,8 +55,9 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
     Raises:
         NotebookError: a cell raised, or the kernel died.
     """
-    staging = project.build / ".tmp" / f"{stem}-{os.getpid()}"
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = project.build / ".tmp" / new_temporary_name()
+    for left in filter(is_leftover, staging.parent.glob(".*.tmp")):  # by runs that were killed
+        shutil.rmtree(left, ignore_errors=True)
     notebook = staging / "notebooks" / f"{stem}.ipynb"
     notebook.parent.mkdir(parents=True)
     shown, values = read_shown(project.notebook(stem)), read_values(project, stem, profile)

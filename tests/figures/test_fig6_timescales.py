@@ -42,6 +42,11 @@ CONFIG = TimescalesConfig.from_params(
         switch_ages_ms=[0, 120, 240, 360, 480, 600],
         sigmas=[0, 0.5, 1, 2, 4],
         durations_ms=[0, 400, 800, 1360],
+        interval_arms=["excitability", "synaptic", "combined"],
+        interval_units=16,
+        interval_contexts=3,
+        interval_updates=20,
+        interval_replicates=2,
         device="cpu",
     )
 )
@@ -56,7 +61,10 @@ def result(tmp_path_factory):
 
 
 def test_conditions_are_both_single_pathways_and_all_pairs_at_equal_budgets():
-    networks = [config.network for config in fig6_timescales.conditions(CONFIG)]
+    configs = fig6_timescales.conditions(CONFIG)
+    cued = [config for config in configs if config.tasks == CONFIG.task_set]
+    assert len(configs) - len(cued) == 3 * 2  # of intervals
+    networks = [config.network for config in cued]
     assert len(networks) == 8 * 4
     shapes = {(n.arm, n.tau_excitability_ms, n.tau_synaptic_ms) for n in networks}
     assert shapes == {
@@ -66,7 +74,7 @@ def test_conditions_are_both_single_pathways_and_all_pairs_at_equal_budgets():
     }
     counts = [count_parameters(network) for network in networks]
     assert max(counts) / min(counts) < 1.08
-    assert all(config.cue == CONFIG.cue and not config.cue.is_plain for config in fig6_timescales.conditions(CONFIG))
+    assert all(config.cue == CONFIG.cue and not config.cue.is_plain for config in cued)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import parse_overrides
+from cemrnn.system.files import new_temporary_name
 from tests.fixtures.copies import ODD, SOURCES, add_figures, copy_tiny_project, replace_source, run_make
 
 STEM = "fig1_tiny"
@@ -143,6 +144,8 @@ def test_nothing_of_a_readers_own_settings_reaches_a_run(project, monkeypatch):
 def test_a_signal_to_make_alone_ends_the_run_and_its_kernel(project):
     code = "import os, pathlib, time; pathlib.Path('kernel').write_text(str(os.getpid())); time.sleep(60)"
     replace_source(project.notebook(STEM), "result = run(config)", code)
+    left = new_temporary_name().replace(f".{os.getpid()}.", ".2147483646.")  # by a run whose process is gone
+    (project.build / ".tmp" / left).mkdir(parents=True)
     make = run_make(project.root, TARGET, "-o", "build/quick/trained", wait=False)
     kernel = project.root / "kernel"
     wait_until(lambda: kernel.exists() and kernel.read_text(), 60)

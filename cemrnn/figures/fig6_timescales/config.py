@@ -33,6 +33,11 @@ class TimescalesConfig(LearningConfig):
     switch_ages_ms: tuple[float, ...]  # time from the switch of the cue until the answer is read
     sigmas: tuple[float, ...]  # noise on the cue in tests
     durations_ms: tuple[float, ...]  # how long a brief cue is on
+    interval_arms: tuple[str, ...]  # what the context reaches that is inferred to give intervals back
+    interval_units: int  # units of the combined arm there; the others match its trained parameters
+    interval_contexts: int  # inferred at each step; Costacurta et al. 2024 take 5
+    interval_updates: int  # updates of the weights; theirs 100,000
+    interval_replicates: int  # networks of each arm
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,6 +46,7 @@ class TimescalesConfig(LearningConfig):
         if self.taus_ms[0] == 0:
             raise ValueError(f"taus_ms: expected positive time constants, got {self.taus_ms}")
         check_least(self, n_tasks=2)  # so that the cue can switch
+        check_least(self, interval_units=1, interval_contexts=1, interval_updates=1, interval_replicates=1)
         shortest_ms = _shortest_trial_ms(self.task_set)
         if self.switch_ages_ms[-1] >= shortest_ms:
             raise ValueError(

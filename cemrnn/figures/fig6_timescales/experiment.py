@@ -10,8 +10,9 @@ import pandas as pd
 
 from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesConfig
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
+from cemrnn.figures.fig6_timescales.intervals import IntervalsConfig, list_published, measure_intervals
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared.frames import mean_scalars
+from cemrnn.figures.shared.frames import collect_samples, mean_scalars, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
 from cemrnn.measures.intervals import Interval, estimate_mean, estimate_statistic
@@ -24,7 +25,9 @@ from cemrnn.training.learner import choose_device
 
 def conditions(config: TimescalesConfig) -> list[TrainingConfig]:
     """Every network that the figure needs."""
-    return [network for condition in config.grid for network in config.training(condition)]
+    intervals = IntervalsConfig.of(config)
+    of_intervals = [network for arm in intervals.arms for network in intervals.training(arm)]
+    return [network for condition in config.grid for network in config.training(condition)] + of_intervals
 
 
 @experiment
@@ -40,7 +43,25 @@ def run(config: TimescalesConfig) -> tuple[Tables, Scalars]:
         "measures": _measure_table(responses, config),
         "networks": _network_table(responses),
     }
-    return tables, _scalars(responses, config)
+    errors = _measure_intervals(IntervalsConfig.of(config))
+    tables |= {"intervals": errors, "interval_means": summarise(errors, ["arm", "intervals"], "error_steps")}
+    return tables | {"published": list_published()}, _scalars(responses, config) | _interval_scalars(errors, config)
+
+
+def _measure_intervals(config: IntervalsConfig) -> pd.DataFrame:
+    """Errors of every network that gives intervals back."""
+    device, parts = choose_device(config.device), []
+    for arm in config.arms:
+        model, _ = load_population(config.training(arm), Store.default(), device=device)
+        parts.append(measure_intervals(model, config).assign(arm=arm))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _interval_scalars(errors: pd.DataFrame, config: TimescalesConfig) -> Scalars:
+    scalars: Scalars = {"interval_networks": config.interval_replicates, "interval_updates": config.interval_updates}
+    for name, part in errors.groupby("intervals", sort=False):
+        scalars |= mean_scalars(collect_samples(part, "arm", "error_steps"), name=f"interval_{name}_{{}}")
+    return scalars
 
 
 def _describe(condition: Condition) -> dict[str, float | str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
-from cemrnn.figures.fig6_timescales.config import BUDGET_TOLERANCE
+from cemrnn.figures.fig6_timescales.config import BUDGET_TOLERANCE, TimescalesConfig
 from cemrnn.figures.shared.battery import ReplicatesConfig
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
@@ -35,13 +35,21 @@ class IntervalsConfig(ReplicatesConfig):
     """Networks that learn to give intervals back."""
 
     arms: tuple[str, ...]  # what the inferred context reaches
-    n_units: int  # units of the combined arm; the others match its trained parameters
+    n_units: int  # of the combined arm; the others match its trained parameters
     rank: int  # synaptic components of the combined arm
-    n_contexts: int  # inferred at each step; Costacurta et al. 2024 take 5
+    n_contexts: int  # inferred at each step
     n_updates: int  # updates of the weights
     batch_trials: int  # trials per update and network
     learning_rate: float  # of Adam, at the start; it falls to zero
     test_trials: int  # fresh ones, over the twelve intervals
+
+    @classmethod
+    def of(cls, config: TimescalesConfig) -> IntervalsConfig:
+        """What figure 6 says of them."""
+        named = {"arms": "arms", "n_units": "units", "n_contexts": "contexts", "n_updates": "updates"}
+        own = {name: getattr(config, f"interval_{ours}") for name, ours in named.items()}
+        shared = ("rank", "batch_trials", "learning_rate", "test_trials", "seed", "device")
+        return cls(n_replicates=config.interval_replicates, **own, **{name: getattr(config, name) for name in shared})
 
     def training(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate."""

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cemrnn.figures import style
-from cemrnn.figures.result import Result
+from cemrnn.figures.result import Result, Tables
 from cemrnn.figures.shared.frames import select
 
 ARMS = ("excitability", "synaptic", "combined")
@@ -23,14 +23,16 @@ CURVES = (
     ("brief", "cue on for (ms)", "f"),
 )
 NO_PATHWAY = "–"
+INTERVALS = {"trained": "trained", "extrapolated": "others", "all": "all"}
+PUBLISHED_MARKS = {"NM-RNN": "_", "low-rank RNN": "x"}
 
 
 @style.in_style
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig6_timescales.experiment.run`."""
     taus_ms, tables = list(result.config.taus_ms), result.tables
-    figure = style.open_figure(10, 6)
-    panels = figure.subplot_mosaic([list("abc"), list("def")])
+    figure = style.open_figure(12, 6)
+    panels = figure.subplot_mosaic([list("abcg"), list("defg")], width_ratios=[1, 1, 1, 0.75])
     for measure, *described, letter in MAPS:
         _draw_map(panels[letter], select(tables["measures"], measure=measure), taus_ms, *described)
         style.name_axes(panels[letter], letter, "τ of synapses, τ_S (ms)", "τ of excitability, τ_E (ms)")
@@ -38,6 +40,7 @@ def plot(result: Result) -> Figure:
     for name, label, letter in CURVES:
         _draw_extremes(panels[letter], select(tables["curves"], manipulation=name), taus_ms)
         style.name_axes(panels[letter], letter, label, "normalised accuracy")
+    _draw_intervals(panels["g"], tables)
     fast, slow = (f"{taus_ms[k]:g} ms" for k in (0, -1))
     extremes = {f"τ = {fast}": "--", f"τ = {slow}; combined: {fast} and {slow}": "-"}
     lines = style.make_handles({label: dict(linestyle=line) for label, line in extremes.items()}, color="0.3")
@@ -103,3 +106,20 @@ def _draw_extremes(axes: Axes, curves: pd.DataFrame, taus_ms: list[float]) -> No
         style.draw_curve(axes, curves[kept], "level", "normalised", style.LOOKS[arm], **part)
     for level in (0, 1):
         axes.axhline(level, color="0.8", linewidth=0.6, zorder=0)
+
+
+def _draw_intervals(axes: Axes, tables: Tables) -> None:
+    """Draw the errors of every network and their means, beside the published ones."""
+    errors, means, published = (tables[name] for name in ("intervals", "interval_means", "published"))
+    for x, name in enumerate(INTERVALS):
+        for shift, arm in style.spread_over(list(means["arm"].unique()), 0.2):
+            look = style.LOOKS[arm]
+            networks = select(errors, arm=arm, intervals=name)["error_steps"]
+            axes.plot([x + shift] * len(networks), networks, ".", color=look.colour, alpha=0.4, markersize=4)
+            style.draw_points(axes, [x + shift], select(means, arm=arm, intervals=name), "error_steps", look)
+        for model, mark in PUBLISHED_MARKS.items():
+            axes.plot(x, select(published, model=model, intervals=name)["error_steps"], mark, color="0.4", markersize=9)
+    axes.set_xticks(range(len(INTERVALS)), INTERVALS.values())
+    marks = {model: dict(marker=mark) for model, mark in PUBLISHED_MARKS.items()}
+    style.add_small_legend(axes, style.make_handles(marks, color="0.4", linestyle="none"))
+    style.name_axes(axes, "g", "intervals", "error of the interval given back (steps)", ylim=(0, None))
