@@ -8,7 +8,7 @@ from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
 from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, early_step
 from cemrnn.figures.fig10_interpretability.measure import MEASURES, Findings, measure_modulation
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import frames
+from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.battery import all_conditions, load_populations
 from cemrnn.measures.intervals import estimate_mean
 from cemrnn.network.pathways import ARMS
@@ -102,4 +102,11 @@ def _evidence(networks: pd.DataFrame) -> Scalars:
     for measure in CLAIMED:
         samples = frames.collect_samples(networks, "arm", measure)
         scalars |= frames.weigh_pathways(measure, samples, both=False)
-    return scalars
+    shows = titles.choose(
+        scalars,
+        titles.PATHWAYS.format("decoding_early"),
+        "better than one that synapses are told",
+        "worse than one that synapses are told",
+        "as well, as far as is shown, as one that synapses are told",
+    )
+    return scalars | {"title": f"Before any stimulus, the state shows a context that excitability is told {shows}"}

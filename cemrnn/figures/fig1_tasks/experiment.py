@@ -103,4 +103,7 @@ def _scalars(populations: list[Population], config: TasksConfig) -> Scalars:
     for p in populations:
         scalars[f"passed_{p.arm}"] = int(p.passed(config.passing_score).sum())
         scalars[f"updates_{p.arm}"] = float(np.median([n.n_updates for n in p.networks]))
+    whether = "every arm learns" if len(able) == len(worst) else f"{len(able)} of {len(worst)} arms learn"
+    without = "" if len(able) == len(worst) else f", and {scalars['arms_that_do_not_pass']} does not"
+    scalars["title"] = f"One network for {len(config.tasks)} tasks: {whether} all of them{without}"
     return scalars | mean_scalars(worst, name="worst_{}")

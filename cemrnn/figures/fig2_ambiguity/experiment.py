@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import frames
+from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_ambiguity, score_controls
 from cemrnn.figures.shared.battery import all_conditions, estimate_chance, load_populations
 from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
@@ -79,4 +79,8 @@ def _scalars(
         # the arms of a replicate share its trials, so their mean is one observation
         by_replicate = frames.select(controls, control=control).groupby("network")[column].mean()
         scalars |= frames.weigh_mean(name, by_replicate)
-    return scalars
+    together = titles.choose(
+        scalars, titles.SYNERGY.format("sigma75"), "helps", "does worse than the better one", "is not shown to help"
+    )
+    noise = (f"{verb} a noisier context" for verb in ("bears", "bear", "bear"))
+    return scalars | {"title": f"{titles.compare_pathways(scalars, 'sigma75', *noise)}, and acting on both {together}"}

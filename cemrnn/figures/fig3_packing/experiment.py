@@ -11,7 +11,7 @@ import pandas as pd
 from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import PackingConfig, conditions
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import frames
+from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.rotations import RULE, SEPARATE, octaves_by_size, score_rotations, select_scores
 from cemrnn.measures import packing
 from cemrnn.measures.intervals import estimate_difference, estimate_mean
@@ -110,6 +110,15 @@ def _evidence(tables: Tables, octaves: dict[str, Threshold], config: PackingConf
     above = _above_chance(tables["cells"], config) if "plain" in config.arms else np.full(2, np.nan)
     scalars |= frames.weigh_mean("plain_above_chance", above)
     battery = dict.fromkeys((*frames.SINGLE, "combined"), [np.nan]) | battery
+    together = titles.choose(
+        scalars,
+        titles.SYNERGY.format("battery"),
+        "pack more than the better one",
+        "pack fewer than the better one",
+        "are not shown to pack more",
+    )
+    tasks = (f"{verb} more tasks into a network" for verb in ("packs", "pack", "pack"))
+    scalars["title"] = f"{titles.compare_pathways(scalars, 'battery', *tasks)}, and both together {together}"
     return scalars | frames.mean_scalars(battery, name="battery_{}")
 
 

@@ -12,7 +12,7 @@ from cemrnn.figures.fig4_dynamics.measure import measure_network
 from cemrnn.figures.fig4_dynamics.portraits import draw_portrait
 from cemrnn.figures.fig4_dynamics.search import Searched, follow_paths, search_epochs
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import frames
+from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.battery import Population, all_conditions, load_populations
 from cemrnn.figures.shared.states import constant_inputs, visit
 from cemrnn.measures.geometry import find_bifurcations
@@ -75,7 +75,15 @@ def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
     for measure in CLAIMED:
         samples = frames.collect_samples(networks, "arm", measure)
         scalars |= frames.weigh_pathways(measure, samples, both=False)
-    return scalars
+    apart = titles.choose(
+        scalars,
+        titles.PATHWAYS.format("angle"),
+        "excitability turns the subspaces of tasks further apart",
+        "synapses turn the subspaces of tasks further apart",
+        "neither is shown to turn the subspaces of tasks further apart",
+    )
+    flow = (f"{verb} the flow more in a change of context" for verb in ("changes", "change", "change"))
+    return scalars | {"title": f"{titles.compare_pathways(scalars, 'flow_change', *flow)}, and {apart}"}
 
 
 def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynamics:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import rotations
+from cemrnn.figures.shared import rotations, titles
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
 from cemrnn.figures.shared.battery import estimate_chance, load_populations
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
@@ -64,7 +64,8 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
         "conflict_networks": conflict,
         "conflict": summarise(long, ["decides"], "share"),
     }
-    return tables, scalars
+    beyond = titles.choose(scalars, "joint_beyond_best", "do better", "do worse", "are not shown to do better")
+    return tables, scalars | {"title": f"Both pathways together {beyond} than the better one"}
 
 
 def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from cemrnn.figures.fig6_timescales.config import SINGLE, Condition, TimescalesC
 from cemrnn.figures.fig6_timescales.cueing import THRESHOLDS, Responses, draw_switches, measure_condition
 from cemrnn.figures.fig6_timescales.intervals import IntervalsConfig, list_published, measure_intervals
 from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import titles
 from cemrnn.figures.shared.frames import collect_samples, mean_scalars, summarise
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
@@ -123,7 +124,8 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     for curve, (_, _, name) in THRESHOLDS.items():
         samples = [_stack_thresholds(_of_arm(responses, arm), curve) for arm in SINGLE]
         scalars |= weigh(f"{name}_slow_minus_fast", slow_minus_fast, *samples)
-    return scalars | _front_scalars(responses, config)
+    scalars |= _front_scalars(responses, config)
+    return scalars | {"title": _title(scalars)}
 
 
 def _corners(config: TimescalesConfig) -> dict[str, Condition]:
@@ -148,6 +150,25 @@ def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> Scal
         estimate = functools.partial(measure_beyond_front, seed=config.seed, slack=slack, straight=straight)
         scalars |= weigh(name, estimate, *samples)
     return scalars
+
+
+def _title(scalars: Scalars) -> str:
+    noise = titles.choose(
+        scalars,
+        "sigma75_slow_minus_fast",
+        "Slow modulators tolerate more noise than fast ones",
+        "Fast modulators tolerate more noise than slow ones",
+        "Slow modulators are not shown to tolerate more noise than fast ones",
+    )
+    latency = titles.choose(
+        scalars,
+        "latency_slow_minus_fast",
+        "fast ones switch sooner",
+        "slow ones switch sooner",
+        "neither is shown to switch sooner",
+    )
+    two = titles.choose(scalars, "beyond_front", "beat one", "do worse than one", "are not shown to beat one")
+    return f"{noise}, {latency}, and two time scales {two}"
 
 
 def compare_slow_and_fast(*pathways: Threshold, seed: int) -> Interval:

@@ -11,7 +11,7 @@ from cemrnn.figures.fig9_overhead_scaling import cost, worth
 from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
 from cemrnn.figures.fig9_overhead_scaling.worth import REFERENCES, BatteryScores, Stop
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
-from cemrnn.figures.shared import rotations
+from cemrnn.figures.shared import rotations, titles
 from cemrnn.figures.shared.frames import collect_samples, mean_scalars, row_scalars, select, summarise, summarise_rounds
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.exponents import fit_slopes
@@ -129,7 +129,11 @@ def _evidence(base: pd.DataFrame, scaling: pd.DataFrame, battery: BatteryScores,
     scalars |= weigh("update_again_minus_one", median, take_ratios(base, "update", "units", "plain", again=1) - 1)
     scalars |= weigh("exponent_units_combined_minus_plain", median, slopes["combined"] - slopes["plain"])
     compare = functools.partial(estimate_difference, paired=False)
-    return scalars | weigh("timed_combined_minus_bias", compare, score["combined"], score["bias"])
+    scalars |= weigh("timed_combined_minus_bias", compare, score["combined"], score["bias"])
+    better = titles.choose(
+        scalars, "timed_combined_minus_bias", "does better", "does worse", "is not shown to do better"
+    )
+    return scalars | {"title": f"In equal time, combined modulation {better} than a context that is an input"}
 
 
 def _describe(base: pd.DataFrame, config: OverheadConfig) -> Scalars:
