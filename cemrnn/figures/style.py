@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
@@ -51,7 +51,7 @@ class _Looks(Mapping):
 LOOKS: Mapping[str, Look] = _Looks()
 
 
-class ShownFigure(Figure):
+class Figure(MatplotlibFigure):
     """A figure that a notebook shows at the end of a cell, though pyplot does not know of it."""
 
     def _repr_svg_(self) -> str:
@@ -61,7 +61,7 @@ class ShownFigure(Figure):
 def open_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure in the book's style, which pyplot neither shows nor keeps; sizes in inches."""
     with pyplot.style.context(SHEET):
-        return ShownFigure(figsize=(width_in, height_in))
+        return Figure(figsize=(width_in, height_in))
 
 
 def in_style(draw: Callable[[Result], Figure]) -> Callable[[Result], Figure]:

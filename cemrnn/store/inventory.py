@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 
 from cemrnn.store.entry import RECORD, check_entry, read_record, recipe_kind, source_fingerprint, unpack_entry
 from cemrnn.store.store import Store, list_folder, read_folder, read_identity, remove
-from cemrnn.system.files import new_temporary_name, read_plain
+from cemrnn.system.files import DAMAGED, new_temporary_name, read_plain
 from cemrnn.system.leases import is_held
-from cemrnn.training.train import DAMAGED
 
 DAY_S = 24 * 3600.0
 KEY, PREFIX = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{1,64}")

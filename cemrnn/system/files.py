@@ -26,6 +26,7 @@ from torch import Tensor
 # What reading bytes that are no safetensors file, or not one of ours, was seen to raise.
 UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError)
 LEFTOVER_S = 24 * 3600.0
+DAMAGED = ".damaged"  # ending of a checkpoint that was set aside
 CHECKSUM_BYTES = 64  # of a checksum in hexadecimal digits
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from cemrnn.config import digest
-from cemrnn.system.files import read_sealed, write_sealed
+from cemrnn.system.files import DAMAGED, read_sealed, write_sealed
 from cemrnn.system.interrupts import deferred_interrupt
 from cemrnn.system.threads import pin_threads
 from cemrnn.training.learner import Learner, TrainedNetwork, choose_device
@@ -20,7 +20,6 @@ from cemrnn.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 CHECKPOINT_EVERY_S = 30.0
-DAMAGED = ".damaged"  # ending of a checkpoint that was set aside
 # What going on from a document that is none of ours was seen to raise.
 DAMAGE = (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, OverflowError)
 CPU = torch.device("cpu")

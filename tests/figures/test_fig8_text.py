@@ -130,7 +130,7 @@ def test_the_figure_tells_three_registers_apart(result):
 
 
 def test_what_a_model_writes_is_drawn_character_by_character(result):
-    text = "a \x00\x1b\x85 $x$ {glue}`b` <i>c</i> _d_ \ufffe"
+    text = "a \x00\x1b\x9b $x$ {glue}`b` <i>c</i> _d_ \ufffe"
     samples = result.tables["samples"].assign(text=text)
     figure = plot(dataclasses.replace(result, tables=result.tables | {"samples": samples}))
     ElementTree.fromstring(render(figure, "svg", "x"))

@@ -178,7 +178,7 @@ def make_grid():
 
 
 def test_differences_are_those_of_means_over_the_other_size_without_single_tasks():
-    table = compare_arms(make_grid(), ARMS, seed=0).set_index(["varied", "match", "reference", "arm", "size"])
+    table = compare_arms(make_grid(), ARMS).set_index(["varied", "match", "reference", "arm", "size"])
     difference = table["difference"].sort_index()
     assert difference["n_units", "time", "bias", "combined"].to_dict() == pytest.approx({8: 0.2, 16: 0.0})
     assert difference["n_tasks", "time", "bias", "combined"].to_dict() == pytest.approx({4: 0.1, 16: 0.1})
@@ -190,7 +190,7 @@ def test_differences_are_those_of_means_over_the_other_size_without_single_tasks
 
 
 def test_an_arm_stops_paying_where_its_difference_vanishes_for_good():
-    stops = find_stops(compare_arms(make_grid(), ARMS, seed=0), 0.03).set_index(["varied", "match", "reference", "arm"])
+    stops = find_stops(compare_arms(make_grid(), ARMS), 0.03).set_index(["varied", "match", "reference", "arm"])
     assert stops.loc[("n_units", "time", "bias", "combined"), "size"] == 16
     assert np.isnan(stops.loc[("n_tasks", "time", "bias", "combined"), "size"])  # it still pays
     assert stops.loc[("n_tasks", "time", "bias", "plain"), "size"] == 4  # nowhere

@@ -187,7 +187,11 @@ def test_a_field_more_is_one_line_in_one_class(project, tmp_path, monkeypatch):
     assert make_config(project, "fig92_wider", "quick", changes) == dataclasses.replace(plain, width_mm=2.0)
     assert load_config("fig92_wider", {"In": ["# Parameters\nwidth_mm = 2\n"], "width_mm": 2}).width_mm == 2.0
     result = sys.modules[config_class("fig92_wider").__module__].run(plain)
-    assert (result.stem, result.n_replicates, result.scalars) == ("fig92_wider", 1, {"width": 0.5})
+    assert (result.stem, result.n_replicates, result.scalars) == (
+        "fig92_wider",
+        1,
+        {"width": 0.5, "networks_failed": "none"},
+    )
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])

@@ -62,6 +62,9 @@ def _interval_scalars(errors: pd.DataFrame, config: TimescalesConfig) -> Scalars
     scalars: Scalars = {"interval_networks": config.interval_replicates, "interval_updates": config.interval_updates}
     for name, part in errors.groupby("intervals", sort=False):
         scalars |= mean_scalars(collect_samples(part, "arm", "error_steps"), name=f"interval_{name}_{{}}")
+    for row in list_published().itertuples():
+        model = row.model.lower().replace("-", "_").replace(" ", "_")
+        scalars[f"interval_{row.intervals}_{model}"] = row.error_steps
     return scalars
 
 

@@ -41,14 +41,14 @@ class IntervalsConfig(ReplicatesConfig):
     n_updates: int  # updates of the weights
     batch_trials: int  # trials per update and network
     learning_rate: float  # of Adam, at the start; it falls to zero
-    test_trials: int  # fresh ones, over the twelve intervals
+    test_trials: int = 300  # fresh ones, over the twelve intervals
 
     @classmethod
     def of(cls, config: TimescalesConfig) -> IntervalsConfig:
         """What figure 6 says of them."""
         named = {"arms": "arms", "n_units": "units", "n_contexts": "contexts", "n_updates": "updates"}
         own = {name: getattr(config, f"interval_{ours}") for name, ours in named.items()}
-        shared = ("rank", "batch_trials", "learning_rate", "test_trials", "seed", "device")
+        shared = ("rank", "batch_trials", "learning_rate", "seed", "device")
         return cls(n_replicates=config.interval_replicates, **own, **{name: getattr(config, name) for name in shared})
 
     def training(self, arm: str) -> list[TrainingConfig]:
