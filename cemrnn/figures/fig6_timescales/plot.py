@@ -31,8 +31,8 @@ PUBLISHED_MARKS = {"NM-RNN": "_", "low-rank RNN": "x"}
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig6_timescales.experiment.run`."""
     taus_ms, tables = list(result.config.taus_ms), result.tables
-    figure = style.open_figure(12, 6)
-    panels = figure.subplot_mosaic([list("abcg"), list("defg")], width_ratios=[1, 1, 1, 0.75])
+    figure = style.open_figure(13, 6)
+    panels = figure.subplot_mosaic([list("abcg"), list("defg")], width_ratios=[1, 1, 1, 0.85])
     for measure, *described, letter in MAPS:
         _draw_map(panels[letter], select(tables["measures"], measure=measure), taus_ms, *described)
         style.name_axes(panels[letter], letter, "τ of synapses, τ_S (ms)", "τ of excitability, τ_E (ms)")
