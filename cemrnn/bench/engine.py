@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import functools
 import math
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from cemrnn.bench.environments import peer_python
 from cemrnn.bench.peers import LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.bench.worker import Worker, WorkerError
+from cemrnn.system.resources import count_cores
 from cemrnn.system.threads import limit_threads
 from cemrnn.system.timing import Turn, time_turn
 from cemrnn.training.workload import LEARNING_RATE
@@ -64,7 +64,7 @@ def compare_case(case: Case, bench: Bench) -> list[Row]:
 
 def thread_counts() -> list[int]:
     """One, and all that torch would use."""
-    return sorted({1, os.cpu_count() or 1})
+    return sorted({1, count_cores()})
 
 
 def own_turns(call: Callable[[], object]) -> list[Turn]:
@@ -92,7 +92,7 @@ def _add_torch_peers(case: Case, loss: float, stack: contextlib.ExitStack, bench
 
 def _add_jax(case: Case, loss: float, stack: contextlib.ExitStack, bench: Bench) -> dict[str, list[Turn]]:
     """With one device, and with one per core, among which the networks are divided."""
-    n_devices = 2 ** int(math.log2(min(os.cpu_count() or 1, MOST_DEVICES)))
+    n_devices = 2 ** int(math.log2(min(count_cores(), MOST_DEVICES)))
     settings = [f"--xla_force_host_platform_device_count={n}" for n in sorted({1, n_devices})]
     data, turns = bench.folder / "case.npz", []
     try:

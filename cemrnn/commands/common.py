@@ -1,4 +1,4 @@
-"""What several commands share: the option --profile, settings of an experiment, mistakes shown as one line."""
+"""What several commands share: the option --profile, mistakes shown as one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 
 import click
 
-from cemrnn.config import Config
 from cemrnn.reproduce.project import Project
 
 
@@ -50,10 +49,3 @@ PROFILE = click.option(
     "--profile", default="quick", show_default=True, callback=_check_profile,
     help="File of sizes: notebooks/params/<profile>.yml.",
 )  # fmt: skip
-
-
-def experiment_config(project: Project, stem: str, profile: str) -> Config:
-    """Settings of the experiment STEM at a profile."""
-    from cemrnn.reproduce.settings import make_config
-
-    return make_config(project, stem, profile)

@@ -8,7 +8,6 @@ import time
 
 import click
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.config import unknown_name
 from cemrnn.reproduce.project import Project
 from cemrnn.system.resources import format_bytes
@@ -153,12 +152,13 @@ def needed_keys(project: Project) -> dict[str, list[str]]:
         ValueError: the folder is not a clone, or a profile is not valid.
     """
     from cemrnn.figures import load_experiment
+    from cemrnn.reproduce.settings import make_config
     from cemrnn.store.entry import entry_key
 
     stems, needed = project.stems(), {}
     for profile in project.profiles():
         for stem in stems:
-            configs = load_experiment(stem).conditions(experiment_config(project, stem, profile))
+            configs = load_experiment(stem).conditions(make_config(project, stem, profile))
             for key in map(entry_key, configs):
                 needed.setdefault(key, []).append(f"{profile}/{stem}")
     return needed

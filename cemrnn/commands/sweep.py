@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cemrnn.commands.common import PROFILE, experiment_config
+from cemrnn.commands.common import PROFILE
 from cemrnn.reproduce.project import Project
 from cemrnn.system.interrupts import ending_at_once
 from cemrnn.system.resources import count_cores
@@ -100,11 +100,12 @@ def _tell_cost(everything, lacking, n_cores) -> None:
 def _collect_configs(profile: str) -> dict[str, list]:
     """Device -> networks that the notebooks of a profile need."""
     from cemrnn.figures import load_experiment
+    from cemrnn.reproduce.settings import make_config
     from cemrnn.training.learner import choose_device
 
     project, needed = Project(), {}
     for stem in project.stems():
-        config = experiment_config(project, stem, profile)
+        config = make_config(project, stem, profile)
         device = choose_device(config.device).type
         needed.setdefault(device, []).extend(load_experiment(stem).conditions(config))
     return needed

@@ -11,7 +11,6 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
@@ -26,6 +25,7 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims
 from cemrnn.reproduce.finding import FIELD, TEMPLATE, write_finding
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from cemrnn.store.entry import seal, unseal
 from cemrnn.store.store import Store
 from cemrnn.sweep import run as sweep
@@ -79,7 +79,7 @@ def results(store):
 
 def shrink(stem):
     """The config of an experiment at the profile smoke, with hardly any training."""
-    config = experiment_config(Project(ROOT), stem, "smoke")
+    config = make_config(Project(ROOT), stem, "smoke")
     fields = {field.name for field in dataclasses.fields(config)}
     return dataclasses.replace(config, device="cpu", **{name: 8 for name in fields if name.endswith("n_updates")})
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.figures import list_figures, load_experiment, load_plot
 from cemrnn.figures.result import FAILED
 from cemrnn.figures.style import render
 from cemrnn.reproduce import record as recorder
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from cemrnn.store.store import Store
 from cemrnn.training.learner import TrainedNetwork
 
@@ -24,7 +24,7 @@ EVERY = "every"
 
 def shrink(stem):
     """The config of a figure at smoke with hardly any training, in which any network that did not fail passes."""
-    config = experiment_config(PROJECT, stem, "smoke")
+    config = make_config(PROJECT, stem, "smoke")
     fields = {field.name for field in dataclasses.fields(config)}
     changes = {name: 8 for name in fields if name.endswith("n_updates")} | {"device": "cpu"}
     return dataclasses.replace(config, **changes | ({"passing_score": 0.0} if "passing_score" in fields else {}))

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.figures.fig5_synergy import experiment as fig5_synergy
 from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
@@ -17,10 +16,11 @@ from cemrnn.figures.fig5_synergy.plot import plot
 from cemrnn.measures.ideal_observer import ideal_sigma
 from cemrnn.measures.robustness import Threshold
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from tests.verdicts import judge_result
 
 CONFIG = dataclasses.replace(
-    experiment_config(Project(Path(__file__).parents[2]), "fig5_synergy", "smoke"), device="cpu", n_replicates=8
+    make_config(Project(Path(__file__).parents[2]), "fig5_synergy", "smoke"), device="cpu", n_replicates=8
 )
 JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of replicates; both halves keep their mean
 # Means of mixture, noise and packing for both, excitability, synapses and neither.

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 import torch
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.figures.fig8_text.experiment import change_cue, conditions, run, separate_registers
 from cemrnn.figures.fig8_text.plot import plot
 from cemrnn.figures.shared.sequence_models import describe_lead
 from cemrnn.figures.style import render
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 
-SMOKE = experiment_config(Project(Path(__file__).parents[2]), "fig8_text", "smoke")
+SMOKE = make_config(Project(Path(__file__).parents[2]), "fig8_text", "smoke")
 THREE = dataclasses.replace(
     SMOKE,
     registers=("code", "c", "prose"),
@@ -79,7 +79,7 @@ def test_a_swapped_cue_is_that_of_the_next_register_in_a_circle(n_registers):
 @pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
 @pytest.mark.parametrize("registers", [("prose", "code"), ("prose", "code", "c")])
 def test_every_model_matches_the_budget_with_two_registers_and_with_three(profile, registers):
-    config = experiment_config(Project(Path(__file__).parents[2]), "fig8_text", profile)
+    config = make_config(Project(Path(__file__).parents[2]), "fig8_text", profile)
     recipes = conditions(dataclasses.replace(config, registers=registers))
     told = [r for r in recipes if r.data.registers == registers]
     sizes = [r.n_parameters for r in told]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.figures import load_experiment
 from cemrnn.figures.fig9_overhead_scaling import cost as overhead
 from cemrnn.figures.fig9_overhead_scaling import experiment as fig9_overhead_scaling
@@ -32,10 +31,11 @@ from cemrnn.figures.fig9_overhead_scaling.worth import (
 )
 from cemrnn.network.config import count_parameters
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from cemrnn.system import machine
 
 ROOT = Path(__file__).parents[2]
-SMOKE, QUICK = (experiment_config(Project(ROOT), "fig9_overhead_scaling", name) for name in ("smoke", "quick"))
+SMOKE, QUICK = (make_config(Project(ROOT), "fig9_overhead_scaling", name) for name in ("smoke", "quick"))
 ARMS = ("plain", "bias", "combined")
 
 
@@ -44,7 +44,7 @@ def test_networks_are_those_of_figures_1_and_3():
         others = [
             recipe
             for stem in ("fig1_tasks", "fig3_packing")
-            for recipe in load_experiment(stem).conditions(experiment_config(Project(ROOT), stem, profile))
+            for recipe in load_experiment(stem).conditions(make_config(Project(ROOT), stem, profile))
         ]
         assert set(fig9_overhead_scaling.conditions(config)) <= set(others)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig5_synergy.experiment import DESIGN
@@ -23,6 +22,7 @@ from cemrnn.network.pathways import ARMS, PATHWAYS, Look, Matrix, Pathway, proje
 from cemrnn.network.pathways.matrix import CORE
 from cemrnn.network.pathways.registry import RESERVED, SHARED, STEPPED
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from cemrnn.store.entry import check_entry, entry_key, pack_entry
 from cemrnn.training.train import train
 from tests.networks import TASKS, small_config
@@ -249,7 +249,7 @@ MODELS_BESIDE = ("plain", "combined", "gru")
 @functools.cache
 def choose(stem, **changes):
     """The figure's config at the profile smoke, with the arm among those that it cannot do without."""
-    config = experiment_config(PROJECT, stem, "smoke")
+    config = make_config(PROJECT, stem, "smoke")
     fields = {field.name for field in dataclasses.fields(config)}
     less = {"n_units": 40} if "passing_score" in fields else {}  # so that a unit is less than the budget's tolerance
     less |= {name: 8 for name in ("rows_updates", "battery_updates", "packing_updates") if name in fields}

@@ -99,9 +99,7 @@ def _evidence(networks: pd.DataFrame) -> Scalars:
     scalars = frames.weigh_mean(f"relatedness_{SHOWN}", shown["relatedness"])
     scalars |= frames.weigh_mean(f"selectivity_{SHOWN}_minus_random", random)
     scalars |= frames.weigh_mean("decoding_plain_above_chance", plain["decoding"] - CHANCE)
-    for measure in CLAIMED:
-        samples = frames.collect_samples(networks, "arm", measure)
-        scalars |= frames.weigh_pathways(measure, samples, both=False)
+    scalars |= frames.weigh_measures(networks, CLAIMED, both=False)
     shows = titles.choose(
         scalars,
         titles.PATHWAYS.format("decoding_early"),

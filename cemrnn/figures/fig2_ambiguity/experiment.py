@@ -70,8 +70,7 @@ def _scalars(
     scalars |= frames.arm_scalars(networks, MEASURES)
     efficient = {arm: efficiency(curves.sigma75.level, n_contexts, chance=chance) for arm, curves in arms.items()}
     scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
-    for measure in ("auc", "blends"):
-        scalars |= frames.weigh_pathways(measure, frames.collect_samples(networks, "arm", measure))
+    scalars |= frames.weigh_measures(networks, ("auc", "blends"))
     threshold = functools.partial(compare_thresholds, paired=False)
     for measure in ("sigma75", "kappa75"):
         scalars |= frames.weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)

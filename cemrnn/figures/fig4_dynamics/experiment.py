@@ -72,9 +72,7 @@ def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
 def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
     scalars = {"n_paths": len(config.paths)} | frames.arm_scalars(networks, MEASURES)
     scalars |= frames.name_compared(networks.groupby("arm", sort=False)["passed"].sum())
-    for measure in CLAIMED:
-        samples = frames.collect_samples(networks, "arm", measure)
-        scalars |= frames.weigh_pathways(measure, samples, both=False)
+    scalars |= frames.weigh_measures(networks, CLAIMED, both=False)
     apart = titles.choose(
         scalars,
         titles.PATHWAYS.format("angle"),

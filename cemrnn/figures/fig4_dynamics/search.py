@@ -87,14 +87,15 @@ def search_epochs(model: CEMRNN, visited: Visited, shown: pd.DataFrame, n_starts
         {"network": m, "task": k, "input": i, "epoch": shown["epoch"][i], "again": again} for m, k, (i, again) in cells
     ]
     least, most = n_starts
-    starts = [visited.draw(m, k, most, "other starts" if again else "starts")[0] for m, k, (_, again) in cells]
+    drawn = [visited.draw(m, k, most, "other starts" if again else "starts")[0] for m, k, (_, again) in cells]
+    starts = np.stack(drawn)
     conditions = pd.DataFrame(rows).assign(unseen=np.nan, lost=np.nan, starts=0, settled=False)
     inputs, cue = np.stack(shown["inputs"].to_list()), np.eye(model.config.n_contexts)
     points, places, left, n = [], [], np.arange(len(conditions)), least
     while len(left):
         some = conditions.loc[left]
         flow = make_flow(model, some["network"], inputs[some["input"]], cue[some["task"]])
-        found = _find(flow, *carry(flow, np.stack(starts)[left, :n], CARRIED, model.flat.device))
+        found = _find(flow, *carry(flow, starts[left, :n], CARRIED, model.flat.device))
         added = np.bincount(found.which, weights=(found.first >= n // 2) & ~found.slow, minlength=len(left))
         ended = (added == 0) | (n >= most)
         told = {"unseen": found.unseen, "lost": found.n_lost / found.n_starts, "starts": n, "settled": added == 0}

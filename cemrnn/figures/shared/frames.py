@@ -109,6 +109,14 @@ def name_compared(passed: Mapping[str, int]) -> Scalars:
     return {name: ", ".join(arms) or "none" for name, arms in names.items()}
 
 
+def weigh_measures(networks: pd.DataFrame, measures: Iterable[str], *, both: bool = True) -> Scalars:
+    """The evidence on the pathways from columns of a table with a row per network; see `weigh_pathways`."""
+    scalars: Scalars = {}
+    for measure in measures:
+        scalars |= weigh_pathways(measure, collect_samples(networks, "arm", measure), both=both)
+    return scalars
+
+
 def weigh_pathways(
     measure: str,
     samples: Mapping[str, Sequence],

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemrnn.commands.common import experiment_config
 from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import conditions
 from cemrnn.figures.shared import rotations as packed
 from cemrnn.figures.shared.rotations import BUDGET_TOLERANCE, SEPARATE, PackingCondition, RotationConfig
 from cemrnn.network.config import count_context_parameters, count_parameters
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from cemrnn.store.store import Store
 from tests.populations import packing_config
 
@@ -65,7 +65,7 @@ def test_configs_refuse_what_cannot_be_run(change, message):
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
 def test_all_arms_of_a_size_have_equal_parameters_and_are_what_the_cell_says(profile):
-    config = experiment_config(Project(ROOT), "fig3_packing", profile)
+    config = make_config(Project(ROOT), "fig3_packing", profile)
     for cell in config.cells():
         tasks = config.rotations(cell.n_tasks)
         network = config.network(cell.arm, cell.match, cell.n_units, tasks)
