@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+from collections.abc import Iterable
 
 from cemrnn.network.config import NetworkConfig, count_parameters
 from cemrnn.network.pathways import ARMS
 
-TOLERANCE = 0.02  # largest relative difference in trained parameters that counts as equal
 
-
-def match_budget(arm: str, reference: NetworkConfig, *, tolerance: float = TOLERANCE) -> NetworkConfig:
-    """The reference network in another arm, with as many trained parameters within a tolerance.
+def match_budget(arm: str, reference: NetworkConfig) -> NetworkConfig:
+    """The reference network in another arm, with as many trained parameters as is possible.
 
     With synaptic components the number of units stays and the rank is chosen; without them the number of units is.
-    An arm that is the reference's own keeps its size.
+    An arm that is the reference's own keeps its size. `budget_gap` says how near the numbers come: one unit more or
+    less is some per cent of a network of few units.
 
     Args:
         arm: name in `ARMS`.
         reference: whose number of parameters counts.
-        tolerance: largest relative difference; networks of few units come no nearer than some per cent.
-
-    Raises:
-        ValueError: no size comes so near; the message gives the nearest.
     """
     if arm == reference.arm:
         return reference
@@ -35,11 +31,11 @@ def match_budget(arm: str, reference: NetworkConfig, *, tolerance: float = TOLER
 
     sizes = range(1, budget + 1)
     above = bisect.bisect_left(sizes, budget, key=lambda size: count_parameters(resize(size)))
-    nearest = min(map(resize, sizes[max(above - 1, 0) : above + 1]), key=lambda c: abs(count_parameters(c) - budget))
-    got = count_parameters(nearest)
-    if abs(got - budget) > tolerance * budget:
-        raise ValueError(
-            f"arm {arm}: expected {budget} trained parameters within {tolerance:.0%}, nearest has {got} "
-            f"(N = {nearest.n_units}, R = {nearest.rank})"
-        )
-    return nearest
+    nearest = map(resize, sizes[max(above - 1, 0) : above + 1])
+    return min(nearest, key=lambda c: abs(count_parameters(c) - budget))
+
+
+def budget_gap(networks: Iterable[NetworkConfig]) -> float:
+    """How far the numbers of trained parameters of some networks are apart: largest over smallest, minus one."""
+    counts = [count_parameters(network) for network in networks]
+    return max(counts) / min(counts) - 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from cemrnn.reproduce.claims import ledger, load_claims, to_markdown
+from cemrnn.reproduce.claims import dropped_to_markdown, ledger, load_claims, load_dropped, to_markdown
 from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
@@ -104,6 +104,7 @@ def _write_tables(project: Project, profile: str, folder: Path) -> None:
     claims = ledger(out / "results", load_claims(project.stems()))
     tables = {
         "ledger": to_markdown(claims),
+        "dropped": dropped_to_markdown(load_dropped(project.stems())),
         "presets": describe_presets(),
         "provenance": read_table(out / "provenance").to_markdown(index=False),
     }

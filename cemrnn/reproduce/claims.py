@@ -86,12 +86,35 @@ class Claim(Config):
         return CRITERIA[self.direction].format(size=f"{self.smallest_effect:g}", unit=self.unit)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DroppedClaim(Config):
+    """A claim that was made once and is not judged any more.
+
+    Attributes:
+        id, statement: as they were.
+        dropped: why, and what stands in its place.
+    """
+
+    id: str
+    statement: str
+    dropped: str
+
+
 def load_claims(stems: Iterable[str]) -> list[Claim]:
     """Claims of figures, in their order.
 
     Raises:
         ValueError: a figure is unknown, an entry has an unknown, missing or mistyped field, or an id occurs twice.
     """
+    return [claim for claim in _load_all(stems) if isinstance(claim, Claim)]
+
+
+def load_dropped(stems: Iterable[str]) -> list[DroppedClaim]:
+    """Claims of figures that were dropped; errors as `load_claims`."""
+    return [claim for claim in _load_all(stems) if isinstance(claim, DroppedClaim)]
+
+
+def _load_all(stems: Iterable[str]) -> list[Claim | DroppedClaim]:
     paths = {stem: find_figure(stem) / "claims.yml" for stem in stems}
     claims = [claim for stem, path in paths.items() if path.exists() for claim in read_claims(path, stem)]
     ids = [claim.id for claim in claims]
@@ -100,8 +123,8 @@ def load_claims(stems: Iterable[str]) -> list[Claim]:
     return claims
 
 
-def read_claims(path: Path, figure: str) -> list[Claim]:
-    """Claims of the file of one figure; errors as `load_claims`."""
+def read_claims(path: Path, figure: str) -> list[Claim | DroppedClaim]:
+    """Claims of the file of one figure, and those that were dropped; errors as `load_claims`."""
     entries = read_yaml(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"{path}: expected a list of claims, got {type(entries).__name__}")
@@ -110,7 +133,8 @@ def read_claims(path: Path, figure: str) -> list[Claim]:
         try:
             if "figure" in entry:
                 raise ValueError(f"figure: expected no such entry, because the folder says it, got {entry['figure']!r}")
-            claims.append(Claim.from_params(entry | {"figure": figure}))
+            kept = "dropped" not in entry
+            claims.append(Claim.from_params(entry | {"figure": figure}) if kept else DroppedClaim.from_params(entry))
         except ValueError as error:
             raise ValueError(f"{path}: claim {i + 1} ({entry.get('id', 'without id')}): {error}") from error
     return claims
@@ -237,6 +261,13 @@ def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
         source = f"{row.source}, primary" if row.primary else row.source
         cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_doubt(row), source]
         lines.append("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\|", cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def dropped_to_markdown(claims: Iterable[DroppedClaim]) -> str:
+    """Dropped claims as a MyST table."""
+    lines = ["| claim | why it was dropped |", "|---|---|"]
+    lines += [f"| {claim.statement} `{claim.id}` | {claim.dropped} |" for claim in claims]
     return "\n".join(lines) + "\n"
 
 

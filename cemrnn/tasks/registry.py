@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cemrnn.config import unknown_name
-from cemrnn.tasks import decide, flipflop, integrate, match, measure_wait_go, respond
+from cemrnn.tasks import decide, flipflop, integrate, maps, match, measure_wait_go, respond
 from cemrnn.tasks.family import Task
 
 TASKS: dict[str, Task] = {
@@ -35,6 +35,7 @@ CORE_TASKS: tuple[str, ...] = (
 OWN: set[str] = set()  # names that were registered from outside the package
 
 _ROTATE = re.compile(r"rotate_(\d+)_of_(\d+)")
+_MAP = re.compile(r"map_(\d+)_of_(\d+)")
 
 
 def register_task(name: str, task: Task) -> None:
@@ -52,7 +53,7 @@ def register_task(name: str, task: Task) -> None:
     """
     if not name.isidentifier():
         raise ValueError(f"name: expected letters, digits and underscores, got {name!r}")
-    if name in TASKS and name not in OWN or _ROTATE.fullmatch(name):
+    if name in TASKS and name not in OWN or _ROTATE.fullmatch(name) or _MAP.fullmatch(name):
         raise ValueError(f"name: expected one that no task of the package has, got '{name}'")
     widths = {len(other.parameters) for other in TASKS.values() if other.rule is task.rule}
     if widths and len(task.parameters) not in widths:
@@ -62,14 +63,16 @@ def register_task(name: str, task: Task) -> None:
 
 
 def find_task(name: str) -> Task:
-    """Task of that name: one of TASKS, or "rotate_k_of_K" with k < K.
+    """Task of that name: one of TASKS, "rotate_k_of_K" with k < K, or "map_k_of_S" with any k.
 
     Raises:
         ValueError: there is no such task; the nearest name is suggested.
     """
+    if of_sites := _MAP.fullmatch(name):
+        return maps.map_sites(int(of_sites[1]), int(of_sites[2]))
     rotation = _ROTATE.fullmatch(name)
     if rotation and int(rotation[1]) < int(rotation[2]):
         return respond.rotate(int(rotation[1]), int(rotation[2]))
     if name not in TASKS:
-        raise ValueError(unknown_name(name, [*TASKS, "rotate_0_of_2"], "task"))
+        raise ValueError(unknown_name(name, [*TASKS, "rotate_0_of_2", "map_0_of_8"], "task"))
     return TASKS[name]

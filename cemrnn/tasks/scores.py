@@ -20,6 +20,8 @@ TOLERANCES = {
     "last18": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5, "interval": 0.5},
     "strict": {"direction": math.pi / 10, "sign": 0.5, "bits": 0.5, "interval": 0.5},
 }
+SITES = {f"nearest{n}": n for n in (4, 8, 16, 32)}  # rules by which the nearest of S sites has to be the right one
+TOLERANCES |= {rule: TOLERANCES["last18"] | {"direction": math.pi / n} for rule, n in SITES.items()}
 _ROUNDING = 1e-5  # category directions are 36 degrees apart: rounding must not decide about neighbours
 _FIXATION_LEVEL = 0.5  # a fixation output above it keeps fixation, below it has let go
 _KEPT_SHARE = 0.95  # of the steps on which `strict` asks for fixation
@@ -62,12 +64,15 @@ def score_trials(outputs: Tensor, trials: Trials, rule: str) -> Tensor:
     A sign, and every bit, has to be within 1 (`last36`) or .5 of its target. An interval has to be
     produced to the step, or within one (`last36`), see `measure_wait_go`. Bits and intervals have no fixation.
 
+    `nearest4` to `nearest32`: of 4 to 32 directions, evenly spaced, the answer is nearest to the right one; else as
+    `last18`.
+
     Own tasks have a score of their own, whatever the rule.
 
     Args:
         outputs: (M, B, T, O).
         trials: the trials that were answered.
-        rule: "last36", "last18" or "strict".
+        rule: a name in TOLERANCES.
 
     Returns:
         (M, B) float32. Outputs that are not finite score 0.

@@ -56,6 +56,17 @@ class TaskSet(Config):
         names = tuple(f"rotate_{k}_of_{n_tasks}" for k in range(n_tasks))
         return cls(names=names, preset=preset)
 
+    @classmethod
+    def maps(cls, n_tasks: int, n_sites: int, *, preset: str) -> TaskSet:
+        """The first K random maps of S sites.
+
+        Args:
+            n_tasks: K.
+            n_sites: S, 2 to 32.
+            preset: as in TaskSet.
+        """
+        return cls(names=tuple(f"map_{k}_of_{n_sites}" for k in range(n_tasks)), preset=preset)
+
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks, in the order of their contexts."""

@@ -25,7 +25,7 @@ class TrainingConfig(Config):
     n_updates: int  # at most
     batch_trials: int  # trials per update, dealt to the tasks in turn
     learning_rate: float
-    schedule: Literal["constant", "cosine"] = "constant"  # cosine falls to zero at n_updates
+    schedule: Literal["constant", "cosine", "late"] = "constant"  # see `schedule_rate`
     weight_decay: float = 0.0  # AdamW's
     clip_norm: float = 1.0  # of the gradient of one network
     target_score: float | None = None  # a network stops once its worst task scores this; None: never

@@ -19,6 +19,7 @@ from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.optimiser import Adam, clip_gradient
 
+LATE = 0.8  # share of the updates with the full rate, in the schedule "late"
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
 
 
@@ -180,10 +181,7 @@ class Learner:
         return self.model.adopt(base)
 
     def _learning_rate(self) -> float:
-        c = self.config
-        if c.schedule == "constant":
-            return c.learning_rate
-        return c.learning_rate * 0.5 * (1 + math.cos(math.pi * self.n_updates / c.n_updates))
+        return self.config.learning_rate * schedule_rate(self.config.schedule, self.n_updates / self.config.n_updates)
 
     def _retire(self, done: dict[int, str]) -> None:
         for position, status in done.items():
@@ -201,6 +199,21 @@ class Learner:
         self._losses = [loss[positions] for loss in self._losses]
         for part in (self.optimiser, *(getattr(self, name) for name in self.streams)):
             part.select(positions)
+
+
+def schedule_rate(schedule: str, share: float) -> float:
+    """Learning rate, as a share of its highest, after a share of the updates.
+
+    Args:
+        schedule: "constant"; "cosine", which falls to zero over all updates; or "late", which is constant for four
+            fifths of them and falls to zero, as a cosine, over the last fifth, so that before it the loss shows what
+            is still being learned and not how the rate falls.
+        share: of the updates, in [0, 1].
+
+    Source of "late": Hu et al. 2024 (arXiv 2404.06395), section 4, without warm-up; cosine in place of exponential.
+    """
+    falling = {"constant": 0.0, "cosine": share, "late": max(0.0, share - LATE) / (1 - LATE)}[schedule]
+    return 0.5 * (1 + math.cos(math.pi * falling))
 
 
 def choose_device(name: str) -> torch.device:

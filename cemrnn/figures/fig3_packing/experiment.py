@@ -1,8 +1,7 @@
-"""Figure 3: how many tasks each arm packs into a network of a given size, and what one more task costs."""
+"""Figure 3: how much each arm packs into a network of a given size, how fast it learns, and what one more map costs."""
 
 from __future__ import annotations
 
-import functools
 import itertools
 
 import numpy as np
@@ -12,117 +11,199 @@ from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import PackingConfig, conditions
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
-from cemrnn.figures.shared.rotations import RULE, SEPARATE, octaves_by_size, score_rotations, select_scores
+from cemrnn.figures.shared.packing import (
+    MATCHES,
+    SEPARATE,
+    PackingCell,
+    common_cells,
+    count_cells,
+    measure_cells,
+)
 from cemrnn.measures import packing
-from cemrnn.measures.intervals import estimate_difference, estimate_mean
+from cemrnn.measures.intervals import estimate_mean
 from cemrnn.measures.robustness import Threshold, compare_thresholds
-from cemrnn.tasks.scores import TOLERANCES
+from cemrnn.network.budget import budget_gap
+from cemrnn.network.config import count_context_parameters
+from cemrnn.tasks.maps import bits_per_map, permutation
+
+CELL = list(PackingCell._fields)
 
 
 @experiment
 def run(config: PackingConfig) -> tuple[Tables, Scalars]:
-    """Scores over sizes and numbers of tasks, K* and its exponent, interference, and the price of one more task."""
-    cells = pd.concat([score_rotations(config), populations.score_separate(config)], ignore_index=True)
-    battery, added = populations.score_packed_battery(config), populations.measure_added(config)
-    arms = [*config.arms, SEPARATE]
+    """Accuracy over sizes, numbers and kinds of tasks, K*, bits, speed of learning, the battery, one more map."""
+    main = measure_cells(config.main_cells() + config.site_cells(), config)
+    beside = measure_cells(config.side_cells() + config.rotation_cells(), config)
+    networks = pd.concat([main, beside, populations.measure_separate(config)], ignore_index=True)
+    battery, added = populations.measure_battery(config), populations.measure_added(config)
+    counted = count_cells(networks, config.settled_share)
     tables = {
-        "cells": cells,
-        "scores": frames.summarise(cells, ["arm", "match", "n_units", "n_tasks"], "worst"),
-        "packed": _packed_table(cells, arms, config),
-        "interference": _interference_table(cells, arms, config),
+        "networks": networks,
+        "cells": _summarise_cells(networks, counted),
+        "packed": _packed_table(networks, config),
+        "speed": _speed_table(networks, config),
         "battery_networks": battery,
-        "battery": frames.summarise(battery, ["arm", "n_units", "n_tasks"], "worst"),
+        "battery": frames.summarise(battery, ["arm", "match", "n_units"], "worst"),
         "added_networks": added,
-        "added": _added_table(added, config),
+        "added": frames.summarise_columns(added, ["arm", "n_trained"], ["score", "n_updates"]),
+        "contexts": _context_table(config),
     }
-    return tables, _scalars(tables, arms, config)
+    return tables, _scalars(tables, counted, config)
 
 
-def _packed_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -> pd.DataFrame:
-    """K* of every arm, size and criterion, the octaves with their interval, and K* per unit and per parameter."""
-    sizes = [("parameters", n) for n in config.units] + [("units", n) for n in config.equal_units]
+def _summarise_cells(networks: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy of every cell with its interval, bits, numbers trained, and whether the cell counts."""
+    table = frames.summarise(networks, CELL, "accuracy").merge(counted, on=CELL)
+    means = networks.groupby(CELL, sort=False)[["worst", "bits", "n_parameters", "own_units"]].mean().reset_index()
+    return table.merge(means, on=CELL)
+
+
+def _take(networks: pd.DataFrame, column: str, config: PackingConfig, **where) -> np.ndarray:
+    """(M, L) of a column for one arm and size, by number of maps."""
+    rows = frames.select(networks, n_sites=config.n_sites, **where)
+    return rows.pivot(index="network", columns="n_tasks", values=column).to_numpy(float)
+
+
+def _packed_table(networks: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
+    """K* of every arm, reading and size in octaves, with its interval and how many networks lie outside the grid."""
     rows = []
-    for arm, (match, n_units), criterion in itertools.product(arms, sizes, config.criteria):
-        worst = select_scores(cells, arm, match, n_units, "worst")
-        kstar = packing.largest_packed(config.task_counts, worst, criterion)
-        octaves = packing.octaves_packed(config.task_counts, worst, criterion)
-        at = frames.select(cells, arm=arm, match=match, n_units=n_units, n_tasks=max(kstar, 1)).iloc[0]
-        rows.append(
-            {"arm": arm, "match": match, "n_units": n_units, "criterion": criterion, "kstar": kstar}
-            | estimate_mean(octaves.level).to_columns("octaves")
-            | {"censored": int(np.sum(octaves.censored != 0))}
-            | {"per_unit": kstar / at["own_units"], "per_parameter": kstar / at["n_parameters"]}
-        )
+    for arm, match, n_units in itertools.product([*config.arms, SEPARATE], MATCHES, config.units):
+        scores = _take(networks, "accuracy", config, arm=arm, match=match, n_units=n_units)
+        octaves = packing.octaves_packed(config.task_counts, scores, config.criterion)
+        row = {"arm": arm, "match": match, "n_units": n_units} | estimate_mean(octaves.level).to_columns("octaves")
+        rows.append(row | {"below": int(np.sum(octaves.censored < 0)), "above": int(np.sum(octaves.censored > 0))})
     return pd.DataFrame(rows)
 
 
-def _interference_table(cells: pd.DataFrame, arms: list[str], config: PackingConfig) -> pd.DataFrame:
-    """Mean loss of score per task against the number of tasks, at the largest size."""
-    means = [select_scores(cells, arm, "parameters", config.units[-1], "mean") for arm in arms]
-    axes = {"arm": arms, "network": range(len(means[0])), "n_tasks": config.task_counts}
-    lost = frames.lay_out(axes, lost=np.stack([packing.interference(scores) for scores in means]))
-    return frames.summarise(lost, ["arm", "n_tasks"], "lost")
+def _speed_table(networks: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
+    """Median updates until the criterion, with its interval, and the share of networks that got there."""
+    rows = frames.select(networks[networks["arm"].isin(config.arms)], n_sites=config.n_sites)
+    groups = rows.groupby(CELL, sort=False)
+    labels = groups["learned"].mean().reset_index()
+    samples = [part["updates"].to_numpy(float) for _, part in groups]
+    return frames.summarise_rounds(labels, samples, "updates", seed=config.seed)
 
 
-def _added_table(added: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
-    """Median updates for one more task, with its interval; networks that never learn it count as the most updates."""
-    groups = added.groupby(["arm", "n_tasks"], sort=False)
-    labels = groups["n_trained"].first().reset_index()
-    table = frames.summarise_rounds(
-        labels, [part.to_numpy(float) for _, part in groups["n_updates"]], "updates", seed=config.seed
-    )
-    return table.assign(reached=groups["reached"].mean().to_numpy())
+def _context_table(config: PackingConfig) -> pd.DataFrame:
+    """What a context brings to every arm at equal units, and the K* that follows from one bit per trained number."""
+    rows, bits = [], bits_per_map(config.n_sites)
+    for arm, n_units in itertools.product(config.arms, config.units):
+        cell = PackingCell(arm, "units", n_units, config.middle_count, config.n_sites)
+        training = config.packed(cell)[0]
+        own = count_context_parameters(training.network)
+        shared = training.n_parameters - own * cell.n_tasks
+        row = {"arm": arm, "n_units": n_units, "n_shared": shared, "n_per_context": own, "bits_per_map": bits}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def _scalars(tables: Tables, arms: list[str], config: PackingConfig) -> Scalars:
-    cells = tables["cells"]
-    budgets = cells[(cells["match"] == "parameters") & (cells["arm"] != SEPARATE)]
-    spread = budgets.groupby(["n_units", "n_tasks"])["n_parameters"].agg(lambda n: n.max() / n.min() - 1)
+def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Scalars:
+    networks = tables["networks"]
     scalars: Scalars = {
-        "n_networks": len(set(conditions(config))),
-        "largest_budget_difference": float(spread.max()),
+        "n_networks": len(conditions(config)),
+        "largest_budget_difference": _largest_gap(config),
+        "bits_per_map": bits_per_map(config.n_sites),
+        "n_sites": config.n_sites,
+        "fewest_tasks": min(config.task_counts),
         "most_tasks": max(config.task_counts),
+        "smallest_size": min(config.units),
         "largest_size": max(config.units),
+        "criterion": config.criterion,
     }
-    by_size = {arm: octaves_by_size(cells, arm, config) for arm in arms}
-    octaves = {arm: packing.average_thresholds(thresholds) for arm, thresholds in by_size.items()}
-    levels = {arm: np.stack([size.level for size in thresholds], axis=1) for arm, thresholds in by_size.items()}
-    exponents = {arm: packing.packing_exponent(config.units, of_arm) for arm, of_arm in levels.items()}
-    scalars |= frames.mean_scalars({arm: octaves[arm].level for arm in arms}, name="octaves_{}")
-    scalars |= frames.mean_scalars(exponents, name="exponent_{}")
-    best = frames.select(tables["packed"], match="parameters", criterion=config.criteria[0], n_units=config.units[-1])
-    for row in best.itertuples():
-        scalars |= {f"kstar_{row.arm}": row.kstar, f"per_parameter_{row.arm}": row.per_parameter}
-    for row in tables["added"].groupby("arm", sort=False).last().reset_index().itertuples():
-        scalars |= {f"added_updates_{row.arm}": row.updates, f"added_numbers_{row.arm}": row.n_trained}
-        scalars |= {f"added_reached_{row.arm}": row.reached}
-    return scalars | _evidence(tables, octaves, config)
+    scalars |= _evidence(networks, counted, config) | _law(networks, counted, tables["contexts"], config)
+    battery = tables["battery_networks"].groupby(["arm", "match", "network"], as_index=False)["worst"].mean()
+    for match in MATCHES:
+        samples = frames.collect_samples(frames.select(battery, match=match), "arm", "worst")
+        scalars |= frames.weigh_pathways(f"battery_{match}", samples)
+        scalars |= frames.mean_scalars(samples, name=f"battery_{match}_{{}}")
+    added = tables["added"]
+    for measure in ("score", "n_updates"):
+        scalars |= frames.row_scalars(frames.select(added, measure=measure), f"added_{measure}_{{arm}}", "value")
+    scalars |= {f"price_{row.arm}": row.n_trained for row in frames.select(added, measure="score").itertuples()}
+    scalars |= frames.row_scalars(tables["packed"], "octaves_{match}_{n_units}_{arm}", "octaves")
+    return scalars | {"title": _title(scalars)}
 
 
-def _evidence(tables: Tables, octaves: dict[str, Threshold], config: PackingConfig) -> Scalars:
-    """What the claims judge: octaves, scores on subsets of the battery, and the control."""
-    scores = tables["battery_networks"].groupby(["arm", "network"], as_index=False)["worst"].mean()
-    battery, scalars = frames.collect_samples(scores, "arm", "worst"), {}
-    threshold = functools.partial(compare_thresholds, paired=False)
-    scalars |= frames.weigh_pathways("octaves", octaves, threshold)
-    difference = functools.partial(estimate_difference, paired=True)  # a replicate has its own tasks
-    scalars |= frames.weigh_pathways("battery", battery, difference)
-    above = _above_chance(tables["cells"], config) if "plain" in config.arms else np.full(2, np.nan)
-    scalars |= frames.weigh_mean("plain_above_chance", above)
-    battery = dict.fromkeys((*frames.SINGLE, "combined"), [np.nan]) | battery
-    together = titles.choose(
-        scalars,
-        titles.SYNERGY.format("battery"),
-        "pack more than the better one",
-        "pack fewer than the better one",
-        "are not shown to pack more",
+def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConfig) -> Scalars:
+    """Accuracy and speed at both readings, and the control."""
+    scalars: Scalars = {}
+    usual = frames.select(networks, n_sites=config.n_sites)
+    for match in MATCHES:
+        rows = frames.select(usual, match=match)
+        common = common_cells(rows, config.arms, counted)
+        scalars[f"n_cells_{match}"] = len(config.units) * len(config.task_counts)
+        scalars[f"n_counted_{match}"] = len(common[["n_units", "n_tasks"]].drop_duplicates())
+        means = common.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
+        samples = frames.collect_samples(means, "arm", "accuracy")
+        scalars |= frames.weigh_pathways(f"accuracy_{match}", samples)
+        everywhere = rows[rows["arm"].isin([*config.arms, SEPARATE])]
+        everywhere = everywhere.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
+        collected = frames.collect_samples(everywhere, "arm", "accuracy")
+        scalars |= frames.mean_scalars(collected, name=f"everywhere_{match}_{{}}")
+        speeds = {arm: _octaves_of_updates(frames.select(rows, arm=arm), config) for arm in config.arms}
+        scalars |= frames.weigh_pathways(f"speed_{match}", speeds, lambda *s: compare_thresholds(*s, paired=False))
+    return scalars | frames.weigh_mean("plain_above_chance", _above_chance(networks, config))
+
+
+def _octaves_of_updates(rows: pd.DataFrame, config: PackingConfig) -> Threshold:
+    """log2 of the updates until the criterion, averaged over sizes (M,); flagged where most never reach it."""
+    rows = rows.assign(octaves=np.log2(rows["updates"]))
+    groups = rows.groupby("network")
+    censored = (groups["learned"].mean() < 0.5).to_numpy(int)
+    return Threshold(level=groups["octaves"].mean().to_numpy(), censored=censored)
+
+
+def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, config: PackingConfig) -> Scalars:
+    """One number of bits per trained number: fitted to single pathways at equal units, tested on everything else."""
+    maps = networks[networks["arm"].isin(config.arms) & (networks["n_sites"] > 0)].merge(counted, on=CELL)
+    maps = maps[maps["counts"] & (maps["bits"] > 0)]
+    maps = maps.assign(demand=maps["n_tasks"] * maps["n_sites"].map(bits_per_map))
+    fitted = (maps["match"] == "units") & (maps["arm"] != "combined")
+    bits = packing.fit_bits_per_parameter(*(maps[fitted][name] for name in ("demand", "n_parameters", "bits")))
+    rest = maps[~fitted]
+    predicted = packing.predict_bits(rest["demand"], rest["n_parameters"], bits)
+    rest = rest.assign(error=np.log(rest["bits"] / predicted) ** 2, log=np.log(rest["bits"]))
+    groups = rest.groupby("network")
+    explained = 1 - groups["error"].sum() / groups["log"].apply(lambda x: np.sum((x - x.mean()) ** 2))
+    scalars = frames.weigh_mean("law_explained", explained.to_numpy(float) if len(explained) else np.full(2, np.nan))
+    most = maps["bits"] / maps["n_parameters"]
+    scalars |= {"law_bits": bits, "most_bits_per_parameter": float(most.max()) if len(most) else np.nan}
+    scalars["most_bits_per_unit"] = float((maps["bits"] / maps["own_units"]).max()) if len(maps) else np.nan
+    for row in contexts.itertuples():
+        kstar = packing.predict_packed(row.n_shared, row.n_per_context, row.bits_per_map, bits)
+        scalars[f"law_kstar_{row.n_units}_{row.arm}"] = kstar
+    return scalars
+
+
+def _largest_gap(config: PackingConfig) -> float:
+    """How far the trained parameters of arms are apart where they are meant to be equal, at most."""
+    cells = config.main_cells() + config.side_cells()
+    equal = [cell._replace(arm="") for cell in cells if cell.match == "parameters"]
+    arms = (*config.arms, *config.side_arms)
+    return max(
+        budget_gap(config.network(arm, "parameters", cell.n_units, cell.tasks(config.preset)) for arm in arms)
+        for cell in dict.fromkeys(equal)
     )
-    tasks = (f"{verb} more tasks into a network" for verb in ("packs", "pack", "pack"))
-    scalars["title"] = f"{titles.compare_pathways(scalars, 'battery', *tasks)}, and both together {together}"
-    return scalars | frames.mean_scalars(battery, name="battery_{}")
 
 
-def _above_chance(cells: pd.DataFrame, config: PackingConfig) -> np.ndarray:
-    """(M,) mean score of plain networks with the most rotations, above that of the best answer for all tasks."""
-    means = [select_scores(cells, "plain", "parameters", n, "mean")[:, -1] for n in config.units]
-    return np.mean(means, axis=0) - packing.blind_share(config.task_counts[-1], TOLERANCES[RULE]["direction"])
+def _above_chance(networks: pd.DataFrame, config: PackingConfig) -> np.ndarray:
+    """(M,) accuracy of plain networks on the most maps, above that of the best answer for all maps."""
+    rows = frames.select(networks, arm="plain", n_tasks=config.task_counts[-1], n_sites=config.n_sites)
+    if rows.empty:
+        return np.full(2, np.nan)
+    maps = np.array([permutation(k, config.n_sites) for k in range(config.task_counts[-1])])
+    return rows.groupby("network")["accuracy"].mean().to_numpy(float) - packing.majority_share(maps)
+
+
+def _title(scalars: Scalars) -> str:
+    """Both readings in one sentence."""
+    more = ("holds more random maps", "hold more random maps", "hold more random maps")
+    first = titles.compare_pathways(scalars, "accuracy_units", *more)
+    equal = titles.choose(
+        scalars,
+        titles.PATHWAYS.format("accuracy_parameters"),
+        "excitability holds more",
+        "synapses hold more",
+        "no difference is shown",
+    )
+    return f"{first} at equal units; at equal parameters {equal}"

@@ -1,108 +1,144 @@
-"""Figure 3: score over sizes and numbers of tasks, K*, interference, random subsets, and the price of one more task."""
+"""Figure 3: accuracy over numbers of maps at both readings, bits, speed, the battery, and other families and arms."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.fig3_packing.populations import PackingConfig
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
-from cemrnn.figures.shared.rotations import SEPARATE
+from cemrnn.figures.shared.packing import MATCHES, ROTATIONS, SEPARATE
+from cemrnn.tasks.maps import bits_per_map
 
-SIZE_LINES = ("-", "--", ":", "-.")
+SIZE_LINES = ("-", "--", ":", "-.", (0, (1, 4)))
+READINGS = dict(zip(MATCHES, ("full", "none"), strict=True))  # faces of markers where both readings share a panel
+KNOWN_BITS = 5  # per parameter. Source: Collins, Sohl-Dickstein & Sussillo 2017 (arXiv 1611.09913), abstract
 
 
 @style.in_style
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig3_packing.experiment.run`."""
     config, tables = result.config, result.tables
-    arms, packed = [*config.arms, SEPARATE], result.tables["packed"]
-    figure = style.open_figure(10, 7.2)
-    above, below = figure.subfigures(2, 1, height_ratios=[2.3, 4.9])
-    _draw_maps(above, select(tables["scores"], match="parameters"), arms, config)
-    panels = below.subplot_mosaic([list("bcd"), list("efg")])
-    for letter, criterion in zip("bc", config.criteria, strict=False):
-        rows = select(packed, match="parameters", criterion=criterion)
-        style.draw_curves(panels[letter], rows, "n_units", "octaves")
-        style.use_octaves(panels[letter], config.units)
-        _name_octaves(panels[letter], letter, "units N of the combined arm (equal parameters)", criterion, config)
-    _draw_equal_units(panels["d"], select(packed, match="units", criterion=config.criteria[0]), arms, config)
-    style.draw_curves(panels["e"], tables["interference"], "n_tasks", "lost")
-    style.use_octaves(panels["e"], config.task_counts)
-    style.name_axes(panels["e"], "e", f"number of tasks K (N = {config.units[-1]})", "loss of score per task")
+    cells, arms = tables["cells"], [*config.arms, SEPARATE]
+    usual = select(cells, n_sites=config.n_sites)
+    figure = style.open_figure(10, 5.6)
+    panels = figure.subplot_mosaic([list("abcd"), list("efgh")])
+    for letter, match in zip("ab", MATCHES, strict=True):
+        _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
+        style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
+        panels[letter].set_title(f"equal {match}", fontsize=7)
+    _draw_sites(panels["c"], select(cells, n_units=config.units[-1], n_tasks=config.middle_count), config)
+    _draw_bits(panels["d"], cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)])
+    _draw_speed(panels["e"], select(tables["speed"], match="units"), config)
     _draw_battery(panels["f"], tables["battery"], config)
-    _draw_added(panels["g"], tables["added"], config)
-    style.add_legend(below, arms)
+    _draw_beside(panels["g"], cells, config)
+    _draw_added(panels["h"], tables["added"], config)
+    style.add_legend(figure, [*arms, *config.side_arms])
     return figure
 
 
-def _draw_maps(figure: SubFigure, table: pd.DataFrame, arms: list[str], config: PackingConfig) -> None:
-    panels = figure.subplots(1, len(arms), sharey=True)
-    for axes, arm in zip(panels, arms, strict=True):
-        scores = select(table, arm=arm).pivot(index="n_units", columns="n_tasks", values="worst")
-        image = axes.imshow(scores, vmin=0, vmax=1, cmap="viridis", aspect="auto", origin="lower")
-        axes.set_title(arm, fontsize=7)
-        axes.set_xticks(range(scores.shape[1]), scores.columns, fontsize=6)
-        axes.spines[["top", "right"]].set_visible(True)
-        style.draw_cells(axes, scores.to_numpy(), style.write_number, lambda score: score < 0.6, fontsize=5.5)
-    panels[0].set_yticks(range(len(config.units)), config.units)
-    panels[0].set_ylabel("units N of the combined arm")
-    figure.supxlabel("number of tasks K", fontsize=8)
-    style.add_letter(panels[0], "a")
-    figure.colorbar(image, ax=panels, label="score on the worst task", pad=0.01, fraction=0.02)
+def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: PackingConfig) -> None:
+    lines = dict(zip(config.units, SIZE_LINES, strict=False))
+    for arm in arms:
+        for n_units, line in lines.items():
+            _draw_line(axes, select(table, arm=arm, n_units=n_units), "n_tasks", arm, linestyle=line)
+    _name_counts(axes, config)
+    axes.axhline(1 / config.n_sites, color="0.6", linewidth=0.7, linestyle=":")
+    handles = style.make_handles({f"N = {n}": dict(linestyle=line) for n, line in lines.items()}, color="0.4")
+    axes.legend(handles=handles, loc="lower left")
 
 
-def _name_octaves(axes: Axes, letter: str, x: str, criterion: float, config: PackingConfig) -> None:
-    """Name the axes of a panel in which numbers of tasks, as octaves, run upwards."""
-    top = np.log2(config.task_counts[-1])
-    axes.set_yticks(np.log2(config.task_counts), config.task_counts)
-    axes.axhline(top, color="0.7", linewidth=0.7, zorder=0)
-    axes.set_title(f"worst task at {criterion:.2f}", fontsize=7)
-    style.name_axes(axes, letter, x, "tasks packed", ylim=(-0.25, top + 0.25))
+def _draw_line(axes: Axes, part: pd.DataFrame, x: str, arm: str, **look) -> None:
+    """A curve with its interval; an empty marker where the cell is still learning."""
+    style.draw_curve(axes, part, x, "accuracy", style.LOOKS[arm], band=0.1, markersize=0, **look)
+    for counts, face in ((True, style.LOOKS[arm].colour), (False, "white")):
+        points = part[part["counts"] == counts]
+        marks = dict(marker=style.LOOKS[arm].marker, color=style.LOOKS[arm].colour, linestyle="none", markersize=4.5)
+        axes.plot(points[x], points["accuracy"], markerfacecolor=face, **marks)
 
 
-def _draw_equal_units(axes: Axes, rows: pd.DataFrame, arms: list[str], config: PackingConfig) -> None:
-    n_sizes = len(config.equal_units)
-    for offset, arm in style.spread_over(arms, 0.3):
-        part = select(rows, arm=arm)
-        style.draw_points(axes, np.arange(n_sizes) + offset, part, "octaves", style.LOOKS[arm], markersize=4)
-    axes.set_xticks(range(n_sizes), [f"N = {n}" for n in config.equal_units])
-    axes.set_xlim(-0.5, n_sizes - 0.5)
-    _name_octaves(axes, "d", "units of every arm (equal units)", config.criteria[0], config)
+def _name_counts(axes: Axes, config: PackingConfig) -> None:
+    style.use_octaves(axes, config.task_counts)
+    axes.set_ylim(-0.02, 1.04)
+
+
+def _draw_sites(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
+    table = table[table["n_sites"] > 0].assign(bits=lambda rows: rows["n_sites"].map(bits_per_map)).sort_values("bits")
+    for arm in config.arms:
+        for match, line in zip(MATCHES, SIZE_LINES, strict=False):
+            _draw_line(axes, select(table, arm=arm, match=match), "bits", arm, linestyle=line)
+    sites = sorted(table["n_sites"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks([bits_per_map(n) for n in sites], [f"{bits_per_map(n):.0f}\n(S = {n})" for n in sites])
+    axes.minorticks_off()
+    lines = {f"equal {match}": dict(linestyle=line) for match, line in zip(MATCHES, SIZE_LINES, strict=False)}
+    axes.legend(handles=style.make_handles(lines, color="0.4"), loc="lower left")
+    axes.set_title(f"N = {config.units[-1]}, K = {config.middle_count}", fontsize=7)
+    style.name_axes(axes, "c", "bits of a map", "accuracy over maps", ylim=(-0.02, 1.04))
+
+
+def _draw_bits(axes: Axes, table: pd.DataFrame) -> None:
+    for (arm, match, counts), part in table.groupby(["arm", "match", "counts"], sort=False):
+        look = style.LOOKS[arm]
+        marks = dict(color=look.colour, marker=look.marker, linestyle="none", markersize=4.5)
+        marks |= dict(fillstyle=READINGS[match], alpha=1.0 if counts else 0.35)
+        axes.plot(part["n_parameters"], part["bits"].where(part["bits"] > 0.5), **marks)
+    span = np.array([table["n_parameters"].min(), table["n_parameters"].max()])
+    for bits, line in ((1, "-"), (KNOWN_BITS, "--")):
+        axes.plot(span, bits * span, color="0.5", linewidth=0.8, linestyle=line)
+        axes.annotate(f"{bits} bit{'s' * (bits > 1)} per parameter", (span[0], bits * span[0]), fontsize=6, color="0.4",
+                      xytext=(0, 3), textcoords="offset points")  # fmt: skip
+    axes.set(xscale="log", yscale="log")
+    style.name_axes(axes, "d", "trained parameters", "bits stored")
+
+
+def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
+    for arm in config.arms:
+        for n_units, line in zip(config.units, SIZE_LINES, strict=False):
+            part = select(table, arm=arm, n_units=n_units)
+            style.draw_curve(axes, part, "n_tasks", "updates", style.LOOKS[arm], band=0.1, linestyle=line)
+    axes.axhline(config.n_updates, color="0.6", linewidth=0.7)
+    style.use_octaves(axes, config.task_counts)
+    axes.set_title("equal units; grey: never", fontsize=7)
+    style.name_axes(axes, "e", "number of maps K", f"updates to {config.criterion:g}", yscale="log")
 
 
 def _draw_battery(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
-    sizes = dict(zip(config.battery_units, SIZE_LINES, strict=False))
-    cells = [(arm, n_units) for arm in config.battery_arms for n_units in sizes]
-    for offset, (arm, n_units) in style.spread_over(cells, 0.06):
-        part = select(table, arm=arm, n_units=n_units)
-        x = part["n_tasks"] * 2**offset
-        style.draw_points(axes, x, part, "worst", style.LOOKS[arm], linestyle=sizes[n_units])
-    style.use_octaves(axes, config.battery_counts)
-    lines = {f"N = {n}": dict(linestyle=line) for n, line in sizes.items()}
-    axes.legend(handles=style.make_handles(lines, color="0.4"), loc="lower left")
-    style.name_axes(axes, "f", "tasks of the battery in a subset", "score on the worst task", ylim=(-0.02, 1.02))
+    for offset, arm in style.spread_over(config.arms, 0.08):
+        for match, line in zip(MATCHES, SIZE_LINES, strict=False):
+            part = select(table, arm=arm, match=match)
+            points = dict(linestyle=line, fillstyle=READINGS[match])
+            style.draw_points(axes, part["n_units"] * 2**offset, part, "worst", style.LOOKS[arm], **points)
+    axes.axhline(config.battery_target, color="0.6", linewidth=0.7)
+    style.use_octaves(axes, config.battery_units)
+    axes.set_title(f"{config.battery_count} tasks of the battery", fontsize=7)
+    style.name_axes(axes, "f", "units N of the combined arm", "score on the worst task", ylim=(-0.02, 1.04))
+
+
+def _draw_beside(axes: Axes, cells: pd.DataFrame, config: PackingConfig) -> None:
+    side = select(cells, match="parameters", n_units=config.units[-1], n_sites=config.n_sites)
+    for arm in config.side_arms:
+        _draw_line(axes, select(side, arm=arm), "n_tasks", arm)
+    rotations = select(cells, n_sites=ROTATIONS)
+    for arm in config.arms:
+        part = select(rotations, arm=arm)
+        axes.plot(part["n_tasks"], part["accuracy"], color=style.LOOKS[arm].colour, linewidth=0.8, linestyle="-.")
+    handles = style.make_handles({f"rotations, N = {config.units[0]}": dict(linestyle="-.")}, color="0.4")
+    axes.legend(handles=handles, loc="lower left")
+    _name_counts(axes, config)
+    axes.set_title(f"other arms, N = {config.units[-1]}; other tasks", fontsize=7)
+    style.name_axes(axes, "g", "number of tasks K", "accuracy over tasks")
 
 
 def _draw_added(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
-    fills = dict(zip(config.added_to, itertools.cycle(style.FILLS), strict=False))
-    middle = (len(config.added_to) - 1) / 2
-    for (arm, n_tasks), row in table.groupby(["arm", "n_tasks"], sort=False):
-        x = row["n_trained"] * 1.06 ** (config.added_to.index(n_tasks) - middle)
-        style.draw_points(axes, x, row, "updates", style.LOOKS[arm], fillstyle=fills[n_tasks], markersize=5)
-    axes.axhline(config.added_updates, color="0.7", linewidth=0.7, zorder=0)
-    axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_locator(NullLocator())
-    added = {f"added to {n}": dict(fillstyle=fill) for n, fill in fills.items()}
-    axes.legend(handles=style.make_handles(added, **style.GREY), loc="lower left")
-    style.name_axes(axes, "g", "numbers trained for one more task", "updates for one more task")
+    scores = select(table, measure="score")
+    for row in scores.to_dict(orient="records"):
+        style.draw_points(axes, [row["n_trained"]], pd.DataFrame([row]), "value", style.LOOKS[row["arm"]], markersize=6)
+    axes.axhline(1 / config.n_sites, color="0.6", linewidth=0.7, linestyle=":")
+    axes.set_title(f"one more map, N = {config.units[-1]}", fontsize=7)
+    style.name_axes(axes, "h", "numbers that a context brings", "accuracy on the new map", ylim=(-0.02, 1.04))
+    axes.set_xlim(0, None)

@@ -1,4 +1,4 @@
-"""The networks of figure 3 beside packed rotations: separate ones, subsets of the battery, one more task."""
+"""The networks of figure 3 beside packed maps: other families, separate networks, the battery, one more task."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cemrnn.config import unknown_name
-from cemrnn.figures.shared.rotations import RULE, SEPARATE, PackingCondition, RotationConfig, score
-from cemrnn.measures.packing import worst_of_separate
+from cemrnn.figures.shared.battery import check_increasing
+from cemrnn.figures.shared.packing import (
+    MATCHES,
+    ROTATIONS,
+    SEPARATE,
+    MapConfig,
+    PackingCell,
+    answer,
+    check_sites,
+    has_settled,
+)
+from cemrnn.measures import packing
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
-from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
@@ -25,49 +33,57 @@ BATTERY_RULE = "last36"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackingConfig(RotationConfig):
+class PackingConfig(MapConfig):
     """What figure 3 is computed from."""
 
-    equal_units: tuple[int, ...]  # sizes at which arms are also compared at equal units
-    separate_pool: int  # networks with one task each, of every size
+    site_counts: tuple[int, ...]  # numbers of sites S at which the largest networks are compared, at a middle K
+    separate_pool: int  # networks with one map each, of every size
     battery: tuple[str, ...]  # tasks that random subsets are drawn from
-    battery_arms: tuple[str, ...]  # arms that learn the subsets
-    battery_units: tuple[int, ...]  # units of the combined arm, for subsets
-    battery_counts: tuple[int, ...]  # tasks in a subset
+    battery_units: tuple[int, ...]  # units of the combined arm, and of all at equal units, for subsets
+    battery_count: int  # tasks in a subset
+    battery_replicates: int  # networks per condition that learn a subset
     battery_updates: int  # updates of the weights, at most, for subsets
     battery_learning_rate: float  # of the optimiser, for subsets
-    added_units: int  # size of the networks that get one more task
-    added_to: tuple[int, ...]  # how many tasks they have before
-    added_updates: int  # updates of the new context, at most
+    battery_target: float  # score on the worst task at which a subset is learned
+    added_updates: int  # updates of the new context, at most, for one more map
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for arm in self.battery_arms:
-            if arm not in ARMS:
-                raise ValueError(unknown_name(arm, ARMS, "arm"))
-        for name, values, valid in (
-            ("equal_units", self.equal_units, self.units),
-            ("added_units", (self.added_units,), self.units),
-            ("added_to", self.added_to, self.task_counts),
-        ):
-            if not set(values) <= set(valid):
-                raise ValueError(f"{name}: expected values among {valid}, got {values}")
-        if max(self.battery_counts) > len(self.battery):
-            raise ValueError(f"battery_counts: expected at most {len(self.battery)}, got {self.battery_counts}")
+        check_increasing(self, "battery_units", 2)
+        for n_sites in self.site_counts:
+            check_sites(site_counts=n_sites)
+        if self.battery_count > len(self.battery):
+            raise ValueError(f"battery_count: expected at most {len(self.battery)}, got {self.battery_count}")
 
-    def cells(self) -> list[PackingCondition]:
-        """All cells of rotations but those of separate networks."""
-        at_equal_units = itertools.product(self.arms, ["units"], self.equal_units, self.task_counts)
-        return super().cells() + [PackingCondition(*cell) for cell in at_equal_units]
+    @property
+    def middle_count(self) -> int:
+        """The number of maps at which other things than their number vary."""
+        return self.task_counts[len(self.task_counts) // 2]
 
-    def separate_cells(self) -> list[PackingCondition]:
+    def site_cells(self) -> list[PackingCell]:
+        """Maps with more or fewer bits, in the largest networks."""
+        others = [n for n in self.site_counts if n != self.n_sites]
+        cells = itertools.product(self.arms, MATCHES, self.units[-1:], [self.middle_count], others)
+        return [PackingCell(*cell) for cell in cells]
+
+    def rotation_cells(self) -> list[PackingCell]:
+        """The structured family, in the smallest networks."""
+        cells = itertools.product(self.arms, ["units"], self.units[:1], self.task_counts, [ROTATIONS])
+        return [PackingCell(*cell) for cell in cells]
+
+    def replicates_of(self, cell: PackingCell) -> list[TrainingConfig]:
+        """The networks of a cell; of rotations as few as of the side arms."""
+        networks = self.packed(cell)
+        return networks[: self.side_replicates] if cell.n_sites == ROTATIONS else networks
+
+    def separate_cells(self) -> list[PackingCell]:
         """The cells of separate networks."""
-        sizes = [("parameters", n) for n in self.units] + [("units", n) for n in self.equal_units]
-        return [PackingCondition(SEPARATE, match, n, k) for match, n in sizes for k in self.task_counts]
+        cells = itertools.product([SEPARATE], MATCHES, self.units, self.task_counts, [self.n_sites])
+        return [PackingCell(*cell) for cell in cells]
 
-    def separate_network(self, cell: PackingCondition) -> NetworkConfig:
+    def separate_network(self, cell: PackingCell) -> NetworkConfig:
         """The network that learns one of the cell's tasks: its share of the parameters, or of the units."""
-        whole = self.network("combined", "parameters", cell.n_units, self.rotations(cell.n_tasks))
+        whole = self.network("combined", "parameters", cell.n_units, cell.tasks(self.preset))
         plain = dataclasses.replace(whole, arm="plain", rank=0, n_contexts=1)
         if cell.match == "units":
             return dataclasses.replace(plain, n_units=max(1, cell.n_units // cell.n_tasks))
@@ -75,86 +91,91 @@ class PackingConfig(RotationConfig):
         sizes = (dataclasses.replace(plain, n_units=n) for n in range(1, 4 * cell.n_units))
         return min(sizes, key=lambda size: abs(count_parameters(size) - share))
 
-    def subset(self, seed: int, n_tasks: int) -> TaskSet:
+    def separate(self, cell: PackingCell) -> list[TrainingConfig]:
+        """The pool of networks with one task each, for a cell."""
+        network, tasks = self.separate_network(cell), TaskSet.maps(1, cell.n_sites, preset=self.preset)
+        seeds = [self.seed + i for i in range(self.separate_pool)]
+        return [self.training(network, tasks, seed, score_rule=cell.rule) for seed in seeds]
+
+    def subset(self, seed: int) -> TaskSet:
         """Random tasks of the battery for the replicate of that seed, the same in every arm and size."""
-        chosen = stream(seed, "subset", str(n_tasks)).choice(len(self.battery), n_tasks, replace=False)
+        chosen = stream(seed, "subset", str(self.battery_count)).choice(
+            len(self.battery), self.battery_count, replace=False
+        )
         return TaskSet(names=tuple(self.battery[i] for i in sorted(chosen)), preset=self.preset)
 
-    def separate(self, cell: PackingCondition) -> list[TrainingConfig]:
-        """The pool of networks with one task each, for a cell."""
-        network, tasks = self.separate_network(cell), self.rotations(1)
-        return [self.training(network, tasks, self.seed + i) for i in range(self.separate_pool)]
+    def battery_cells(self) -> list[tuple[str, str, int]]:
+        """Arm, reading and units of the networks that learn subsets of the battery."""
+        return list(itertools.product(self.arms, MATCHES, self.battery_units))
 
-    def battery_cell(self, arm: str, n_units: int, n_tasks: int) -> list[TrainingConfig]:
+    def battery_networks(self, arm: str, match: str, n_units: int) -> list[TrainingConfig]:
         """The replicates of an arm on random subsets of the battery, each with its own."""
         changes = dict(n_updates=self.battery_updates, learning_rate=self.battery_learning_rate)
-        subsets = {seed: self.subset(seed, n_tasks) for seed in self.seeds}
-        networks = {seed: self.network(arm, "parameters", n_units, tasks) for seed, tasks in subsets.items()}
-        changes |= dict(score_rule=BATTERY_RULE)
-        return [self.training(networks[seed], tasks, seed, **changes) for seed, tasks in subsets.items()]
+        changes |= dict(score_rule=BATTERY_RULE, target_score=self.battery_target, batch_trials=self.batch_trials)
+        seeds = self.seeds[: self.battery_replicates]
+        networks = [self.network(arm, match, n_units, self.subset(seed)) for seed in seeds]
+        pairs = zip(networks, seeds, strict=True)
+        return [self.training(network, self.subset(seed), seed, **changes) for network, seed in pairs]
 
-    def added(self, arm: str, n_tasks: int) -> list[TrainingConfig]:
-        """Packed networks that learn one more rotation, half way between the first two, by a new context alone."""
-        starts = self.packed(PackingCondition(arm, "parameters", self.added_units, n_tasks))
-        names = (*starts[0].tasks.names, f"rotate_1_of_{2 * n_tasks}")
-        network = dataclasses.replace(starts[0].network, n_contexts=n_tasks + 1)
-        changes = dict(n_updates=self.added_updates, evaluate_every=5, evaluation_trials=100)
-        tasks = dataclasses.replace(starts[0].tasks, names=names)
+    def added(self, arm: str) -> list[TrainingConfig]:
+        """The largest networks that learn one more map, by a new context alone, after the middle number of them."""
+        cell = PackingCell(arm, "units", self.units[-1], self.middle_count, self.n_sites)
+        starts, tasks = self.packed(cell), TaskSet.maps(cell.n_tasks + 1, cell.n_sites, preset=self.preset)
+        network = dataclasses.replace(starts[0].network, n_contexts=tasks.n_contexts)
+        changes = dict(n_updates=self.added_updates, evaluate_every=10, batch_trials=self.batch_trials)
+        changes |= dict(score_rule=cell.rule, schedule="constant", evaluation_trials=100)
         return [self.training(network, tasks, start.seed, start=start, **changes) for start in starts]
-
-    def adding_arms(self) -> list[str]:
-        """Arms that train something for a new context."""
-        tasks = self.rotations(1)
-        return [arm for arm in self.arms if count_context_parameters(self.network(arm, "units", self.units[0], tasks))]
 
 
 def conditions(config: PackingConfig) -> list[TrainingConfig]:
-    """Every network that the figure needs."""
-    groups = [config.separate(cell) for cell in config.separate_cells()]
-    groups += [config.battery_cell(*where) for where in _battery_cells(config)]
-    groups += [config.added(arm, k) for arm in config.adding_arms() for k in config.added_to]
-    return config.rotation_conditions() + [network for group in groups for network in group]
+    """Every network that the figure needs, each once."""
+    groups = [config.map_conditions()]
+    groups += [config.replicates_of(cell) for cell in config.site_cells() + config.rotation_cells()]
+    groups += [config.separate(cell) for cell in config.separate_cells()]
+    groups += [config.battery_networks(*where) for where in config.battery_cells()]
+    groups += [config.added(arm) for arm in config.arms]
+    return list(dict.fromkeys(network for group in groups for network in group))
 
 
-def score_separate(config: PackingConfig) -> pd.DataFrame:
-    """The same for separate networks, one per task."""
-    return pd.concat([_score_separate(cell, config) for cell in config.separate_cells()], ignore_index=True)
+def measure_separate(config: PackingConfig) -> pd.DataFrame:
+    """As many replicates as of the others, each K networks of the pool; columns of `measure_cells`, as far as known."""
+    return pd.concat([_measure_separate(cell, config) for cell in config.separate_cells()], ignore_index=True)
 
 
-def score_packed_battery(config: PackingConfig) -> pd.DataFrame:
-    """One row per replicate and cell of random subsets: worst and mean score, and the subset."""
+def _measure_separate(cell: PackingCell, config: PackingConfig) -> pd.DataFrame:
+    trainings = config.separate(cell)
+    right, networks = answer(trainings, config, cell.rule)
+    drawn = packing.draw_separate(right.mean(axis=(1, 2)), cell.n_tasks, config.n_replicates, seed=config.seed)
+    network, accuracy = trainings[0].network, drawn.mean(axis=1)
+    described = {**cell._asdict(), "own_units": network.n_units * cell.n_tasks, "rank": 0}
+    described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}
+    measured = {"accuracy": accuracy, "worst": drawn.min(axis=1)}
+    measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites)
+    settled = np.mean([has_settled(trained, config) for trained in networks]) >= config.settled_share
+    return pd.DataFrame(described | measured | {"settled": settled})
+
+
+def measure_battery(config: PackingConfig) -> pd.DataFrame:
+    """One row per replicate of every size: debiased worst and mean score on its subset, and the subset."""
     rows = []
-    for arm, n_units, n_tasks in _battery_cells(config):
-        for m, training in enumerate(config.battery_cell(arm, n_units, n_tasks)):
-            scores = score([training], config, BATTERY_RULE)[0]
-            row = {"arm": arm, "n_units": n_units, "n_tasks": n_tasks, "network": m}
-            rows.append(row | {"worst": scores.min(), "mean": scores.mean(), "tasks": " ".join(training.tasks.names)})
+    for arm, match, n_units in config.battery_cells():
+        for m, training in enumerate(config.battery_networks(arm, match, n_units)):
+            right, _ = answer([training], config, BATTERY_RULE)
+            row = {"arm": arm, "match": match, "n_units": n_units, "network": m, "mean": right.mean()}
+            worst = packing.worst_of_halves(right)[0]
+            row |= {"worst": worst, "n_parameters": training.n_parameters, "tasks": " ".join(training.tasks.names)}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
 def measure_added(config: PackingConfig) -> pd.DataFrame:
-    """One row per network that got one more task: numbers trained, updates needed, final score on the new task."""
+    """One row per network that got one more map: numbers trained, best score on the new map and the updates it took."""
     rows = []
-    for arm, n_tasks in itertools.product(config.adding_arms(), config.added_to):
-        trainings = config.added(arm, n_tasks)
+    for arm in config.arms:
+        trainings = config.added(arm)
         _, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
         for m, network in enumerate(networks):
-            row = {"arm": arm, "n_tasks": n_tasks, "network": m, "reached": network.status == "reached"}
-            row |= {"n_trained": count_context_parameters(trainings[0].network), "n_updates": network.n_updates}
             scores = network.history[trainings[0].trained_tasks[0]]  # none if the first update failed
-            rows.append(row | {"score": scores.iloc[-1] if len(scores) else np.nan})
+            row = {"arm": arm, "network": m, "n_trained": count_context_parameters(trainings[0].network)}
+            rows.append(row | {"score": scores.iloc[-1] if len(scores) else np.nan, "n_updates": network.n_updates})
     return pd.DataFrame(rows)
-
-
-def _battery_cells(config: PackingConfig) -> list[tuple[str, int, int]]:
-    return list(itertools.product(config.battery_arms, config.battery_units, config.battery_counts))
-
-
-def _score_separate(cell: PackingCondition, config: PackingConfig) -> pd.DataFrame:
-    """As many replicates as of the others, each the worst of K networks of the pool."""
-    trainings = config.separate(cell)
-    pool, network = score(trainings, config, RULE)[:, 0], trainings[0].network
-    worst = worst_of_separate(pool, cell.n_tasks, config.n_replicates, seed=config.seed)
-    described = {**cell._asdict(), "own_units": network.n_units * cell.n_tasks, "rank": 0}
-    described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}
-    return pd.DataFrame(described | {"worst": worst, "mean": pool.mean()})

@@ -11,21 +11,21 @@ import pandas as pd
 
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import rotations, titles
+from cemrnn.figures.shared import packing, titles
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
 from cemrnn.figures.shared.battery import estimate_chance, load_populations
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
-from cemrnn.figures.shared.rotations import PackedBatteryConfig, octaves_by_size, score_rotations
+from cemrnn.figures.shared.packing import PackedBatteryConfig, measure_cells
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import ideal_sigma
 from cemrnn.measures.intervals import estimate_mean, estimate_statistic
 from cemrnn.measures.multiple_tests import adjust_holm
-from cemrnn.measures.packing import average_thresholds
+from cemrnn.measures.packing import kept_share
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS
 from cemrnn.tasks import conflict_pairs
 
-conditions = rotations.battery_and_rotations
+conditions = packing.battery_and_maps
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
 LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without"), strict=True))  # in scalars
@@ -33,10 +33,13 @@ LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without")
 
 @dataclass(frozen=True, kw_only=True)
 class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
-    """What figure 5 is computed from: the networks of figures 1 and 2, and rotations as in figure 3."""
+    """What figure 5 is computed from: the networks of figures 1 and 2, and random maps as in figure 3."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        known = {*self.packing.arms, *self.packing.side_arms}
+        if missing := [arm for arm in self.arms if arm not in known]:
+            raise ValueError(f"arms: expected arms of figure 3, which learn maps, got {', '.join(missing)}")
         if not set(self.arms) >= set(DESIGN):
             raise ValueError(f"arms: expected the two by two design {', '.join(DESIGN)}, got {', '.join(self.arms)}")
 
@@ -72,7 +75,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
     """One row per arm, outcome and replicate, on a scale from 0 (no context) to 1."""
     pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
     ideal = ideal_sigma(0.75, len(config.tasks), pair_chance)
-    cells, most = score_rotations(config.rotations), np.log2(config.packing.task_counts[-1])
+    packed = _share_packed(config)
     parts = []
     for arm in config.shown_arms:
         curves = measure_ambiguity(populations[arm], config, chance)
@@ -80,7 +83,7 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
         values = {
             "mixture": robust["auc"].to_numpy(float),
             "noise": robust["sigma75"].to_numpy(float) / ideal,
-            "packing": average_thresholds(octaves_by_size(cells, arm, config.rotations)).level / most,
+            "packing": packed[arm],
         }
         if not ARMS[arm].pathways:  # ignores the context, so that there is nothing to lose: 0 on both scales
             values |= {name: np.nan_to_num(values[name]) for name in ("mixture", "noise")}
@@ -88,6 +91,21 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
         axes = {"arm": [arm], "outcome": OUTCOMES, "network": range(len(values["joint"]))}
         parts.append(lay_out(axes, value=np.stack([values[name] for name in OUTCOMES])))
     return pd.concat(parts, ignore_index=True)
+
+
+def _share_packed(config: SynergyConfig) -> dict[str, np.ndarray]:
+    """Arm -> (M,) share of the information of their random maps that networks hold, at equal parameters.
+
+    Averaged over sizes and numbers of maps. As many networks as learned the battery; NaN for those that are lacking.
+    """
+    maps, shares = config.maps, {}
+    for arm in config.shown_arms:
+        cells = [cell for cell in maps.cells() if (cell.arm, cell.match) == (arm, "parameters")]
+        rows = measure_cells(cells, maps)
+        rows = rows.assign(share=kept_share(rows["accuracy"], maps.n_sites))
+        of_networks = rows.groupby("network")["share"].mean().to_numpy(float)[: config.n_replicates]
+        shares[arm] = np.pad(of_networks, (0, config.n_replicates - len(of_networks)), constant_values=np.nan)
+    return shares
 
 
 def _measure(

@@ -45,7 +45,7 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> None
     for offset, arm in style.spread_over(arms, 0.24):
         part = select(table, arm=arm).set_index("outcome").loc[list(OUTCOMES)]
         style.draw_points(axes, np.arange(len(OUTCOMES)) + offset, part, "value", style.LOOKS[arm], markersize=5)
-    names = ["mixture\n(area)", "noise\n(σ₇₅ / ideal)", "packing\n(octaves)", "joint\n(mean)"]
+    names = ["mixture\n(area)", "noise\n(σ₇₅ / ideal)", "packing\n(share of bits)", "joint\n(mean)"]
     axes.set_xticks(range(len(OUTCOMES)), names)
     axes.axhline(1, color="0.8", linewidth=0.6, zorder=0)
     style.name_axes(axes, "a", "", "outcome (0: no context)", ylim=(-0.03, 1.03 * np.nanmax([1.0, *table["high"]])))
@@ -71,7 +71,7 @@ def _draw_plane(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> None:
         marks = dict(marker=look.marker, color=look.colour, linestyle="none")
         axes.plot(part["noise"], part["packing"], alpha=0.35, **marks)
         axes.plot(*part[["noise", "packing"]].mean(), markersize=9, markeredgecolor="white", **marks)
-    style.name_axes(axes, "c", "robustness to noise (σ₇₅ / ideal)", "packing (share of octaves)")
+    style.name_axes(axes, "c", "robustness to noise (σ₇₅ / ideal)", "packing (share of bits)")
 
 
 def _draw_shares(axes: Axes, table: pd.DataFrame, value: str) -> None:

@@ -13,7 +13,6 @@ from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
 SINGLE = {"excitability": "tau_excitability_ms", "synaptic": "tau_synaptic_ms"}  # arm -> its time constant
-BUDGET_TOLERANCE = 0.04  # what networks of some thirty units can meet
 N_EVALUATIONS = 4  # of a training, for its history; none of them ends it
 
 
@@ -74,7 +73,7 @@ class TimescalesConfig(LearningConfig):
             tau_excitability_ms=condition.tau_excitability_ms or 0.0,
             tau_synaptic_ms=condition.tau_synaptic_ms or 0.0,
         )
-        return match_budget(condition.arm, reference, tolerance=BUDGET_TOLERANCE)
+        return match_budget(condition.arm, reference)
 
     def training(self, condition: Condition) -> list[TrainingConfig]:
         """The networks of a condition, one per replicate."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
-from cemrnn.figures.fig6_timescales.config import BUDGET_TOLERANCE, TimescalesConfig
+from cemrnn.figures.fig6_timescales.config import TimescalesConfig
 from cemrnn.figures.shared.battery import ReplicatesConfig
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
@@ -63,7 +63,7 @@ class IntervalsConfig(ReplicatesConfig):
             sigma_rec=0.0,
             context_source="state",
         )
-        network = match_budget(arm, reference, tolerance=BUDGET_TOLERANCE)
+        network = match_budget(arm, reference)
         return [
             TrainingConfig(
                 network=network,

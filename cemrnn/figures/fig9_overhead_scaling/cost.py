@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cemrnn.figures.shared.rotations import PackedBatteryConfig
+from cemrnn.figures.shared.packing import PackedBatteryConfig
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.pathways import ARMS
 from cemrnn.system.machine import forget_peak, peak_bytes

@@ -11,14 +11,14 @@ from cemrnn.figures.fig9_overhead_scaling import cost, worth
 from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
 from cemrnn.figures.fig9_overhead_scaling.worth import REFERENCES, BatteryScores, Stop
 from cemrnn.figures.remember import Scalars, Tables, experiment_here
-from cemrnn.figures.shared import rotations, titles
+from cemrnn.figures.shared import packing, titles
 from cemrnn.figures.shared.frames import collect_samples, mean_scalars, row_scalars, select, summarise, summarise_rounds
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.exponents import fit_slopes
 from cemrnn.measures.intervals import estimate_difference, estimate_median
 from cemrnn.system.machine import describe_gpu, describe_machine
 
-conditions = rotations.battery_and_rotations
+conditions = packing.battery_and_maps
 MEMORY_ROUNDS = 4
 SMALL_RATIO = 1.5  # of the times of an update; the claim says so
 SIZES = {"n_units": "units", "n_contexts": "contexts", "n_steps": "steps"}
@@ -30,7 +30,7 @@ def run(config: OverheadConfig) -> tuple[Tables, Scalars]:
     """Costs relative to plain, their exponents, scores against time and size, and where each arm stops paying."""
     base, scaling = _measure_costs(config)
     battery, grid, seed = worth.score_battery_in_time(config), worth.score_grid(config), config.seed
-    differences = worth.compare_arms(grid, config.arms)
+    differences = worth.compare_arms(grid, worth.packing_arms(config))
     tables = {
         "overhead": _overhead_table(base, seed),
         "scaling": _scaling_table(scaling, seed),
@@ -149,7 +149,7 @@ def _describe(base: pd.DataFrame, config: OverheadConfig) -> Scalars:
         "largest_steps_timed": max(config.scaling_steps),
         "smallest_units_scored": min(config.packing.units),
         "largest_units_scored": max(config.packing.units),
-        "smallest_tasks_scored": min(count for count in config.packing.task_counts if count > 1),
+        "smallest_tasks_scored": min(config.packing.task_counts),
         "largest_tasks_scored": max(config.packing.task_counts),
         "n_rounds": config.n_repeats,
         "passing_score": config.passing_score,

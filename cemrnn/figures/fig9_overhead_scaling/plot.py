@@ -105,7 +105,7 @@ def _draw_scores(by_units: Axes, by_tasks: Axes, scores: pd.DataFrame, config: O
     style.use_octaves(by_tasks, counts)
     labels = f"units N of the combined arm (K = {max(counts)})", f"tasks K (N = {max(units)})"
     for axes, letter, label in zip((by_units, by_tasks), "jk", labels, strict=True):
-        style.name_axes(axes, letter, label, "score on the worst rotation", ylim=(-0.02, 1.02))
+        style.name_axes(axes, letter, label, "score on the worst map", ylim=(-0.02, 1.02))
 
 
 def _draw_differences(axes: Axes, rows: pd.DataFrame, smallest_effect: float) -> None:

@@ -61,16 +61,22 @@ def score_grid(config: OverheadConfig) -> pd.DataFrame:
     Returns:
         Table with n_units (of the combined arm), n_tasks, arm, network, match (updates or time) and score.
     """
-    rotations, tables = config.rotations, []
-    cells = {(c.arm, c.n_units, c.n_tasks): rotations.packed(c) for c in rotations.cells()}
+    maps, arms, tables = config.maps, packing_arms(config), []
+    at_parameters = [cell for cell in maps.cells() if cell.match == "parameters"]
+    cells = {(c.arm, c.n_units, c.n_tasks): maps.packed(c) for c in at_parameters}
     seconds = time_updates(cells)
-    for size in itertools.product(rotations.units, rotations.task_counts):
-        histories = _load_histories({arm: cells[arm, *size] for arm in config.arms}, config)
-        in_time = fit_updates({arm: seconds[arm, *size] for arm in config.arms}, rotations.n_updates)
-        for match, updates in zip(MATCHES, (dict.fromkeys(in_time, rotations.n_updates), in_time), strict=True):
+    for size in itertools.product(maps.units, maps.task_counts):
+        histories = _load_histories({arm: cells[arm, *size] for arm in arms}, config)
+        in_time = fit_updates({arm: seconds[arm, *size] for arm in arms}, maps.n_updates)
+        for match, updates in zip(MATCHES, (dict.fromkeys(in_time, maps.n_updates), in_time), strict=True):
             labels = dict(zip(("n_units", "n_tasks"), size, strict=True))
             tables.append(score_after(histories, updates).assign(**labels, match=match))
     return pd.concat(tables, ignore_index=True)
+
+
+def packing_arms(config: OverheadConfig) -> list[str]:
+    """Arms that are timed and that learn random maps, too."""
+    return [arm for arm in config.arms if arm in (*config.packing.arms, *config.packing.side_arms)]
 
 
 def fit_updates(seconds: Mapping[str, float], n_updates: int) -> dict[str, float]:
@@ -91,7 +97,7 @@ def _load_histories(
 def compare_arms(grid: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
     """How much more every arm scores than each reference, over sizes.
 
-    Along units the score is the mean over numbers of tasks from 2, along tasks the mean over units.
+    Along units the score is the mean over numbers of tasks, along tasks the mean over units.
 
     Args:
         grid: from `score_grid`.
@@ -100,7 +106,7 @@ def compare_arms(grid: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
     Returns:
         Table with varied (n_units or n_tasks), size, match (updates or time), reference, arm, difference, low, high, n.
     """
-    parts, grid = [], grid[grid["n_tasks"] > 1]  # a single task needs no context
+    parts = []
     for varied in SPANS:
         means = grid.groupby(["arm", "network", varied, "match"], sort=False)["score"].mean().unstack([varied, "match"])
         conditions = means.columns.to_frame(index=False).rename(columns={varied: "size"})

@@ -18,7 +18,7 @@ from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
-from cemrnn.tasks.scores import chance_level, score_per_task, score_trials
+from cemrnn.tasks.scores import chance_level, score_trials
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork, choose_device
 
@@ -172,7 +172,12 @@ def estimate_chance(config: BatteryConfig, n_trials: int) -> np.ndarray:
 
 
 def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str) -> np.ndarray:
-    """Score of every network on every task (M, K) on fresh trials.
+    """Score of every network on every task (M, K) on fresh trials; see `answer_fresh`."""
+    return answer_fresh(model, tasks, seeds, n_trials, rule).mean(axis=1)
+
+
+def answer_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, rule: str) -> np.ndarray:
+    """Score of every network on every fresh trial (M, n, K), n trials of every task.
 
     Args:
         model: M networks.
@@ -184,7 +189,7 @@ def score_fresh(model: CEMRNN, tasks: TaskSet, seeds: list[int], n_trials: int, 
     trials = draw_fresh(tasks, seeds, n_trials).to(model.flat.device)
     noise = NoiseStream(seeds, name="test", device=model.flat.device)
     outputs, _ = model.simulate(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
-    return score_per_task(score_trials(outputs, trials, rule), trials.task, tasks.n_contexts).cpu().numpy()
+    return score_trials(outputs, trials, rule).unflatten(1, (n_trials, tasks.n_contexts)).cpu().numpy()
 
 
 def simulate(model: CEMRNN, trials: Trials, context: Tensor | Told, config: BatteryConfig, name: str) -> Tensor:

@@ -73,6 +73,25 @@ class Synaptic(Pathway):
 
 
 @register_pathway
+class Neuromodulated(Synaptic):
+    """Strengths s = sigmoid(q S) between 0 and 1, so that no component changes its sign.
+
+    They start at one half. Source: Costacurta et al. 2024, whose networks have no other recurrent weights, and whose
+    strengths are set by a network of their own; ours keep W, and a context sets the strengths.
+    """
+
+    name, label, look = "neuromodulated", "neuromodulated", Look("#999933", "<", "--")
+    stepped, stepped_with = "", ()
+
+    def drive(self, tensors, modulator):
+        return {"strength": project(modulator, tensors["strength_modulation"]).sigmoid()}
+
+    def modulation(self, tensors):
+        """Strengths in units of weights: times the sizes of their components."""
+        return tensors["strength_modulation"].detach().sigmoid() * self.component_sizes(tensors)[:, None]
+
+
+@register_pathway
 class Scale(Pathway):
     """One factor on all recurrent weights: kappa = 1 + q k."""
 
@@ -122,6 +141,7 @@ register_arm("bias", "bias")
 register_arm("gain", "gain")
 register_arm("excitability", "bias", "gain", look=Look("#009E73", "o", "-"))
 register_arm("synaptic", "synaptic")
+register_arm("neuromodulated", "neuromodulated")
 register_arm("scalar", "scale")
 register_arm("gating", "gate")
 register_arm("combined", "bias", "gain", "synaptic", look=Look("#000000", "D", "-"))

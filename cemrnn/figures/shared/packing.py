@@ -1,0 +1,228 @@
+"""Populations for packing: which network learns how many tasks, at equal units or equal parameters, and how well."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.config import Config, field_types, unknown_name
+from cemrnn.figures.shared.battery import (
+    BatteryConfig,
+    PopulationConfig,
+    all_conditions,
+    answer_fresh,
+    check_increasing,
+    check_least,
+)
+from cemrnn.measures import packing
+from cemrnn.network.budget import match_budget
+from cemrnn.network.config import NetworkConfig, count_parameters
+from cemrnn.network.pathways import ARMS
+from cemrnn.store.store import Store
+from cemrnn.sweep.run import load_population
+from cemrnn.tasks import TaskSet
+from cemrnn.tasks.scores import SITES
+from cemrnn.training.config import TrainingConfig
+from cemrnn.training.learner import LATE, TrainedNetwork, choose_device
+
+SEPARATE = "separate"  # one network per task, no packing
+MATCHES = ("units", "parameters")  # what is equal in all arms: the two readings of a network of finite size
+ROTATIONS = 0  # instead of a number of sites: the structured family
+N_LOOKS = 40  # evaluations in a training
+
+
+class PackingCell(NamedTuple):
+    """Networks of one arm and size that learn so many tasks of a family."""
+
+    arm: str
+    match: Literal["units", "parameters"]  # what is equal in all arms
+    n_units: int  # N of the combined arm, and of all arms at equal units
+    n_tasks: int
+    n_sites: int  # S of random maps; 0 for rotations
+
+    @property
+    def rule(self) -> str:
+        """How answers are scored: by the nearest site, or within 18 degrees."""
+        return f"nearest{self.n_sites}" if self.n_sites else "last18"
+
+    def tasks(self, preset: str) -> TaskSet:
+        """What the networks learn."""
+        if self.n_sites == ROTATIONS:
+            return TaskSet.rotate(self.n_tasks, preset=preset)
+        return TaskSet.maps(self.n_tasks, self.n_sites, preset=preset)
+
+
+def check_sites(**settings: int) -> None:
+    """Check that settings are numbers of sites whose answers can be scored.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name, n_sites in settings.items():
+        if n_sites not in SITES.values():
+            raise ValueError(f"{name}: expected one of {', '.join(map(str, SITES.values()))}, got {n_sites}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackingSizes(Config):
+    """Sizes of networks that learn random maps, and how they learn."""
+
+    arms: tuple[str, ...]  # that are compared at both readings
+    side_arms: tuple[str, ...]  # that are shown beside them, at equal parameters, with fewer networks
+    n_replicates: int  # networks per condition, which differ in their seeds alone
+    side_replicates: int  # networks per condition of the side arms
+    units: tuple[int, ...]  # units N of the combined arm, and of every arm at equal units
+    task_counts: tuple[int, ...]  # numbers K of maps that one network learns
+    n_sites: int  # S: sites on the circle, which a map permutes; a map holds log2 S! bits
+    units_per_component: int  # N / R of the combined arm, which has at least 2 synaptic components
+    n_updates: int  # updates of the weights, at most
+    trials_per_task: int  # trials of every task in an update, so that each task is seen as often whatever K
+    learning_rate: float  # of the optimiser, Adam; falls to zero over the last fifth of the updates
+    target_score: float  # training stops when the worst task scores this
+    evaluation_trials: int  # trials per task, to see whether a network has reached its target
+    criterion: float  # accuracy over maps that counts as packed, and as learned
+    settled_fall: float  # a network has settled when its loss falls by less, as a share, over a fifth of the updates
+    settled_share: float  # of the networks of a cell, reached or settled, for the cell to count
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("units", "task_counts"):
+            check_increasing(self, name, 2)
+        check_least(self, n_updates=N_LOOKS)
+        check_sites(n_sites=self.n_sites)
+        for arm in (*self.arms, *self.side_arms):
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+        if both := set(self.arms) & set(self.side_arms):
+            raise ValueError(f"side_arms: expected none of arms, got {', '.join(sorted(both))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapConfig(PackingSizes, PopulationConfig):
+    """Networks that learn random maps, in several arms, sizes and numbers of tasks."""
+
+    def cells(self) -> list[PackingCell]:
+        """All cells of random maps with the usual number of sites."""
+        return self.main_cells() + self.side_cells()
+
+    def main_cells(self) -> list[PackingCell]:
+        """Those of the arms that are compared at both readings."""
+        cells = itertools.product(self.arms, MATCHES, self.units, self.task_counts, [self.n_sites])
+        return [PackingCell(*cell) for cell in cells]
+
+    def side_cells(self) -> list[PackingCell]:
+        """Those of the arms beside them."""
+        cells = itertools.product(self.side_arms, ["parameters"], self.units, self.task_counts, [self.n_sites])
+        return [PackingCell(*cell) for cell in cells]
+
+    def network(self, arm: str, match: str, n_units: int, tasks: TaskSet) -> NetworkConfig:
+        """The network of an arm that learns the tasks."""
+        sizes = dict(n_units=n_units, rank=max(2, n_units // self.units_per_component), activation=self.activation)
+        reference = NetworkConfig.for_tasks(tasks, arm="combined", **sizes)
+        if match == "parameters":
+            return match_budget(arm, reference)
+        return dataclasses.replace(reference, arm=arm, rank=ARMS[arm].rank_of(reference.rank))
+
+    def training(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
+        """One network to train, with as many trials of every task in an update."""
+        settings = dict(target_score=self.target_score, schedule="late", evaluation_trials=self.evaluation_trials)
+        settings |= dict(batch_trials=self.trials_per_task * tasks.n_contexts, evaluate_every=self.n_updates // N_LOOKS)
+        return self.recipe(network, tasks, seed, **settings | changes)
+
+    def replicates(self, arm: str) -> list[int]:
+        """Seeds of the networks of an arm."""
+        return self.seeds[: self.side_replicates] if arm in self.side_arms else self.seeds
+
+    def packed(self, cell: PackingCell) -> list[TrainingConfig]:
+        """The replicates of a cell."""
+        tasks = cell.tasks(self.preset)
+        network = self.network(cell.arm, cell.match, cell.n_units, tasks)
+        return [self.training(network, tasks, seed, score_rule=cell.rule) for seed in self.replicates(cell.arm)]
+
+    def map_conditions(self) -> list[TrainingConfig]:
+        """Every network of every cell, each once."""
+        return list(dict.fromkeys(network for cell in self.cells() for network in self.packed(cell)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedBatteryConfig(BatteryConfig):
+    """The networks of figure 1, and networks that learn random maps as in figure 3."""
+
+    packing: PackingSizes  # of the networks that learn random maps
+
+    @property
+    def maps(self) -> MapConfig:
+        """The populations that learn random maps."""
+        own = {name: getattr(self, name) for name in field_types(PopulationConfig)}
+        return MapConfig(**own | vars(self.packing))
+
+
+def battery_and_maps(config: PackedBatteryConfig) -> list[TrainingConfig]:
+    """Every network that learns the battery or random maps."""
+    return all_conditions(config) + config.maps.map_conditions()
+
+
+def measure_cells(cells: list[PackingCell], config: MapConfig) -> pd.DataFrame:
+    """One row per replicate of every cell: what it is, how well it answers, and how its training ended.
+
+    Columns beside those of `PackingCell`: own_units, rank, n_parameters, network; accuracy over tasks, worst (see
+    `packing.worst_of_halves`), bits stored; settled: whether it reached its target or its loss had stopped to fall;
+    updates until the criterion, and whether that came.
+    """
+    return pd.concat([_measure_cell(cell, config) for cell in cells], ignore_index=True)
+
+
+def answer(trainings: list[TrainingConfig], config: MapConfig, rule: str) -> tuple[np.ndarray, list[TrainedNetwork]]:
+    """Right answers (M, n, K) of the networks of one shape on n fresh trials of each task, and the networks."""
+    model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+    seeds = [training.seed for training in trainings]
+    return answer_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule), networks
+
+
+def count_cells(rows: pd.DataFrame, settled_share: float) -> pd.DataFrame:
+    """Every cell, and in `counts` whether enough of its networks reached their target or settled."""
+    cells = rows.groupby(list(PackingCell._fields), sort=False)["settled"].mean().reset_index(name="share")
+    return cells.assign(counts=cells["share"] >= settled_share)
+
+
+def common_cells(rows: pd.DataFrame, arms: tuple[str, ...], counted: pd.DataFrame) -> pd.DataFrame:
+    """The rows of arms in those sizes that count for all of them."""
+    where = ["match", "n_units", "n_tasks", "n_sites"]
+    together = counted[counted["arm"].isin(arms)].groupby(where)["counts"].agg(["all", "size"])
+    kept = together.index[together["all"] & (together["size"] == len(arms))]
+    chosen = rows[rows["arm"].isin(arms)]
+    return chosen[pd.MultiIndex.from_frame(chosen[where]).isin(kept)]
+
+
+def _measure_cell(cell: PackingCell, config: MapConfig) -> pd.DataFrame:
+    trainings = config.packed(cell)
+    right, networks = answer(trainings, config, cell.rule)
+    accuracy, network = right.mean(axis=(1, 2)), trainings[0].network
+    described = {**cell._asdict(), "own_units": network.n_units, "rank": network.rank}
+    described |= {"n_parameters": count_parameters(network), "network": range(len(right))}
+    measured = {"accuracy": accuracy, "worst": packing.worst_of_halves(right)}
+    measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites) if cell.n_sites else np.nan
+    measured["settled"] = [has_settled(network, config) for network in networks]
+    updates = [updates_to(network, config.criterion, trainings[0].trained_tasks) for network in networks]
+    measured["learned"] = np.isfinite(updates)
+    measured["updates"] = np.minimum(updates, config.n_updates)
+    return pd.DataFrame(described | measured)
+
+
+def has_settled(network: TrainedNetwork, config: PackingSizes) -> bool:
+    """Whether a network reached its target, or its loss had stopped to fall before the rate did."""
+    if network.status != "exhausted":
+        return network.status == "reached"
+    share = network.history["update"].to_numpy() / config.n_updates
+    return packing.late_fall(share, network.history["loss"].to_numpy(), LATE) < config.settled_fall
+
+
+def updates_to(network: TrainedNetwork, criterion: float, tasks: tuple[str, ...]) -> float:
+    """Updates until the mean score over the tasks reached a criterion; infinite if it never did."""
+    reached = network.history[list(tasks)].mean(axis=1) >= criterion
+    return float(network.history["update"][reached].min()) if reached.any() else np.inf
