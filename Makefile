@@ -118,7 +118,7 @@ bench: $(STAMP) ## speed against named peers on this machine, for the page of th
 	@exec $(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
 
 validate: $(STAMP) ## our trials against the public generators: YANG=<copy of gyyang/multitask> DRISCOLL=<copy of theirs>
-	@$(CEMRNN) validate $(if $(YANG),--yang '$(YANG)') $(if $(DRISCOLL),--driscoll '$(DRISCOLL)')
+	@$(CEMRNN) validate --profile $(PROFILE) $(if $(YANG),--yang '$(YANG)') $(if $(DRISCOLL),--driscoll '$(DRISCOLL)')
 
 serve: ## show the book that was built last at PROFILE on http://localhost:PORT
 	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }

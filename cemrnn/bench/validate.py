@@ -1,36 +1,28 @@
-"""Our presets against the public generators that they follow: every distribution of their trials, side by side.
-
-The generators are read from a local copy of their repositories (gyyang/multitask, lauradriscoll/flexible_multitask).
-Their module of tasks is run by itself: what it imports and does not need for trials, as an old TensorFlow, is empty.
-"""
+"""Our presets against the public generators that they follow: every distribution of their trials, side by side."""
 
 from __future__ import annotations
 
-import builtins
-import contextlib
 import datetime
 import json
-import types
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 from scipy import stats
 
-from cemrnn.tasks import BATTERY, TaskSet, TrialStream
+from cemrnn.bench.generators import PublicTrials, draw_theirs, make_settings, rule_name
+from cemrnn.random import stream
+from cemrnn.tasks import BATTERY, PRESETS, TaskSet, TrialStream
 from cemrnn.tasks.cues import CueConfig, CueStream
 from cemrnn.tasks.family import EPOCHS
+from cemrnn.tasks.layout import Layout
 from cemrnn.tasks.planning import Planner
-from cemrnn.tasks.presets import PRESETS
+from cemrnn.tasks.registry import find_task
 
-PLACES = {"yang": "task.py", "driscoll": "stepnet/task.py"}  # of the module, in each repository
-FEWEST_P = 1e-4  # of a comparison that agrees: of some 300, one is below by chance in one run of thirty
+FEWEST_P = 1e-4  # of a comparison that agrees: of some 500, one is below by chance in one run of twenty
 N_TRIALS = 2000
-_EPOCHS = ("fix1", "stim1", "delay1", "stim2", "delay2", "go1")  # their names of ours, in order
-_RESPOND = {"delay": "fd", "reaction": "react", "memory": "delay"}
-_DECIDE = {"mod1": "dm1", "mod2": "dm2", "ctx1": "dm1", "ctx2": "dm2", "multi": "dm"}
+_SAME = 1e-3  # their numbers are float32, and a ring is read by its population vector
 
 
 class Comparison(TypedDict):
@@ -44,89 +36,34 @@ class Comparison(TypedDict):
     p: float
 
 
-def find_module(preset: str, folder: Path) -> Path:
-    """The file of a generator in a copy of its repository.
+class Score(Comparison):
+    """What the networks of an arm score by a rule, the quantity, on a task: the mean of the shares (trial,)."""
 
-    Raises:
-        ValueError: it is not there.
-    """
-    path = folder.expanduser() / PLACES[preset]
-    if not path.is_file():
-        raise ValueError(f"{preset}: expected a copy of its public repository, with {PLACES[preset]}; got {folder}")
-    return path
+    arm: str
 
 
-def load_generator(path: Path) -> dict[str, Any]:
-    """Names of a module of tasks, which sees a numpy of its own, and empty modules in place of others.
+class Scores(TypedDict):
+    """All scores, and whose they are."""
 
-    Raises:
-        ValueError: it does not run, or has no trials to draw.
-    """
-    numpy = types.ModuleType("numpy")
-    numpy.__dict__.update(vars(np))
-    numpy.load = lambda *_, **__: np.array({"outputs": np.ones((1, 150, 1)), "targ_theta": np.zeros(1)}, object)
-    known = {"numpy": numpy, "six": types.SimpleNamespace(string_types=(str,))}
-    known["getpass"] = types.SimpleNamespace(getuser=lambda: "laura")  # one of those whose folders it knows
-
-    def import_module(name: str, *arguments: Any) -> Any:
-        if name in known:
-            return known[name]
-        if name in ("__future__", "datetime"):
-            return builtins.__import__(name, *arguments)
-        return types.ModuleType(name)
-
-    names: dict[str, Any] = {"__builtins__": vars(builtins) | {"__import__": import_module}, "__name__": "generator"}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
-    except Exception as error:
-        raise ValueError(f"{path}: expected a module of tasks, got {type(error).__name__}: {error}") from error
-    if missing := {"generate_trials", "rule_mapping", "Trial"} - set(names):
-        raise ValueError(f"{path}: expected a module of tasks, got one without {', '.join(sorted(missing))}")
-    return names
+    profile: str
+    learned: str  # the preset
+    n_networks: int
+    rows: list[Score]
 
 
-def rule_name(task: str) -> str:
-    """Their name of one of our tasks."""
-    kind, what, *rest = task.split("_")
-    if kind == "decide":
-        ctx = "context" if what.startswith("ctx") else "multi" if what == "multi" else ""
-        return f"{ctx}{'delay' if rest == ['sequential'] else ''}{_DECIDE[what]}"
-    if kind == "match":
-        return f"dm{'s' if what == 'location' else 'c'}{rest[0]}"
-    return f"{_RESPOND[kind]}{'go' if what == 'pro' else 'anti'}"
+def measure_theirs(trials: PublicTrials, preset: str, task: str) -> dict[str, np.ndarray]:
+    """Quantities (trial,) of trials of a public generator."""
+    measured = summarise(np.diff(trials.onsets, axis=1), *trials.stimuli, trials.answer_rad)
+    rules = {"answer is that of our rule": _has_our_answer(trials, task)}
+    return measured | rules | {"inputs are those we would show": _has_our_inputs(trials, preset, task)}
 
 
-def draw_theirs(generator: Mapping[str, Any], preset: str, task: str, n_trials: int) -> dict[str, np.ndarray]:
-    """Quantities (trial,) of trials of a public generator, one batch per trial, because timing is drawn per batch."""
-    settings = _their_settings(preset)
-    trials, stimuli = [], []
-    with _watch_stimuli(generator["Trial"], stimuli):
-        for _ in range(n_trials):
-            stimuli.append([])
-            rule = rule_name(task)
-            trials.append(generator["generate_trials"](rule, settings, "random", noise_on=False, batch_size=1))
-    lengths, direction = np.zeros((n_trials, len(EPOCHS)), int), np.full((n_trials, 2), np.nan)
-    strength, answer = np.zeros((n_trials, 2, 2)), np.full(n_trials, np.nan)
-    for i, (trial, shown) in enumerate(zip(trials, stimuli, strict=True)):
-        for name, (on, off) in trial.epochs.items():
-            on, off = (default if x is None else int(np.ravel(x)[0]) for x, default in ((on, 0), (off, trial.tdim)))
-            lengths[i, _EPOCHS.index(name)] = off - on
-        seen: dict[int, int] = {}  # modality -> stimuli so far: they are added in order
-        for order, (theta, modality, height) in enumerate(shown):
-            stimulus = order if task.startswith("match") else seen.get(modality, 0)
-            seen[modality] = stimulus + 1
-            direction[i, stimulus], strength[i, modality, stimulus] = theta, height
-        final = float(trial.y_loc[-1, 0])
-        answer[i] = np.nan if final < 0 else final
-    return summarise(lengths, direction, strength, answer)
-
-
-def draw_ours(preset: str, task: str, n_trials: int) -> dict[str, np.ndarray]:
-    """The same of our trials."""
-    plan = Planner(TaskSet(names=(task,), preset=preset)).draw(np.arange(1, n_trials + 1, dtype=np.uint64))
-    return summarise(np.diff(plan.onsets, axis=1), *plan.stimuli, plan.response)
+def measure_ours(preset: str, task: str, n_trials: int) -> dict[str, np.ndarray]:
+    """The same of our trials, where the last two hold by construction."""
+    keys = stream(0, "validate", preset, task).integers(2**64, size=n_trials, dtype=np.uint64)
+    plan = Planner(TaskSet(names=(task,), preset=preset)).draw(keys)
+    held = dict.fromkeys(("answer is that of our rule", "inputs are those we would show"), np.ones(n_trials))
+    return summarise(np.diff(plan.onsets, axis=1), *plan.stimuli, plan.response) | held
 
 
 def summarise(
@@ -175,64 +112,126 @@ def compare(preset: str, generator: Mapping[str, Any], n_trials: int, say: Calla
         say: shows a line per task.
     """
     rows: list[Comparison] = []
-    state = np.random.get_state()
-    np.random.seed(0)  # some of their strengths come from the global generator
-    try:
-        for task in (task for task in BATTERY if rule_name(task) in generator["rule_mapping"]):
-            ours, theirs = draw_ours(preset, task, n_trials), draw_theirs(generator, preset, task, n_trials)
-            found = [
-                _compare(preset, task, name, ours.get(name, np.zeros(1)), theirs.get(name, np.zeros(1)))
-                for name in dict.fromkeys([*ours, *theirs])
-            ]
-            rows += found
-            say(f"{preset} {task}: {sum(r['p'] >= FEWEST_P for r in found)} of {len(found)} quantities agree")
-        rows += _compare_noise(preset, generator)
-    finally:
-        np.random.set_state(state)
-    return rows
+    for task in (task for task in BATTERY if rule_name(task) in generator["rule_mapping"]):
+        trials = draw_theirs(generator, preset, task, n_trials, PRESETS[preset])
+        ours, theirs = measure_ours(preset, task, n_trials), measure_theirs(trials, preset, task)
+        found = [
+            weigh(preset, task, name, *(of_one.get(name, np.zeros(0)) for of_one in (ours, theirs)))
+            for name in dict.fromkeys([*ours, *theirs])
+        ]
+        rows += found
+        say(f"{preset} {task}: {sum(r['p'] >= FEWEST_P for r in found)} of {len(found)} quantities agree")
+    return rows + _compare_noise(preset, generator)
 
 
-def write_validation(rows: list[Comparison], n_trials: int, path: Path) -> None:
-    """Write the comparisons with their date, for the page on tasks."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"date": today, "n_trials": n_trials, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+def weigh(preset: str, task: str, quantity: str, ours: np.ndarray, theirs: np.ndarray) -> Comparison:
+    """Compare the shape and the mean of a quantity of our trials and of theirs; p = 0 if one of them lacks it.
 
-
-def describe_validation(path: Path) -> str:
-    """Markdown table of what `write_validation` wrote, a row per preset and quantity; or that it was not run here."""
-    if not path.exists():
-        return "*Not compared on this machine yet: `cemrnn validate --help` says how.*"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    groups: dict[tuple[str, str], list[Comparison]] = {}
-    for row in found["rows"]:
-        groups.setdefault((row["preset"], row["quantity"]), []).append(row)
-    lines = ["| preset | quantity | tasks that agree | nearest to differing | ours | theirs | p |"]
-    lines.append("|---|---|---:|---|---:|---:|---:|")
-    for (preset, quantity), rows in groups.items():
-        worst, agree = min(rows, key=lambda row: row["p"]), sum(row["p"] >= FEWEST_P for row in rows)
-        means = f"{worst['ours']:.4g} | {worst['theirs']:.4g} | {worst['p']:.2g}"
-        lines.append(f"| `{preset}` | {quantity} | {agree} of {len(rows)} | `{worst['task']}` | {means} |")
-    note = f"*Compared on {found['date']}: {found['n_trials']} trials of each task and source; means, and p values of "
-    return "\n".join(
-        [*lines, "", f"{note}tests of shape (Kolmogorov-Smirnov) and mean (Welch); they agree from {FEWEST_P:g} on.*"]
-    )
-
-
-def _compare(preset: str, task: str, quantity: str, ours: np.ndarray, theirs: np.ndarray) -> Comparison:
+    Args:
+        preset, task, quantity: what is compared.
+        ours, theirs: (trial,), not necessarily as many; empty: no trial has it.
+    """
     ours, theirs = ours.astype(float), theirs.astype(float)
     p = float(len(ours) == len(theirs))
     if len(ours) and len(theirs):
         shape = stats.ks_2samp(ours, theirs, method="asymp").pvalue
-        size = stats.ttest_ind(ours, theirs, equal_var=False).pvalue if np.ptp(ours) + np.ptp(theirs) > 0 else 1.0
+        size = _compare_means(ours, theirs)
         p = min(1.0, 2 * min(shape, size))
     means = {name: float(x.mean()) if len(x) else 0.0 for name, x in (("ours", ours), ("theirs", theirs))}
     return Comparison(preset=preset, task=task, quantity=quantity, **means, p=float(p))
 
 
+def write_validation(rows: list[Comparison], n_trials: int, path: Path, scores: Scores | None = None) -> None:
+    """Write the comparisons with their date, for the page on tasks.
+
+    Args:
+        rows: what `compare` returned.
+        n_trials: of each task and source.
+        path: of the file, whose folder is made.
+        scores: of figure 1's networks; None: there were none.
+    """
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"date": today, "n_trials": n_trials, "rows": rows, "scores": scores}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def describe_validation(path: Path) -> str:
+    """Markdown tables of what `write_validation` wrote, a row per preset and quantity; or that it was not run here."""
+    if not path.exists():
+        return "*Not compared on this machine yet: `cemrnn validate --help` says how.*"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    lines = ["| preset | quantity | tasks that agree | nearest to differing | ours | theirs | p |"]
+    lines.append("|---|---|---:|---|---:|---:|---:|")
+    for (preset, quantity), rows in _group(found["rows"], "preset", "quantity").items():
+        worst = min(rows, key=lambda row: row["p"])
+        means = f"{worst['ours']:.4g} | {worst['theirs']:.4g} | {worst['p']:.2g}"
+        lines.append(f"| `{preset}` | {quantity} | {_count_agreeing(rows)} | `{worst['task']}` | {means} |")
+    note = f"*Compared on {found['date']}: {found['n_trials']} trials of each task and source; means, and p values of "
+    note += f"tests of shape (Kolmogorov-Smirnov) and mean (Welch); they agree from {FEWEST_P:g} on: "
+    lines += ["", f"{note}{_count_agreeing(found['rows'])}.*", ""]
+    return "\n".join(lines + _describe_scores(found.get("scores")))
+
+
+def _describe_scores(scores: Scores | None) -> list[str]:
+    """Lines of a table, a row per preset and task, means over all networks."""
+    if scores is None:
+        return ["*Figure 1's networks had not been trained then, so they were not scored.*"]
+    lines = ["| trials of | task | last36 on ours | on theirs | last18 on ours | on theirs | largest difference |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    for (preset, task), rows in _group(scores["rows"], "preset", "task").items():
+        cells = [f"`{preset}`", f"`{task}`"]
+        for of_rule in _group(rows, "quantity").values():
+            cells += [f"{100 * np.mean([row[of] for row in of_rule]):.1f} %" for of in ("ours", "theirs")]
+        apart = max(rows, key=lambda row: abs(row["ours"] - row["theirs"]))
+        cells.append(f"{100 * abs(apart['ours'] - apart['theirs']):.1f} points ({apart['arm']}, {apart['quantity']})")
+        lines.append(f"| {' | '.join(cells)} |")
+    whose = f"{scores['n_networks']} networks of figure 1 at profile {scores['profile']}"
+    note = f"*{whose}, which learned `{scores['learned']}`; means over the networks, and the arm that differs most; "
+    return [*lines, "", f"{note}scores that agree: {_count_agreeing(scores['rows'])}.*"]
+
+
+def _group(rows: list[Any], *names: str) -> dict[tuple[str, ...], list[Any]]:
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return groups
+
+
+def _count_agreeing(rows: list[Any]) -> str:
+    return f"{sum(row['p'] >= FEWEST_P for row in rows)} of {len(rows)}"
+
+
+def _compare_means(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """p of Welch's test; of two constants, whether they are the same."""
+    if np.ptp(ours) + np.ptp(theirs) > 0:
+        of_both = (number for x in (ours, theirs) for number in (x.mean(), x.std(ddof=1), len(x)))
+        return stats.ttest_ind_from_stats(*of_both, equal_var=False).pvalue
+    return float(ours[0] == theirs[0])
+
+
+def _has_our_answer(trials: PublicTrials, task: str) -> np.ndarray:
+    """Whether (trial,) our rule gives their answer on their stimuli."""
+    found, n_trials = find_task(task), len(trials.onsets)
+    answer, defined = np.empty((1, n_trials)), np.empty((1, n_trials), bool)
+    found.rule(*trials.stimuli, np.array([found.parameters]), answer, defined)
+    away = np.abs((answer[0] - trials.answer_rad + np.pi) % (2 * np.pi) - np.pi)
+    neither = np.isnan(answer[0]) & np.isnan(trials.answer_rad)
+    return defined[0] & (neither | (away < _SAME))
+
+
+def _has_our_inputs(trials: PublicTrials, preset: str, task: str) -> np.ndarray:
+    """Whether (trial,) their inputs are at every step what we show in a trial of their stimuli and timing."""
+    layout, plan = Layout(TaskSet(names=(task,), preset=preset)), trials.as_plan(0, 1)
+    held = np.stack([layout.held_inputs(plan, epoch) for epoch in range(len(EPOCHS))], axis=1)  # (P, E, 5)
+    ours = [np.repeat(of_trial, steps, axis=0) for of_trial, steps in zip(held, np.diff(plan.onsets), strict=True)]
+    pairs = zip(ours, trials.inputs, strict=True)
+    return np.array([x.shape == y.shape and np.abs(x - y).max() < _SAME for x, y in pairs])
+
+
 def _compare_noise(preset: str, generator: Mapping[str, Any]) -> list[Comparison]:
     """Standard deviations at a step, of the inputs and of the cue, from a batch of a respond task."""
-    settings, task = _their_settings(preset), "delay_pro"
+    settings, task = make_settings(preset, PRESETS[preset], seed=0), "delay_pro"
     if rule_name(task) not in generator["rule_mapping"]:
         return []
     theirs = generator["generate_trials"](rule_name(task), settings, "random", noise_on=True, batch_size=64)
@@ -246,32 +245,7 @@ def _compare_noise(preset: str, generator: Mapping[str, Any]) -> list[Comparison
         "noise of the inputs": (trials.inputs[0, :, :before, 1].numpy().ravel(), theirs.x[:before, :, 1].ravel()),
         "noise of the cue": (cue.numpy()[inside], theirs.x[..., rule].ravel()),
     }
-    return [_compare(preset, task, f"{name} (size)", *(np.abs(x) for x in pair)) for name, pair in pairs.items()]
-
-
-def _their_settings(preset: str) -> dict[str, Any]:
-    p, n_ring, n_rules = PRESETS[preset], *{"yang": (32, 20), "driscoll": (2, 15)}[preset]
-    sizes = dict(n_eachring=n_ring, n_input=1 + 2 * n_ring + n_rules, n_output=1 + n_ring, rule_start=1 + 2 * n_ring)
-    noise = dict(dt=p.dt_ms, alpha=p.dt_ms / p.tau_ms, sigma_x=p.sigma_x)
-    return sizes | noise | dict(rng=np.random.RandomState(0), loss_type="lsq", ruleset="all")
-
-
-@contextlib.contextmanager
-def _watch_stimuli(trial_class: Any, stimuli: list[list[tuple[float, int, float]]]) -> Iterator[None]:
-    """While it lasts, every stimulus (direction, modality from 0, strength) of a trial is added to the last list."""
-    add = trial_class.add
-
-    def watched(trial: Any, kind: str, locs: Any = None, **more: Any) -> None:
-        if kind == "stim":
-            theta, modality, height = (np.ravel(x)[0] for x in (locs, more["mods"], more.get("strengths", 1)))
-            stimuli[-1].append((float(theta), int(modality) - 1, float(height)))
-        add(trial, kind, locs, **more)
-
-    trial_class.add = watched
-    try:
-        yield
-    finally:
-        trial_class.add = add
+    return [weigh(preset, task, f"{name} (size)", *(np.abs(x) for x in pair)) for name, pair in pairs.items()]
 
 
 def _round_turn(angle_rad: np.ndarray) -> np.ndarray:
