@@ -19,7 +19,7 @@ from cemrnn.figures.remember import from_document, to_document
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, _deal_cues, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
 from cemrnn.figures.shared.frames import summarise
-from cemrnn.figures.shared.rotations import SEPARATE
+from cemrnn.figures.shared.packing import SEPARATE
 from cemrnn.figures.style import LOOKS
 from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims
@@ -114,7 +114,7 @@ def test_the_finding_has_its_numbers_and_reads_as_text(result):
 
 @pytest.mark.parametrize("stem", ["fig2_ambiguity", "fig3_packing", "fig4_dynamics"])
 def test_the_finding_is_told_though_an_arm_is_lacking(store, stem):
-    arms = {"arms": ("plain", "synaptic")} | ({"battery_arms": ("synaptic",)} if stem == "fig3_packing" else {})
+    arms = {"arms": ("plain", "synaptic")} | ({"side_arms": ("bias",)} if stem == "fig3_packing" else {})
     result = load_experiment(stem).run(dataclasses.replace(shrink(stem), **arms))
     assert "excitability_minus_synaptic" in " ".join(result.scalars) and "nan" not in write_finding(result)
     assert load_plot(stem).plot(result).get_axes()

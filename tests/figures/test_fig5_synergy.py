@@ -14,7 +14,6 @@ from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.fig5_synergy.plot import plot
 from cemrnn.measures.ideal_observer import ideal_sigma
-from cemrnn.measures.robustness import Threshold
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from tests.verdicts import judge_result
@@ -72,27 +71,26 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
 def test_configs_need_the_whole_design():
     with pytest.raises(ValueError, match="arms: expected the two by two design combined, .* got plain, combined"):
         dataclasses.replace(CONFIG, arms=("plain", "combined"))
-    with pytest.raises(ValueError, match="task_counts: expected to begin with 1"):
-        dataclasses.replace(CONFIG.packing, task_counts=(2, 4))
+    with pytest.raises(ValueError, match="arms: expected arms of figure 3, which learn maps, got gain"):
+        dataclasses.replace(CONFIG, arms=(*CONFIG.arms, "gain"))
 
 
-def test_the_rotations_are_trained_with_their_own_settings():
-    rotations = CONFIG.rotations
-    assert (rotations.n_updates, rotations.target_score) == (CONFIG.packing.n_updates, CONFIG.packing.target_score)
-    assert (rotations.units, rotations.task_counts) == (CONFIG.packing.units, CONFIG.packing.task_counts)
-    assert rotations.seeds == CONFIG.seeds
+def test_the_maps_are_trained_with_their_own_settings():
+    maps, packing = CONFIG.maps, CONFIG.packing
+    assert (maps.n_updates, maps.target_score) == (packing.n_updates, packing.target_score)
+    assert (maps.units, maps.task_counts, maps.arms) == (packing.units, packing.task_counts, packing.arms)
+    assert maps.n_replicates == packing.n_replicates != CONFIG.n_replicates
     conditions = fig5_synergy.conditions(CONFIG)
-    assert len(conditions) == 8 * (4 + 4 * len(CONFIG.packing.units) * len(CONFIG.packing.task_counts))
+    assert conditions == [n for arm in CONFIG.arms for n in CONFIG.training(arm)] + maps.map_conditions()
 
 
 def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at_zero(monkeypatch):
     chance = np.array([0.2, 0.2])
     ideal = ideal_sigma(0.75, 2, 0.2)
     networks = pd.DataFrame({"auc": [0.5, np.nan], "sigma75": [ideal / 2, np.nan]})
-    octaves = Threshold(level=np.array([0.5, 1.5]), censored=np.zeros(2, int))  # of log2(4) = 2
+    shares = dict.fromkeys(DESIGN, np.array([0.25, 0.75]))
     monkeypatch.setattr(fig5_synergy, "measure_ambiguity", lambda *_: SimpleNamespace(networks=lambda: networks))
-    monkeypatch.setattr(fig5_synergy, "score_rotations", lambda config: None)
-    monkeypatch.setattr(fig5_synergy, "octaves_by_size", lambda cells, arm, config: [octaves, octaves])
+    monkeypatch.setattr(fig5_synergy, "_share_packed", lambda config: shares)
     table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), CONFIG, chance)
     value = table.set_index(["arm", "outcome", "network"])["value"].sort_index()
     assert len(value) == 4 * 4 * 2
@@ -101,6 +99,20 @@ def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at
         np.testing.assert_allclose(value["combined", outcome], values)
     np.testing.assert_allclose(value["plain", "mixture"], [0.5, 0])
     np.testing.assert_allclose(value["plain", "joint"], [1.25 / 3, 0.25])
+
+
+def test_packing_is_the_share_of_the_bits_that_networks_hold(monkeypatch):
+    def measure_cells(cells, maps):
+        assert {(cell.match, cell.n_sites) for cell in cells} == {("parameters", 4)}
+        assert len(cells) == len(maps.units) * len(maps.task_counts)
+        rows = [dict(network=m, accuracy=[0.25, 1.0][i % 2]) for i in range(len(cells)) for m in range(2)]
+        return pd.DataFrame(rows)
+
+    monkeypatch.setattr(fig5_synergy, "measure_cells", measure_cells)
+    shares = fig5_synergy._share_packed(CONFIG)
+    assert set(shares) == set(DESIGN)
+    for share in shares.values():  # half of the cells at chance, half perfect
+        np.testing.assert_allclose(share, [0.5, 0.5] + [np.nan] * 6)
 
 
 def test_measures_are_those_of_the_means(monkeypatch):

@@ -198,7 +198,7 @@ def test_a_field_more_is_one_line_in_one_class(project, tmp_path, monkeypatch):
 def test_figures_5_and_9_refer_to_the_networks_of_figure_3(profile):
     stems = ("fig3_packing", "fig5_synergy", "fig9_overhead_scaling")
     packing, *others = (make_config(Project(), stem, profile) for stem in stems)
-    keys = {network.digest() for network in packing.rotation_conditions()}
+    keys = {network.digest() for network in packing.map_conditions()}
     for config in others:
-        own = {network.digest() for network in config.rotations.rotation_conditions()}
+        own = {network.digest() for network in config.maps.map_conditions()}
         assert own and own <= keys

@@ -28,7 +28,7 @@ STREAMS = TaskSet(names=("integrate_1", "integrate_late_2"), preset="fast")
 BITS = TaskSet(names=("flipflop",), preset="fast")
 SETS = [FAST, TaskSet(names=BATTERY, preset="driscoll"), TaskSet.rotate(5, preset="yang"), STREAMS, BITS]
 RULES = list(TOLERANCES)
-WIDTH_DEG = {"last36": 36, "last18": 18, "strict": 18}
+WIDTH_DEG = {"last36": 36, "last18": 18, "strict": 18} | {f"nearest{n}": 180 / n for n in (4, 8, 16, 32)}
 
 
 def draw(tasks: TaskSet, n_trials: int = 200):
@@ -214,9 +214,9 @@ def test_chance_of_the_battery(rule):
     expected = np.array([0.25 + window / 4 if name.startswith("match") else window for name in BATTERY])
     # Neighbouring trials share an answer, which at most doubles the variance of a mean over independent trials.
     bound = 4 * np.sqrt(2 * expected * (1 - expected) / n_trials)
-    # Of the ten category directions only the equal one is right: neighbours are 36 degrees apart, not less.
+    # Of the ten category directions, 36 degrees apart, only the equal one is right, or its neighbours too.
     category = np.array(["category" in name for name in BATTERY])
-    expected[category] = 0.25 + 0.25 * 0.1
+    expected[category] = 0.25 + 0.25 * (0.3 if WIDTH_DEG[rule] > 36 else 0.1)
     assert level.shape == (20,)
     assert (np.abs(level - expected) < bound).all()
 

@@ -11,7 +11,7 @@ from cemrnn.figures import style
 from cemrnn.figures.fig3_packing.populations import PackingConfig
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
-from cemrnn.figures.shared.packing import MATCHES, ROTATIONS, SEPARATE
+from cemrnn.figures.shared.packing import MATCHES, N_LOOKS, ROTATIONS, SEPARATE
 from cemrnn.tasks.maps import bits_per_map
 
 SIZE_LINES = ("-", "--", ":", "-.", (0, (1, 4)))
@@ -73,7 +73,7 @@ def _draw_sites(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
             _draw_line(axes, select(table, arm=arm, match=match), "bits", arm, linestyle=line)
     sites = sorted(table["n_sites"].unique())
     axes.set_xscale("log")
-    axes.set_xticks([bits_per_map(n) for n in sites], [f"{bits_per_map(n):.0f}\n(S = {n})" for n in sites])
+    axes.set_xticks([bits_per_map(n) for n in sites], [f"{bits_per_map(n):.1f}\n(S = {n})" for n in sites])
     axes.minorticks_off()
     lines = {f"equal {match}": dict(linestyle=line) for match, line in zip(MATCHES, SIZE_LINES, strict=False)}
     axes.legend(handles=style.make_handles(lines, color="0.4"), loc="lower left")
@@ -104,7 +104,8 @@ def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
     axes.axhline(config.n_updates, color="0.6", linewidth=0.7)
     style.use_octaves(axes, config.task_counts)
     axes.set_title("equal units; grey: never", fontsize=7)
-    style.name_axes(axes, "e", "number of maps K", f"updates to {config.criterion:g}", yscale="log")
+    limits = config.n_updates / N_LOOKS, 1.5 * config.n_updates
+    style.name_axes(axes, "e", "number of maps K", f"updates to {config.criterion:g}", yscale="log", ylim=limits)
 
 
 def _draw_battery(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:

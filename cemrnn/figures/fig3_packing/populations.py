@@ -117,6 +117,12 @@ class PackingConfig(MapConfig):
         pairs = zip(networks, seeds, strict=True)
         return [self.training(network, self.subset(seed), seed, **changes) for network, seed in pairs]
 
+    def adding_arms(self) -> list[str]:
+        """Arms that train something for a new context."""
+        tasks = TaskSet.maps(1, self.n_sites, preset=self.preset)
+        networks = {arm: self.network(arm, "units", self.units[-1], tasks) for arm in self.arms}
+        return [arm for arm, network in networks.items() if count_context_parameters(network)]
+
     def added(self, arm: str) -> list[TrainingConfig]:
         """The largest networks that learn one more map, by a new context alone, after the middle number of them."""
         cell = PackingCell(arm, "units", self.units[-1], self.middle_count, self.n_sites)
@@ -133,7 +139,7 @@ def conditions(config: PackingConfig) -> list[TrainingConfig]:
     groups += [config.replicates_of(cell) for cell in config.site_cells() + config.rotation_cells()]
     groups += [config.separate(cell) for cell in config.separate_cells()]
     groups += [config.battery_networks(*where) for where in config.battery_cells()]
-    groups += [config.added(arm) for arm in config.arms]
+    groups += [config.added(arm) for arm in config.adding_arms()]
     return list(dict.fromkeys(network for group in groups for network in group))
 
 
@@ -171,7 +177,7 @@ def measure_battery(config: PackingConfig) -> pd.DataFrame:
 def measure_added(config: PackingConfig) -> pd.DataFrame:
     """One row per network that got one more map: numbers trained, best score on the new map and the updates it took."""
     rows = []
-    for arm in config.arms:
+    for arm in config.adding_arms():
         trainings = config.added(arm)
         _, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
         for m, network in enumerate(networks):

@@ -17,7 +17,6 @@ from cemrnn.figures.shared.battery import (
     all_conditions,
     answer_fresh,
     check_increasing,
-    check_least,
 )
 from cemrnn.measures import packing
 from cemrnn.network.budget import match_budget
@@ -93,7 +92,6 @@ class PackingSizes(Config):
         super().__post_init__()
         for name in ("units", "task_counts"):
             check_increasing(self, name, 2)
-        check_least(self, n_updates=N_LOOKS)
         check_sites(n_sites=self.n_sites)
         for arm in (*self.arms, *self.side_arms):
             if arm not in ARMS:
@@ -131,7 +129,8 @@ class MapConfig(PackingSizes, PopulationConfig):
     def training(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
         """One network to train, with as many trials of every task in an update."""
         settings = dict(target_score=self.target_score, schedule="late", evaluation_trials=self.evaluation_trials)
-        settings |= dict(batch_trials=self.trials_per_task * tasks.n_contexts, evaluate_every=self.n_updates // N_LOOKS)
+        settings["batch_trials"] = self.trials_per_task * tasks.n_contexts
+        settings["evaluate_every"] = max(1, self.n_updates // N_LOOKS)
         return self.recipe(network, tasks, seed, **settings | changes)
 
     def replicates(self, arm: str) -> list[int]:
