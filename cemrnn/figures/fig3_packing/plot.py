@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from cemrnn.figures import style
 from cemrnn.figures.fig3_packing.populations import PackingConfig
@@ -93,6 +94,7 @@ def _draw_bits(axes: Axes, table: pd.DataFrame) -> None:
         axes.annotate(f"{bits} bit{'s' * (bits > 1)} per parameter", (span[0], bits * span[0]), fontsize=6, color="0.4",
                       xytext=(0, 3), textcoords="offset points")  # fmt: skip
     axes.set(xscale="log", yscale="log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     style.name_axes(axes, "d", "trained parameters", "bits stored")
 
 
@@ -128,7 +130,7 @@ def _draw_beside(axes: Axes, cells: pd.DataFrame, config: PackingConfig) -> None
     for arm in config.arms:
         part = select(rotations, arm=arm)
         axes.plot(part["n_tasks"], part["accuracy"], color=style.LOOKS[arm].colour, linewidth=0.8, linestyle="-.")
-    handles = style.make_handles({f"rotations, N = {config.units[0]}": dict(linestyle="-.")}, color="0.4")
+    handles = style.make_handles({f"rotations, N = {config.units[-1]}": dict(linestyle="-.")}, color="0.4")
     axes.legend(handles=handles, loc="lower left")
     _name_counts(axes, config)
     axes.set_title(f"other arms, N = {config.units[-1]}; other tasks", fontsize=7)

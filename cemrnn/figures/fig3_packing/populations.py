@@ -67,8 +67,8 @@ class PackingConfig(MapConfig):
         return [PackingCell(*cell) for cell in cells]
 
     def rotation_cells(self) -> list[PackingCell]:
-        """The structured family, in the smallest networks."""
-        cells = itertools.product(self.arms, ["units"], self.units[:1], self.task_counts, [ROTATIONS])
+        """The structured family, in the largest networks."""
+        cells = itertools.product(self.arms, ["units"], self.units[-1:], self.task_counts, [ROTATIONS])
         return [PackingCell(*cell) for cell in cells]
 
     def replicates_of(self, cell: PackingCell) -> list[TrainingConfig]:

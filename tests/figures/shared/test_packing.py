@@ -90,7 +90,7 @@ def test_cells_are_every_arm_size_and_number_of_maps_once_and_side_arms_at_equal
     assert {c[1:4] for c in CONFIG.site_cells()} == {("units", 8, 4), ("parameters", 8, 4)}
     assert {c.n_sites for c in CONFIG.site_cells()} == {8}
     rotations = CONFIG.rotation_cells()
-    assert {(c.match, c.n_units, c.n_sites) for c in rotations} == {("units", 4, ROTATIONS)}
+    assert {(c.match, c.n_units, c.n_sites) for c in rotations} == {("units", 8, ROTATIONS)}
     assert len(CONFIG.replicates_of(rotations[0])) == 2 < len(CONFIG.replicates_of(cells[0])) == 3
     assert {c[1:] for c in CONFIG.separate_cells()} == {c[1:] for c in CONFIG.main_cells()}
 
