@@ -1,82 +1,69 @@
-"""The ideal observer of a noisy context cue: what no network can beat at naming the context.
+"""The ideal observer of a trial with a noisy cue: what no network can beat.
 
-The cue is one of K unit vectors plus Gaussian noise of standard deviation σ on every channel, frozen within a
-trial. With noise drawn anew at each of T steps, an observer that averages sees σ/√T instead.
+It knows the trial: its stimulus and its timing, and so which tasks the trial can be of and what each would require. It
+sees the same noisy cue as the networks, and knows how noisy it is. It gives the answer that is most probably right,
+which need not be that of the most probable task: several tasks may require the same.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, special
+
+from cemrnn.tasks.planning import CONFLICT_RAD
+from cemrnn.tasks.scores import TOLERANCES
+
+TOLERANCE = TOLERANCES["last36"]["direction"]
 
 
-def ideal_observer(sigma: np.ndarray, n_contexts: int) -> np.ndarray:
-    """Probability that the largest of K noisy cue channels is the one that was cued.
-
-    P = ∫ φ(z) Φ(z + 1/σ)^(K-1) dz. No observer of the same cue names its context more often.
+def observe(cue: np.ndarray, answers: np.ndarray, possible: np.ndarray, sigma: float) -> np.ndarray:
+    """Answers (B,) that are most probably right.
 
     Args:
-        sigma: (...,) standard deviation of the noise, in units of the cue's height, ≥ 0.
-        n_contexts: K, equally probable, ≥ 2.
+        cue: (B, K) one cue per trial: 1 for the right task and 0 for the others, with Gaussian noise; a number that is
+            added to all of a trial makes no difference.
+        answers: (B, K) what each task requires: rad, or NaN for keeping fixation.
+        possible: (B, K) bool, tasks that the trial can be of, all equally likely before the cue is seen.
+        sigma: standard deviation of the noise on every channel, >= 0; cue height 1.
 
     Returns:
-        (...,) probabilities, from 1 at σ = 0 towards 1/K.
-
-    Raises:
-        ValueError: a negative sigma or fewer than two contexts.
-
-    Source: maximum of M orthogonal signals in Gaussian noise, Green & Swets 1966.
+        Radians, NaN for keeping fixation. Considered are the answers of all possible tasks, and the middle of any two
+        of them that are so near that it is right for both.
     """
-    sigma = np.asarray(sigma, float)
-    if (sigma < 0).any():
-        raise ValueError(f"sigma: expected a noise of at least 0, got {sigma}")
-    if n_contexts < 2:
-        raise ValueError(f"n_contexts: expected at least 2, got {n_contexts}")
-    # the integrand is smooth and vanishes at both ends, so the trapezoid rule is exact to rounding
-    z = np.linspace(-10, 10, 801)
-    with np.errstate(divide="ignore"):
-        distance = 1 / sigma[..., None]
-    log_integrand = -0.5 * z**2 - 0.5 * np.log(2 * np.pi) + (n_contexts - 1) * special.log_ndtr(z + distance)
-    return np.trapezoid(np.exp(log_integrand), z)
+    cue, answers = np.asarray(cue, float), np.asarray(answers, float)
+    weight = np.where(possible, (cue - cue.max(axis=1, keepdims=True)) / max(sigma, 1e-6) ** 2, -np.inf)
+    weight = np.exp(weight - weight.max(axis=1, keepdims=True))  # (B, K), proportional to the posterior
+    usable = np.where(possible, answers, answers[np.arange(len(cue)), possible.argmax(axis=1)][:, None])
+    offered = np.concatenate([usable, _middles(usable)], axis=1)  # (B, J)
+    right = matches(offered[:, :, None], answers[:, None, :])  # (B, J, K)
+    best = np.einsum("bjk,bk->bj", right, weight).argmax(axis=1)
+    return offered[np.arange(len(cue)), best]
 
 
-def ideal_sigma(criterion: float, n_contexts: int, chance: float | None = None) -> float:
-    """Noise σ, in units of the cue's height, at which the ideal observer's normalised accuracy falls to the criterion.
-
-    Args:
-        criterion: normalised accuracy, below 1.
-        n_contexts: K.
-        chance: accuracy that counts as 0. None is 1/K, guessing the context. Give what the networks it is
-            compared with were normalised by.
-
-    Raises:
-        ValueError: no noise brings the ideal observer to the criterion, or any noise does.
-    """
-    chance = 1 / n_contexts if chance is None else chance
-    floor = (1 / n_contexts - chance) / (1 - chance)
-    if not floor < criterion < 1:
-        raise ValueError(f"criterion: expected a normalised accuracy in ({floor:.3g}, 1), got {criterion}")
-
-    def surplus(log_sigma: float) -> float:
-        accuracy = ideal_observer(np.exp(log_sigma), n_contexts)
-        return float((accuracy - chance) / (1 - chance) - criterion)
-
-    return float(np.exp(optimize.brentq(surplus, np.log(1e-3), np.log(1e6), xtol=1e-12)))
+def matches(given: np.ndarray, required: np.ndarray) -> np.ndarray:
+    """Whether answers are the required ones, within 36 degrees; NaN is keeping fixation. Shapes broadcast."""
+    holds = np.isnan(given) | np.isnan(required)
+    with np.errstate(invalid="ignore"):
+        error = np.abs((given - required + np.pi) % (2 * np.pi) - np.pi)
+    return np.where(holds, np.isnan(given) & np.isnan(required), error < TOLERANCE)
 
 
-def efficiency(
-    sigma_75: np.ndarray, n_contexts: int, criterion: float = 0.75, chance: float | None = None
-) -> np.ndarray:
+def _middles(answers: np.ndarray) -> np.ndarray:
+    """(B, J) middles of all pairs of answers (B, K) that lie within twice the tolerance; else the first of the two."""
+    i, j = np.triu_indices(answers.shape[1], 1)
+    step = (answers[:, j] - answers[:, i] + np.pi) % (2 * np.pi) - np.pi
+    near = np.abs(step) < CONFLICT_RAD  # False where one keeps fixation
+    return np.where(near, (answers[:, i] + np.where(near, step, 0) / 2) % (2 * np.pi), answers[:, i])
+
+
+def efficiency(sigma_75: np.ndarray, ideal_sigma_75: float) -> np.ndarray:
     """Squared ratio (...,) of a network's noise threshold to the ideal observer's.
 
     It is the share of the noise power that the ideal observer bears at the same accuracy.
-    It can exceed 1 where a network is scored right although it took another context, because both contexts
-    require the same answer.
 
     Args:
-        sigma_75: (...,) thresholds of networks, at the criterion.
-        n_contexts, criterion, chance: as in `ideal_sigma`.
+        sigma_75: (...,) thresholds of networks.
+        ideal_sigma_75: that of the observer on the same trials.
 
     Source: Tanner & Birdsall 1958, squared ratio of sensitivities.
     """
-    return (np.asarray(sigma_75, float) / ideal_sigma(criterion, n_contexts, chance)) ** 2
+    return (np.asarray(sigma_75, float) / ideal_sigma_75) ** 2

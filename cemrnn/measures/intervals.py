@@ -104,6 +104,49 @@ def estimate_difference(first: np.ndarray, *others: np.ndarray, paired: bool) ->
     return _by_columns([first, *others], _interval_of_paired if paired else _interval_of_difference, paired=paired)
 
 
+def estimate_crossed(first: np.ndarray, *others: np.ndarray) -> Interval:
+    """Mean of the first sample minus the largest mean among the others, over networks and conditions alike.
+
+    Networks are drawn, and so are conditions, such as pairs of tasks: another set of them would give other values. The
+    variance of the difference is that over conditions plus that over the networks of both samples, each over its
+    number, with Satterthwaite's degrees of freedom. What is particular to one network in one condition is counted in
+    both, which makes the interval a little wide: simulated coverage with 6 to 20 networks and 8 to 13 conditions is 94
+    to 98 %, see the tests.
+
+    Args:
+        first: (M, P) one value per network and condition; networks with a NaN are left out.
+        others: one or more arrays (M', P) with the same conditions.
+
+    Returns:
+        Interval of one number; n is the number of networks of the smallest sample.
+
+    Raises:
+        ValueError: no other sample, or other conditions.
+
+    Source: two random factors, crossed: Satterthwaite 1946 (Biometrics Bulletin 2, 110).
+    """
+    samples = [np.asarray(sample, float) for sample in (first, *others)]
+    if len(samples) < 2 or any(x.ndim != 2 or x.shape[1:] != samples[0].shape[1:] for x in samples):
+        shapes = ", ".join(str(x.shape) for x in samples)
+        raise ValueError(f"others: expected one or more with axes (network, condition) as the first, got {shapes}")
+    samples = [x[~np.isnan(x).any(axis=1)] for x in samples]
+    n, (_, n_conditions) = min(map(len, samples)), samples[0].shape
+    if n < 2 or n_conditions < 2:
+        nothing = np.array(np.nan)
+        return Interval(value=nothing, low=nothing, high=nothing, n=np.array(n), p=nothing)
+    value, low, high, above, below = _least([_crossed_pair(samples[0], other) for other in samples[1:]])[:, 0]
+    p = min(2 * min(above, below), 1)
+    return Interval(**{k: np.array(x) for k, x in dict(value=value, low=low, high=high, n=n, p=p).items()})
+
+
+def _crossed_pair(first: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(5, 1) as `_student`, of samples (M, P) and (M', P)."""
+    by_condition = first.mean(axis=0) - other.mean(axis=0)
+    parts = [by_condition, *(x.mean(axis=1) for x in (first, other))]
+    variances = [np.atleast_1d(part.var(ddof=1) / len(part)) for part in parts]
+    return _student(np.atleast_1d(by_condition.mean()), variances, [len(part) - 1 for part in parts])
+
+
 def estimate_statistic(statistic: Callable[..., np.ndarray], *samples: np.ndarray, seed: int) -> Interval:
     """Any statistic of independent samples of replicates and its interval.
 

@@ -35,6 +35,13 @@ def match_budget(arm: str, reference: NetworkConfig) -> NetworkConfig:
     return min(nearest, key=lambda c: abs(count_parameters(c) - budget))
 
 
+def match_size(arm: str, reference: NetworkConfig, match: str) -> NetworkConfig:
+    """The reference network in another arm: with as many "parameters", see `match_budget`, or as many "units"."""
+    if match == "parameters":
+        return match_budget(arm, reference)
+    return dataclasses.replace(reference, arm=arm, rank=ARMS[arm].rank_of(reference.rank))
+
+
 def budget_gap(networks: Iterable[NetworkConfig]) -> float:
     """How far the numbers of trained parameters of some networks are apart: largest over smallest, minus one."""
     counts = [count_parameters(network) for network in networks]

@@ -1,4 +1,4 @@
-"""Figure 2: what each arm does when the context is mixed with another, noisy, or weak."""
+"""Figure 2: what each arm does when the context is noisy, mixed with another or weak, trained for it or not."""
 
 from __future__ import annotations
 
@@ -7,79 +7,125 @@ import functools
 import numpy as np
 import pandas as pd
 
+from cemrnn.figures.fig2_ambiguity.config import GROUPS, PopulationKey, RobustnessConfig, conditions
+from cemrnn.figures.fig2_ambiguity.matrix import measure_tests, seen_by
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, measure_ambiguity, score_controls
-from cemrnn.figures.shared.battery import all_conditions, estimate_chance, load_populations
-from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
-from cemrnn.measures.robustness import compare_thresholds
+from cemrnn.figures.shared.ambiguity import ArmCurves, list_unordered, measure_ambiguity, measure_ideal
+from cemrnn.figures.shared.battery import estimate_chance, load_arm
+from cemrnn.measures.evidence import weigh
+from cemrnn.measures.ideal_observer import efficiency
+from cemrnn.measures.intervals import estimate_crossed, estimate_mean
+from cemrnn.measures.robustness import compare_thresholds, threshold_level
 from cemrnn.tasks import conflict_pairs
 
-conditions = all_conditions
-MEASURES = ("auc", "sigma75", "kappa75", "blends", "lambda50", "slope")
-CONTROLS = (  # scalar, control, what is told of it
-    ("accuracy_shuffled_normalised", "shuffled", "favours_cued"),
-    ("accuracy_untrained", "untrained", "accuracy"),
-)
+MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
+ANSWERS = ("own", "other", "silent", "astray")
+Curves = dict[PopulationKey, ArmCurves]
 
 
 @experiment
-def run(config: AmbiguityConfig) -> tuple[Tables, Scalars]:
-    """Curves of normalised accuracy against mixture, noise and strength; thresholds, blends and controls."""
+def run(config: RobustnessConfig) -> tuple[Tables, Scalars]:
+    """Curves of normalised accuracy against noise, mixture and strength, by pairs of tasks, and trained by tested."""
     chance = estimate_chance(config, config.chance_trials)
-    populations = load_populations(config)
-    arms = {p.arm: measure_ambiguity(p, config, chance) for p in populations}
-    controls = pd.concat([score_controls(p, config) for p in populations], ignore_index=True)
-    pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
-    curves = pd.concat([a.curves() for a in arms.values()], ignore_index=True)
-    networks = pd.concat([a.networks() for a in arms.values()], ignore_index=True)
+    curves: Curves = {}
+    tests = []
+    for key, trainings in config.populations():
+        population = load_arm(config, trainings)
+        curves[key] = measure_ambiguity(population, seen_by(key, config), chance)
+        if key.group != "units" and key.arm in config.compared:
+            tests.append(measure_tests(key, population, config, chance))
+    ideal = measure_ideal(config, chance)
+    rows = pd.concat([of_key.curves().assign(group=key.group) for key, of_key in curves.items()], ignore_index=True)
+    networks = [of_key.networks().assign(group=key.group) for key, of_key in curves.items()]
     tables = {
-        "curves": frames.summarise(curves, ["arm", "manipulation", "level"], "normalised"),
-        "choices": _choice_table(curves, config),
-        "ideal": _ideal_table(config, pair_chance),
-        "measures": frames.summarise_columns(networks, ["arm"], MEASURES),
-        "networks": networks,
-        "controls": frames.summarise(controls, ["arm", "control"], "accuracy"),
+        "curves": frames.summarise(rows, ["group", "arm", "manipulation", "level"], "normalised"),
+        "answers": _answer_table(rows),
+        "pairs": _pair_table(curves, config),
+        "ideal": pd.DataFrame({"sigma": config.sigmas, "normalised": ideal}),
+        "tests": frames.summarise(pd.concat(tests, ignore_index=True), ["group", "arm", "test"], "accuracy"),
+        "networks": pd.concat(networks, ignore_index=True),
     }
-    return tables, _scalars(arms, networks, controls, config, pair_chance)
+    return tables, _scalars(curves, tables, ideal, chance, config)
 
 
-def _choice_table(curves: pd.DataFrame, config: AmbiguityConfig) -> pd.DataFrame:
-    """Share of answers for the cued task, for the other, and for neither, against the mixture."""
-    mixture, answers = frames.select(curves, manipulation="mixture"), ("own", "other", "neither")
-    table = frames.summarise_columns(mixture, ["arm", "level"], answers)
+def _answer_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Share of answers for the cued task, for the other, of silence, and of any other direction, at each level."""
+    table = frames.summarise_columns(rows, ["group", "arm", "manipulation", "level"], ANSWERS)
     return table.rename(columns={"value": "share", "measure": "answer"})
 
 
-def _ideal_table(config: AmbiguityConfig, chance: float) -> pd.DataFrame:
-    sigmas = np.linspace(0, max(config.sigmas), 101)[1:]
-    correct = ideal_observer(sigmas, len(config.tasks))
-    return pd.DataFrame({"sigma": sigmas, "correct": correct, "normalised": (correct - chance) / (1 - chance)})
+def _pair_table(curves: Curves, config: RobustnessConfig) -> pd.DataFrame:
+    """Mean accuracy over the levels of noise of every arm, reading and unordered pair of tasks."""
+    names, rows = [" / ".join(config.tasks[k] for k in pair) for pair in _pairs(config)], []
+    for key, of_key in curves.items():
+        interval = estimate_mean(of_key.areas("noise"))
+        for i, name in enumerate(names):
+            values = {column: x[i] for column, x in interval.to_columns("noise").items()}
+            rows.append({**key._asdict(), "pair": name} | values)
+    return pd.DataFrame(rows)
+
+
+def _pairs(config: RobustnessConfig) -> list[tuple[int, int]]:
+    return list(list_unordered(np.array(conflict_pairs(config.task_set))))
 
 
 def _scalars(
-    arms: dict[str, ArmCurves], networks: pd.DataFrame, controls: pd.DataFrame, config: AmbiguityConfig, chance: float
+    curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarray, config: RobustnessConfig
 ) -> Scalars:
-    n_contexts = len(config.tasks)
-    scalars: Scalars = {
-        "ideal_sigma75": ideal_sigma(0.75, n_contexts, chance),
-        "chance": chance,
-        "n_pairs": len(conflict_pairs(config.task_set)),
-    }
-    scalars |= frames.name_compared({arm: curves.passed.sum() for arm, curves in arms.items()})
-    scalars |= frames.arm_scalars(networks, MEASURES)
-    efficient = {arm: efficiency(curves.sigma75.level, n_contexts, chance=chance) for arm, curves in arms.items()}
+    ideal_sigma75 = threshold_level(np.array(config.sigmas), ideal).level.item()
+    equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
+    scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
+    scalars |= {"chance": float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))}
+    scalars |= {"n_networks": len(conditions(config))}
+    scalars |= {"trained_sigma": config.trained_sigma, "trained_replicates": config.trained_replicates}
+    scalars |= frames.name_compared({arm: of_arm.passed.sum() for arm, of_arm in equal.items()})
+    scalars |= frames.arm_scalars(frames.select(tables["networks"], group="parameters"), MEASURES)
+    efficient = {arm: efficiency(of_arm.sigma75.level, ideal_sigma75) for arm, of_arm in equal.items()}
     scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
-    scalars |= frames.weigh_measures(networks, ("auc", "blends"))
+    scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
+    for group in GROUPS:
+        scalars |= _compare(group, curves)
+    scalars |= frames.weigh_mean("plain_favours_cued", _preference(equal["plain"]) if "plain" in equal else [np.nan])
+    return scalars | {"title": _title(scalars)}
+
+
+def _compare(group: str, curves: Curves) -> Scalars:
+    """Differences between pathways, over networks and pairs of tasks alike, and in thresholds over networks."""
+    found = {key.arm: of_key for key, of_key in curves.items() if key.group == group}
+    if group == "units" and (both := curves.get(PopulationKey("parameters", "combined"))):
+        found["combined"] = both  # the reference at both readings
+    noise = {arm: of_arm.areas("noise") for arm, of_arm in found.items()}
+    mixture = {arm: of_arm.areas("mixture", until=0.5) for arm, of_arm in found.items()}
+    scalars = frames.weigh_pathways(f"noise_{group}", noise, estimate_crossed)
+    scalars |= frames.weigh_pathways(f"mixture_{group}", mixture, estimate_crossed)
     threshold = functools.partial(compare_thresholds, paired=False)
-    for measure in ("sigma75", "kappa75"):
-        scalars |= frames.weigh_pathways(measure, {arm: getattr(a, measure) for arm, a in arms.items()}, threshold)
-    for name, control, column in CONTROLS:
-        # the arms of a replicate share its trials, so their mean is one observation
-        by_replicate = frames.select(controls, control=control).groupby("network")[column].mean()
-        scalars |= frames.weigh_mean(name, by_replicate)
-    together = titles.choose(
-        scalars, titles.SYNERGY.format("sigma75"), "helps", "does worse than the better one", "is not shown to help"
+    thresholds = {arm: of_arm.sigma75 for arm, of_arm in found.items()}
+    scalars |= frames.weigh_pathways(f"sigma75_{group}", thresholds, threshold)
+    means = {arm: np.mean(areas, axis=1) for arm, areas in noise.items()}
+    scalars |= frames.mean_scalars(frames.TOLD | means, name=f"noise_{group}_{{}}")
+    nothing = np.full((2, 2), np.nan)
+    pair = (noise.get(arm, nothing) for arm in ("combined", "synaptic"))
+    return scalars | weigh(f"noise_{group}_combined_minus_synaptic", estimate_crossed, *pair)
+
+
+def _lead_over_ideal(table: pd.DataFrame, ideal: np.ndarray) -> float:
+    """By how much the mean accuracy of an arm exceeds the ideal observer's, at most; by sampling it may, a little."""
+    rows = frames.select(table, manipulation="noise").pivot(
+        index=["group", "arm"], columns="level", values="normalised"
     )
+    return float(np.nanmax(rows.to_numpy(float) - ideal)) if np.isfinite(rows.to_numpy(float)).any() else np.nan
+
+
+def _preference(plain: ArmCurves) -> np.ndarray:
+    """(M,) answers for the cued task minus those for the other, of networks that no context reaches."""
+    return (plain.own["mixture"][:, :, 0] - plain.other["mixture"][:, :, 0]).mean(axis=1)
+
+
+def _title(scalars: Scalars) -> str:
+    """Untrained for, and trained for."""
     noise = (f"{verb} a noisier context" for verb in ("bears", "bear", "bear"))
-    return scalars | {"title": f"{titles.compare_pathways(scalars, 'sigma75', *noise)}, and acting on both {together}"}
+    untrained = titles.compare_pathways(scalars, "noise_units", *noise)
+    gap = titles.PATHWAYS.format("noise_trained")
+    trained = titles.choose(scalars, gap, "excitability does", "synapses do", "no difference is shown")
+    return f"{untrained} that training did not show; trained with noise, {trained}"

@@ -1,66 +1,110 @@
-"""Figure 2: accuracy under ambiguous context, thresholds, blends and controls, for every arm."""
+"""Figure 2: accuracy under ambiguous context, by answers and by pairs of tasks, and trained by tested."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from cemrnn.figures import style
+from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
+from cemrnn.figures.fig2_ambiguity.experiment import ANSWERS
+from cemrnn.figures.fig2_ambiguity.matrix import TESTS
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
 
-CURVES = (
-    ("mixture", "mixture λ (share of the other cue)", "a"),
-    ("noise", "cue noise σ (in units of the cue)", "c"),
-    ("strength", "cue strength κ", "d"),
-)
-ESTIMATES = (
-    ("auc", "area under a, λ from 0 to 0.5", "e"),
-    ("sigma75", "σ₇₅ (in units of the cue)", "f"),
-    ("blends", "share of blends at λ = 0.5", "g"),
+LABELS = {
+    "noise": "cue noise σ (in units of the cue)",
+    "mixture": "mixture λ (share of the other cue)",
+    "strength": "share κ of the right cue",
+}
+PANELS = (  # letter, group, manipulation, title
+    ("a", "parameters", "noise", "equal parameters"),
+    ("b", "units", "noise", "equal units"),
+    ("c", "trained", "noise", "trained with noise"),
+    ("d", "parameters", "mixture", "equal parameters"),
 )
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
-CONTROL_FILL = {"clean": "full", "shuffled": "none", "untrained": "left"}
+ANSWER_LINES = dict(zip(ANSWERS, ("-", "--", ":", "-."), strict=True))
 
 
 @style.in_style
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`."""
-    tables, arms, accuracy = result.tables, result.config.arms, "normalised accuracy"
-    figure = style.open_figure(10, 5.6)
-    panels = figure.subplot_mosaic([list("abcd"), list("efgh")])
-    for name, label, letter in CURVES:
-        style.draw_curves(panels[letter], select(tables["curves"], manipulation=name), "level", "normalised")
-        for level in (0, 1):
-            panels[letter].axhline(level, color="0.8", linewidth=0.6, zorder=0)
-        style.name_axes(panels[letter], letter, label, accuracy)
-    ideal = tables["ideal"]
-    panels["c"].plot(ideal["sigma"], ideal["normalised"], zorder=1, **IDEAL)
-    style.draw_curves(panels["b"], select(tables["choices"], answer="neither"), "level", "share")
-    style.name_axes(panels["b"], "b", CURVES[0][1], "share of answers of neither task", ylim=(0, None))
-    for name, label, letter in ESTIMATES:
-        style.draw_estimates(panels[letter], select(tables["measures"], measure=name), arms, "value")
-        style.name_axes(panels[letter], letter, label)
-    panels["f"].axvline(result.scalars["ideal_sigma75"], zorder=0, **IDEAL)
-    _draw_controls(panels["h"], tables["controls"], arms, result.scalars["chance"])
-    style.add_legend(figure, arms, style.make_handles({"ideal observer": IDEAL}))
+    tables, config = result.tables, result.config
+    figure = style.open_figure(10, 7.4)
+    above, below = figure.subfigures(2, 1, height_ratios=[3.0, 4.4])
+    panels = above.subplot_mosaic([list("abcd")])
+    for letter, group, manipulation, title in PANELS:
+        rows = select(tables["curves"], group=group, manipulation=manipulation)
+        if group == "units":  # the combined arm is the same at both readings
+            rows = pd.concat(
+                [rows, select(tables["curves"], group="parameters", manipulation=manipulation, arm="combined")]
+            )
+        _draw_curves(panels[letter], rows)
+        panels[letter].set_title(title, fontsize=7)
+        style.name_axes(panels[letter], letter, LABELS[manipulation], "normalised accuracy", ylim=(-0.15, 1.05))
+    for letter in "abc":
+        panels[letter].plot(tables["ideal"]["sigma"], tables["ideal"]["normalised"], zorder=1, **IDEAL)
+    style.add_legend(above, config.arms, style.make_handles({"ideal observer": IDEAL}))
+    parts = below.subfigures(1, 3, width_ratios=[3.2, 2.2, 4.6])
+    _draw_answers(parts[0].subplots(), tables["answers"], config)
+    _draw_tests(parts[2], tables["tests"], config)
+    _draw_pairs(parts[1].subplots(), tables["pairs"], config)
     return figure
 
 
-def _draw_controls(axes: Axes, table: pd.DataFrame, arms: Sequence[str], chance: float) -> None:
-    for name, fill in CONTROL_FILL.items():
-        rows = select(table, control=name).set_index("arm")
-        for position, arm in enumerate(arms):
-            style.draw_rows(
-                axes, [position], rows.loc[[arm]], "accuracy", style.LOOKS[arm], marker="o", fillstyle=fill, ms=4.5
-            )
-    axes.axvline(chance, color="0.4", linewidth=1, linestyle=":")
-    handles = style.make_handles(
-        {n: dict(fillstyle=f) for n, f in CONTROL_FILL.items()}, color="0.3", marker="o", ls="none"
-    )
-    style.add_small_legend(axes, handles, loc="upper center", bbox_to_anchor=(0.55, 1.13), columnspacing=0.4)
-    style.name_rows(axes, arms)
-    style.name_axes(axes, "h", "accuracy on conflict trials", xlim=(-0.02, 1.02))
+def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
+    style.draw_curves(axes, rows, "level", "normalised")
+    for level in (0, 1):
+        axes.axhline(level, color="0.8", linewidth=0.6, zorder=0)
+
+
+def _draw_answers(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> None:
+    """Whose answers they are as the noise grows, in the compared arms at equal parameters."""
+    rows = select(table, group="parameters", manipulation="noise")
+    for arm in config.compared:
+        for answer, line in ANSWER_LINES.items():
+            part = select(rows, arm=arm, answer=answer)
+            style.draw_curve(axes, part, "level", "share", style.LOOKS[arm], band=0.08, linestyle=line, markersize=0)
+    names = {"own": "of the cued task", "other": "of the other task", "silent": "no answer", "astray": "elsewhere"}
+    lines = {names[answer]: dict(linestyle=line) for answer, line in ANSWER_LINES.items()}
+    axes.legend(handles=style.make_handles(lines, color="0.4"), loc="upper right")
+    style.name_axes(axes, "e", LABELS["noise"], "share of answers", ylim=(-0.02, 1.02))
+
+
+def _draw_pairs(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> None:
+    """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm."""
+    rows = select(table, group="parameters")
+    names = list(dict.fromkeys(rows["pair"]))
+    for offset, arm in style.spread_over(config.compared, 0.22):
+        part = select(rows, arm=arm).set_index("pair").loc[names]
+        style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=3)
+    style.name_rows(axes, [_shorten(name) for name in names], fontsize=5.5)
+    style.name_axes(axes, "f", "mean accuracy over σ")
+
+
+def _shorten(pair: str) -> str:
+    """Both tasks, what they have in common once: "memory pro / anti"."""
+    first, second = (name.split("_") for name in pair.split(" / "))
+    same = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), 0)
+    return style.show_text(f"{' '.join(first)} / {' '.join(second[same:])}")
+
+
+def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig) -> None:
+    """Normalised accuracy of networks trained with a clean and with a noisy cue, under every kind of ambiguity."""
+    panels = np.atleast_1d(figure.subplots(1, len(config.compared), sharey=True))
+    for axes, arm in zip(panels, config.compared, strict=True):
+        rows = select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
+        cells = rows.reindex(index=list(TESTS), columns=["parameters", "trained"]).to_numpy(float)
+        image = axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6, fontsize=6)
+        axes.set_title(arm, fontsize=7)
+        axes.set_xticks([0, 1], ["clean", "noisy"], fontsize=6)
+        axes.spines[["top", "right"]].set_visible(True)
+    panels[0].set_yticks(range(len(TESTS)), TESTS, fontsize=6)
+    panels[0].set_ylabel("tested with")
+    figure.supxlabel("trained with a cue that is", fontsize=8)
+    style.add_letter(panels[0], "g")
+    figure.colorbar(image, ax=list(panels), label="normalised accuracy", pad=0.02, fraction=0.05)

@@ -27,7 +27,6 @@ from cemrnn.network.config import count_context_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
 
 CELL = list(PackingCell._fields)
-TOLD = dict.fromkeys((*frames.SINGLE, "combined"), [np.nan])  # arms that the text names, whether they are there or not
 
 
 @experiment
@@ -116,11 +115,11 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
     for match in MATCHES:
         samples = frames.collect_samples(frames.select(battery, match=match), "arm", "worst")
         scalars |= frames.weigh_pathways(f"battery_{match}", samples)
-        scalars |= frames.mean_scalars(TOLD | samples, name=f"battery_{match}_{{}}")
+        scalars |= frames.mean_scalars(frames.TOLD | samples, name=f"battery_{match}_{{}}")
     added = tables["added_networks"]
-    scalars |= frames.mean_scalars(TOLD | frames.collect_samples(added, "arm", "score"), name="added_score_{}")
+    scalars |= frames.mean_scalars(frames.TOLD | frames.collect_samples(added, "arm", "score"), name="added_score_{}")
     prices = added.groupby("arm")["n_trained"].first().to_dict()
-    scalars |= {f"price_{arm}": price for arm, price in (dict.fromkeys(TOLD, np.nan) | prices).items()}
+    scalars |= {f"price_{arm}": price for arm, price in (dict.fromkeys(frames.TOLD, np.nan) | prices).items()}
     scalars |= frames.row_scalars(tables["packed"], "octaves_{match}_{n_units}_{arm}", "octaves")
     return scalars | {"title": _title(scalars)}
 

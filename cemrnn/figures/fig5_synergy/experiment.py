@@ -12,18 +12,17 @@ import pandas as pd
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import packing, titles
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity, measure_ideal
 from cemrnn.figures.shared.battery import estimate_chance, load_populations
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
 from cemrnn.figures.shared.packing import PackedBatteryConfig, measure_cells
 from cemrnn.measures.evidence import weigh
-from cemrnn.measures.ideal_observer import ideal_sigma
 from cemrnn.measures.intervals import estimate_mean, estimate_statistic
 from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.measures.packing import kept_share
+from cemrnn.measures.robustness import threshold_level
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS
-from cemrnn.tasks import conflict_pairs
 
 conditions = packing.battery_and_maps
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
@@ -73,8 +72,7 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
 
 def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd.DataFrame:
     """One row per arm, outcome and replicate, on a scale from 0 (no context) to 1."""
-    pair_chance = float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))
-    ideal = ideal_sigma(0.75, len(config.tasks), pair_chance)
+    ideal = threshold_level(np.array(config.sigmas), measure_ideal(config, chance)).level.item()
     packed = _share_packed(config)
     parts = []
     for arm in config.shown_arms:

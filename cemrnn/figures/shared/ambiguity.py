@@ -13,9 +13,10 @@ from torch import Tensor
 from cemrnn.figures.shared.battery import BatteryConfig, Population, check_increasing, simulate
 from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures import robustness
+from cemrnn.measures.ideal_observer import matches, observe
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks import Trials, TrialStream, conflict_pairs
-from cemrnn.tasks.cues import draw_frozen_noise, mix_cues
+from cemrnn.tasks.cues import centre, draw_frozen_noise, mix_cues, weaken_cue
 from cemrnn.tasks.scores import matches_response
 
 
@@ -28,18 +29,37 @@ class ConflictTrials:
     own: Tensor  # (M, B, K) cues of the first task
     other: Tensor  # (M, B, K) cues of the second task
     other_response: Tensor  # (M, B) what the second task requires, NaN: keep fixation
+    possible: Tensor  # (B, K) bool, tasks that show the same stimuli at the same times
 
     def answers(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Share of answers that each pair's first and second task require, (M, P) each."""
         first = matches_response(outputs, self.trials, self.trials.response)
         second = matches_response(outputs, self.trials, self.other_response)
-        return tuple(x.unflatten(1, (-1, len(self.pairs))).float().mean(1).cpu().numpy() for x in (first, second))
+        return self.average(first), self.average(second)
+
+    def silences(self, outputs: Tensor) -> np.ndarray:
+        """Share of trials (M, P) on which fixation is kept although neither task requires it."""
+        kept = matches_response(outputs, self.trials, torch.full_like(self.other_response, torch.nan))
+        return self.average(kept & ~self.trials.response.isnan() & ~self.other_response.isnan())
+
+    def average(self, values: Tensor) -> np.ndarray:
+        """Mean over the trials of each pair (M, P), of values (M, B)."""
+        return values.unflatten(1, (-1, len(self.pairs))).float().mean(1).cpu().numpy()
+
+    def ideal(self, sigma: float, noise: Tensor) -> np.ndarray:
+        """Share of right answers of the ideal observer (M, P), from cues with that noise (M, B, K) of size sigma."""
+        cue, answers = (self.own + sigma * noise).cpu().numpy(), self.trials.alternative.cpu().numpy()
+        possible = (self.possible & self.trials.alternative_defined).cpu().numpy()
+        right = self.trials.response.cpu().numpy()
+        given = [observe(*of_network, sigma) for of_network in zip(cue, answers, possible, strict=True)]
+        return self.average(torch.from_numpy(matches(np.stack(given), right)))
 
 
 def draw_conflicts(config: AmbiguityConfig, device: torch.device) -> ConflictTrials:
     """Conflict trials of every ordered pair, the same for every arm at a given replicate."""
     tasks, pairs = config.task_set, np.array(conflict_pairs(config.task_set))
     first, second = np.tile(pairs, (config.pair_trials, 1)).T
+    alike = [[one.family.looks_like(other.family) for other in tasks.tasks] for one in tasks.tasks]
     drawn = TrialStream(tasks, config.seeds, name="ambiguity").draw(len(first), first, conflict_with=second)
     trials = drawn.to(device)
     second_task = torch.as_tensor(second, device=device).expand(config.n_replicates, -1)
@@ -49,7 +69,13 @@ def draw_conflicts(config: AmbiguityConfig, device: torch.device) -> ConflictTri
         own=trials.context,
         other=torch.nn.functional.one_hot(second_task, tasks.n_contexts).to(trials.context.dtype),
         other_response=trials.alternative.gather(2, second_task[..., None])[..., 0],
+        possible=torch.tensor(alike)[torch.as_tensor(first)].to(device),
     )
+
+
+def draw_cue_noise(config: AmbiguityConfig, cue: Tensor) -> Tensor:
+    """Noise (M, B, K) of size 1 on the cues of conflict trials, frozen within a trial; it adds nothing to their sum."""
+    return centre(draw_frozen_noise(config.seeds, *cue.shape[1:], "ambiguity", "cue noise").to(cue))
 
 
 @dataclass(frozen=True)
@@ -61,7 +87,9 @@ class ArmCurves:
     levels: dict[str, np.ndarray]  # manipulation -> (L,)
     own: dict[str, np.ndarray]  # manipulation -> (M, P, L) share of answers of the cued task
     other: dict[str, np.ndarray]  # manipulation -> (M, P, L) share of answers of the other task
+    silent: dict[str, np.ndarray]  # manipulation -> (M, P, L) share that wrongly keep fixation
     chance: np.ndarray  # (P,) accuracy of answers that ignore the stimulus
+    pairs: np.ndarray  # (P, 2) ordered pairs of tasks
 
     @functools.cached_property
     def normalised(self) -> dict[str, np.ndarray]:
@@ -71,6 +99,23 @@ class ArmCurves:
             name: robustness.average_pairs(robustness.normalise_accuracy(own, self.chance[:, None], clean), self.passed)
             for name, own in self.own.items()
         }
+
+    def areas(self, manipulation: str, until: float = np.inf) -> np.ndarray:
+        """(M, U) mean normalised accuracy over the levels of a manipulation, for every unordered pair of tasks.
+
+        NaN for networks that are not compared.
+
+        Args:
+            manipulation: mixture, noise or strength.
+            until: the highest level that counts.
+        """
+        kept = self.levels[manipulation] <= until
+        clean, levels = self.own["mixture"][:, :, :1], self.levels[manipulation][kept]
+        normalised = robustness.normalise_accuracy(self.own[manipulation][..., kept], self.chance[:, None], clean)
+        area = np.trapezoid(normalised, levels, axis=-1) / np.ptp(levels)  # (M, P)
+        area[~self.passed] = np.nan
+        unordered = list_unordered(self.pairs)
+        return np.stack([area[:, rows].mean(axis=1) for rows in unordered.values()], axis=1)
 
     @functools.cached_property
     def sigma75(self) -> robustness.Threshold:
@@ -86,8 +131,10 @@ class ArmCurves:
         """One row per network, manipulation and level: normalised accuracy and shares of answers."""
         parts = []
         for name, levels in self.levels.items():
-            own, other = (robustness.average_pairs(x[name], self.passed) for x in (self.own, self.other))  # (M, L)
-            columns = {"normalised": self.normalised[name], "own": own, "other": other, "neither": 1 - own - other}
+            shares = (self.own, self.other, self.silent)
+            own, other, silent = (robustness.average_pairs(x[name], self.passed) for x in shares)  # (M, L)
+            columns = {"normalised": self.normalised[name], "own": own, "other": other, "silent": silent}
+            columns["astray"] = 1 - own - other - silent
             axes = {"arm": [self.arm], "network": range(len(own)), "manipulation": [name], "level": levels}
             parts.append(lay_out(axes, **columns))
         return pd.concat(parts, ignore_index=True)
@@ -101,6 +148,7 @@ class ArmCurves:
             fit = robustness.psychometric(lambdas, own / (own + other))
         columns = {"arm": self.arm, "network": np.arange(len(self.passed)), "passed": self.passed}
         columns["auc"] = robustness.area_under_mixture(lambdas, self.normalised["mixture"])
+        columns["noise"] = np.mean(self.areas("noise"), axis=1)
         for name, found in {"sigma75": self.sigma75, "kappa75": self.kappa75}.items():
             columns |= {name: found.level, f"{name}_censored": found.censored}
         blends = (1 - own - other)[:, even]
@@ -117,62 +165,53 @@ def measure_ambiguity(population: Population, config: AmbiguityConfig, chance: n
     """
     conflicts = draw_conflicts(config, population.model.flat.device)
     own, other = conflicts.own, conflicts.other
-    noise = draw_frozen_noise(config.seeds, *own.shape[1:], "ambiguity", "cue noise").to(own)
+    noise = draw_cue_noise(config, own)
     contexts = {
         "mixture": [mix_cues(own, other, level) for level in config.lambdas],
         "noise": [own + level * noise for level in config.sigmas],
-        "strength": [level * own for level in config.kappas],
+        "strength": [weaken_cue(own, level) for level in config.kappas],
     }
     shares = {name: _answer_shares(population.model, conflicts, cues, config) for name, cues in contexts.items()}
     return ArmCurves(
         arm=population.arm,
         passed=population.passed(config.passing_score),
         levels=dict(zip(contexts, map(np.array, (config.lambdas, config.sigmas, config.kappas)), strict=True)),
-        own={name: first for name, (first, _) in shares.items()},
-        other={name: second for name, (_, second) in shares.items()},
+        own={name: first for name, (first, _, _) in shares.items()},
+        other={name: second for name, (_, second, _) in shares.items()},
+        silent={name: silent for name, (_, _, silent) in shares.items()},
         chance=chance[conflicts.pairs[:, 0]],
+        pairs=conflicts.pairs,
     )
 
 
-def _answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: AmbiguityConfig):
-    answers = [conflicts.answers(simulate(model, conflicts.trials, cue, config, "ambiguity")) for cue in cues]
-    first, second = zip(*answers, strict=True)
-    return np.stack(first, axis=-1), np.stack(second, axis=-1)  # (M, P, L) each
+def list_unordered(pairs: np.ndarray) -> dict[tuple[int, int], list[int]]:
+    """Unordered pair of tasks -> rows of the ordered pairs (P, 2) that it is in, in the order of their first."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for row, pair in enumerate(pairs.tolist()):
+        found.setdefault(tuple(sorted(pair)), []).append(row)
+    return found
 
 
-def _deal_cues(n_trials: int, n_pairs: int) -> np.ndarray:
-    """Trial (B,) whose cue each trial gets: over the trials of a pair, the cues of all pairs come round in turn."""
-    turn, pair = np.divmod(np.arange(n_trials), n_pairs)
-    return turn * n_pairs + (pair + turn) % n_pairs
+def measure_ideal(config: AmbiguityConfig, chance: np.ndarray) -> np.ndarray:
+    """(L,) normalised accuracy of the ideal observer on the conflict trials, at every level of noise on the cue.
 
-
-def score_controls(population: Population, config: AmbiguityConfig) -> pd.DataFrame:
-    """Accuracy on conflict trials with the right cue, with cues shuffled over trials, and before training.
-
-    `favours_cued` is the share of answers for the right task minus that for the other, relative to the same with the
-    right cue: 0 means that the cue is ignored. Rows of networks that are not compared are NaN, except untrained ones.
+    Args:
+        config: levels and numbers of trials.
+        chance: (K,) accuracy on each task of answers that ignore the stimulus.
     """
-    model, passed = population.model, population.passed(config.passing_score)
-    conflicts = draw_conflicts(config, model.flat.device)
-    shuffled = conflicts.own[:, _deal_cues(conflicts.own.shape[1], len(conflicts.pairs))]
-    untrained = CEMRNN(model.config, config.seeds, device=model.flat.device)
-    conditions = {
-        "clean": (model, conflicts.own),
-        "shuffled": (model, shuffled),
-        "untrained": (untrained, conflicts.own),
-    }
-    answers = {
-        name: conflicts.answers(simulate(network, conflicts.trials, cue, config, "ambiguity"))
-        for name, (network, cue) in conditions.items()
-    }
-    preference, parts = np.subtract(*answers["clean"]).mean(1), []
-    preference[~passed | (preference == 0)] = np.nan
-    for name, (own, other) in answers.items():
-        kept = passed | (name == "untrained")
-        columns = {"accuracy": own.mean(1), "favours_cued": (own - other).mean(1) / preference}
-        axes = {"arm": [population.arm], "control": [name], "network": range(len(passed))}
-        parts.append(lay_out(axes, **{key: np.where(kept, value, np.nan) for key, value in columns.items()}))
-    return pd.concat(parts, ignore_index=True)
+    conflicts = draw_conflicts(config, torch.device("cpu"))
+    noise, zero = draw_cue_noise(config, conflicts.own), chance[conflicts.pairs[:, 0]]
+    shares = np.stack([conflicts.ideal(sigma, noise).mean(axis=0) for sigma in config.sigmas], axis=1)  # (P, L)
+    return robustness.normalise_accuracy(shares, zero[:, None], np.ones((len(zero), 1))).mean(axis=0)
+
+
+def _answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: AmbiguityConfig):
+    """Shares of answers of the first and of the second task, and of silence, (M, P, L) each."""
+    shares = []
+    for cue in cues:
+        outputs = simulate(model, conflicts.trials, cue, config, "ambiguity")
+        shares.append((*conflicts.answers(outputs), conflicts.silences(outputs)))
+    return tuple(np.stack(share, axis=-1) for share in zip(*shares, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +220,7 @@ class AmbiguityConfig(BatteryConfig):
 
     lambdas: tuple[float, ...]  # shares of the other task's cue in the mixture
     sigmas: tuple[float, ...]  # noise on every context unit, standard deviation, frozen within a trial
-    kappas: tuple[float, ...]  # strengths of the weakened cue; 1 is the cue of training
+    kappas: tuple[float, ...]  # shares of the right cue in a mixture with the mean of all cues
     pair_trials: int  # conflict trials per ordered pair of tasks and level
     chance_trials: int  # trials per task, to estimate chance
 

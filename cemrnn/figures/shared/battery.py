@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.network.budget import match_budget
+from cemrnn.network.budget import match_size
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
@@ -18,9 +18,12 @@ from cemrnn.network.pathways import ARMS, Told
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet, Trials, TrialStream
+from cemrnn.tasks.cues import CueConfig
 from cemrnn.tasks.scores import chance_level, score_trials
 from cemrnn.training.config import TrainingConfig
 from cemrnn.training.learner import TrainedNetwork, choose_device
+
+PLAIN_CUE = CueConfig()  # to which nothing happens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +86,17 @@ class BatteryConfig(PopulationConfig):
         """The battery as a task set."""
         return TaskSet(names=self.tasks, preset=self.preset, encoding=self.encoding)
 
-    def network(self, arm: str) -> NetworkConfig:
-        """The network of an arm, at the budget of the combined one."""
+    def network(self, arm: str, match: str = "parameters") -> NetworkConfig:
+        """The network of an arm, with as many parameters as the combined one, or as many units."""
         sizes = dict(n_units=self.n_units, rank=self.rank, activation=self.activation)
-        return match_budget(arm, NetworkConfig.for_tasks(self.task_set, arm="combined", **sizes))
+        reference = NetworkConfig.for_tasks(self.task_set, arm="combined", **sizes)
+        return match_size(arm, reference, match)
 
-    def training(self, arm: str) -> list[TrainingConfig]:
-        """The networks of an arm, one per replicate."""
-        network, tasks = self.network(arm), self.task_set
-        return [self.recipe(network, tasks, seed, target_score=self.target_score) for seed in self.seeds]
+    def training(self, arm: str, match: str = "parameters", cue: CueConfig = PLAIN_CUE) -> list[TrainingConfig]:
+        """The networks of an arm, one per replicate; their rate falls to zero over the last fifth of the updates."""
+        changes = dict(target_score=self.target_score, schedule="late", cue=cue)
+        network, tasks = self.network(arm, match), self.task_set
+        return [self.recipe(network, tasks, seed, **changes) for seed in self.seeds]
 
 
 def check_increasing(
@@ -146,13 +151,16 @@ class Population:
 
 
 def load_populations(config: BatteryConfig) -> list[Population]:
-    """The trained and tested networks of every arm; what the store lacks is trained first."""
-    populations = []
-    for arm in config.arms:
-        model, networks = load_population(config.training(arm), Store.default(), device=choose_device(config.device))
-        scores = score_fresh(model, config.task_set, config.seeds, config.test_trials, "last36")
-        populations.append(Population(arm, model, networks, scores))
-    return populations
+    """The trained and tested networks of every arm at equal parameters; what the store lacks is trained first."""
+    return [load_arm(config, config.training(arm)) for arm in config.arms]
+
+
+def load_arm(config: BatteryConfig, trainings: Sequence[TrainingConfig]) -> Population:
+    """The trained and tested networks of one arm; what the store lacks is trained first."""
+    model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+    seeds = [training.seed for training in trainings]
+    scores = score_fresh(model, config.task_set, seeds, config.test_trials, "last36")
+    return Population(trainings[0].network.arm, model, networks, scores)
 
 
 def draw_test_trials(config: BatteryConfig) -> Trials:

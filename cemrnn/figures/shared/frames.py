@@ -14,6 +14,7 @@ from cemrnn.measures.intervals import Interval, estimate_difference, estimate_me
 
 NOTHING = Interval(**dict.fromkeys(("value", "low", "high", "p"), np.array(np.nan)), n=np.array(0))
 SINGLE = ("excitability", "synaptic")  # the two pathways that the claims compare
+TOLD = dict.fromkeys((*SINGLE, "combined"), [np.nan])  # arms that texts name, whether they are there or not
 
 
 def lay_out(axes: Mapping[str, Sequence], **values: np.ndarray) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -19,7 +18,7 @@ from cemrnn.figures.shared.battery import (
     check_increasing,
 )
 from cemrnn.measures import packing
-from cemrnn.network.budget import match_budget
+from cemrnn.network.budget import match_size
 from cemrnn.network.config import NetworkConfig, count_parameters
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
@@ -122,9 +121,7 @@ class MapConfig(PackingSizes, PopulationConfig):
         """The network of an arm that learns the tasks."""
         sizes = dict(n_units=n_units, rank=max(2, n_units // self.units_per_component), activation=self.activation)
         reference = NetworkConfig.for_tasks(tasks, arm="combined", **sizes)
-        if match == "parameters":
-            return match_budget(arm, reference)
-        return dataclasses.replace(reference, arm=arm, rank=ARMS[arm].rank_of(reference.rank))
+        return match_size(arm, reference, match)
 
     def training(self, network: NetworkConfig, tasks: TaskSet, seed: int, **changes) -> TrainingConfig:
         """One network to train, with as many trials of every task in an update."""
