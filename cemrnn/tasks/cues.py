@@ -32,21 +32,20 @@ class CueConfig(Config):
     settle_ms: float = 0.0  # from the latest possible switch to the end of the trial
     carry_share: float = 0.0  # of trials at whose start the modulators are settled at another task's context
     noise_sigma: float = 0.0  # of Gaussian noise on every context unit, drawn anew at each step; cue height 1
-    frozen_sigma: float = 0.0  # of the same, drawn once for a trial, the mean over contexts taken off
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("switch_share", "carry_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)}")
-        for name in ("settle_ms", "noise_sigma", "frozen_sigma"):
+        for name in ("settle_ms", "noise_sigma"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected a number >= 0, got {getattr(self, name)}")
 
     @property
     def is_plain(self) -> bool:
         """Whether every cue stays as its trial gives it."""
-        return self.switch_share == self.carry_share == self.noise_sigma == self.frozen_sigma == 0
+        return self.switch_share == self.carry_share == self.noise_sigma == 0
 
 
 class Cue(NamedTuple):
@@ -99,9 +98,6 @@ class CueStream(CountedStream):
         context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
         if sigma:
             context = context + sigma * draw_step_noise(self.keys("cue noise"), self._n_drawn, trials)
-        if c.frozen_sigma:
-            noise = draw_step_noise(self.keys("frozen cue noise"), self._n_drawn, trials, n_steps=1)
-            context = context + c.frozen_sigma * centre(noise)
         self._n_drawn += shape[1]
         carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
         return Cue(context, carried if c.carry_share > 0 else None)
@@ -135,12 +131,10 @@ def draw_step_noise(network_keys: np.ndarray, first_trial: int, trials: Trials, 
         network_keys: (M,) uint64, see `derive_keys`.
         first_trial: number of the first of the B trials, which selects the noise together with the key.
         trials: whose lengths and number of contexts count.
-        n_steps: T, at most the length of every trial; None: of the longest.
     """
     n_networks, n_trials, n_contexts = trials.context.shape
-    n_steps, ends = n_steps or trials.inputs.shape[2], trials.end_steps.cpu().numpy().clip(max=n_steps)
-    noise = np.zeros((n_networks, n_steps, n_trials, n_contexts), np.float32)
-    keys = np.empty((n_networks, n_trials), np.uint64)
+    noise = np.zeros((n_networks, trials.inputs.shape[2], n_trials, n_contexts), np.float32)
+    keys, ends = np.empty((n_networks, n_trials), np.uint64), trials.end_steps.cpu().numpy()
     fill_trial_keys(network_keys, first_trial, keys)
     add_noise(noise, keys, np.zeros_like(ends), ends, np.ones(n_contexts, np.float32))
     return torch.from_numpy(noise).transpose(1, 2)

@@ -1,86 +1,115 @@
-"""The ideal observer against closed forms, adaptive quadrature and simulation."""
+"""The ideal observer against closed forms, brute force, and other observers of the same trials."""
 
 import numpy as np
 import pytest
 from scipy import integrate
 from scipy.stats import norm
 
-from cemrnn.measures.ideal_observer import efficiency, ideal_observer, ideal_sigma
+from cemrnn.measures.ideal_observer import TOLERANCE, efficiency, matches, observe
 
 
-def test_shape_and_limits():
-    sigma = np.array([[0.0, 1e-3, 1e9], [0.0, 1e-3, np.inf]])
-    out = ideal_observer(sigma, 5)
-    assert out.shape == (2, 3)
-    np.testing.assert_allclose(out, [[1, 1, 0.2], [1, 1, 0.2]], rtol=1e-8)
+def name_largest(sigma, n_contexts):
+    """Probability that the largest of K noisy channels is the right one. Source: Green & Swets 1966."""
+    return integrate.quad(lambda z: norm.pdf(z) * norm.cdf(z + 1 / sigma) ** (n_contexts - 1), -9, 9)[0]
 
 
-def test_two_contexts_in_closed_form():
-    sigma = np.geomspace(0.05, 50, 40)
-    np.testing.assert_allclose(ideal_observer(sigma, 2), norm.cdf(1 / (sigma * np.sqrt(2))), rtol=1e-12)
+def draw(n_trials, answers, sigma, seed=0):
+    """Cues of tasks 0 to K - 1 in turn, noise without its mean, and answers (B, K)."""
+    generator, n_contexts = np.random.default_rng(seed), answers.shape[-1]
+    task = np.arange(n_trials) % n_contexts
+    noise = generator.standard_normal((n_trials, n_contexts))
+    cue = np.eye(n_contexts)[task] + sigma * (noise - noise.mean(axis=1, keepdims=True))
+    return task, cue, np.broadcast_to(answers, cue.shape)
 
 
-@pytest.mark.parametrize("n_contexts", [3, 8, 20, 1000])
-def test_against_adaptive_quadrature(n_contexts):
-    for sigma in (0.1, 0.4, 1.0, 3.0):
-        exact, error = integrate.quad(
-            lambda z, s=sigma: norm.pdf(z) * norm.cdf(z + 1 / s) ** (n_contexts - 1),
-            -9,
-            9,
-            epsabs=1e-12,
-            limit=200,
-        )
-        assert ideal_observer(sigma, n_contexts) == pytest.approx(exact, abs=1e-10 + error)
+@pytest.mark.parametrize("n_contexts", [2, 3, 5])
+@pytest.mark.parametrize("sigma", [0.3, 0.7, 1.5])
+def test_with_answers_that_exclude_each_other_it_names_the_largest_channel(n_contexts, sigma):
+    answers = np.array([np.nan, *(2 * np.pi * np.arange(4) / 4)])[:n_contexts]  # keep fixation, or 90 degrees apart
+    task, cue, answers = draw(40_000, answers, sigma)
+    possible = np.ones_like(cue, bool)
+    given = observe(cue, answers, possible, sigma)
+    np.testing.assert_array_equal(given, answers[np.arange(len(cue)), cue.argmax(axis=1)])
+    share = matches(given, answers[np.arange(len(cue)), task]).mean()
+    expected = name_largest(sigma, n_contexts)
+    assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / len(cue)))
 
 
-@pytest.mark.parametrize("sigma", [0.3, 0.6, 1.5])
-def test_against_simulated_cues(sigma):
-    rng = np.random.default_rng(1)
-    cue = np.eye(8)[rng.integers(0, 8, 40_000)]
-    named = (cue + sigma * rng.normal(size=cue.shape)).argmax(axis=1)
-    share = (named == cue.argmax(axis=1)).mean()
-    expected = ideal_observer(sigma, 8)
-    assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 40_000))
+def test_tasks_that_the_trial_cannot_be_of_do_not_count():
+    task, cue, answers = draw(60_000, 2 * np.pi * np.arange(4) / 4, 1.0)
+    kept = task < 2
+    possible = np.broadcast_to([True, True, False, False], cue.shape)
+    given = observe(cue, answers, possible, 1.0)
+    share = matches(given, answers[np.arange(len(cue)), task])[kept].mean()
+    expected = norm.cdf(1 / np.sqrt(2))  # two contexts
+    assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / kept.sum()))
 
 
-@pytest.mark.parametrize("n_contexts, criterion, chance", [(2, 0.75, None), (8, 0.75, None), (8, 0.5, 0.2)])
-def test_ideal_sigma_brings_accuracy_to_the_criterion(n_contexts, criterion, chance):
-    sigma = ideal_sigma(criterion, n_contexts, chance)
-    zero = 1 / n_contexts if chance is None else chance
-    rng = np.random.default_rng(2)
-    signal = 1 + sigma * rng.normal(size=100_000)
-    rivals = sigma * rng.normal(size=(100_000, n_contexts - 1)).max(axis=1)
-    normalised = ((signal > rivals).mean() - zero) / (1 - zero)
-    assert normalised == pytest.approx(criterion, abs=4 * 0.5 / np.sqrt(100_000) / (1 - zero))
+def test_two_tasks_with_one_answer_outweigh_a_third_that_is_more_probable():
+    cue = np.array([[0.9, 0.8, 1.0]])
+    given = observe(cue, np.array([[1.0, 1.0, 3.0]]), np.ones((1, 3), bool), 1.0)
+    assert given == 1.0
+    assert observe(cue, np.array([[1.0, 1.0, 3.0]]), np.ones((1, 3), bool), 0.05) == 3.0  # with little noise
 
 
-def test_ideal_sigma_of_two_contexts_in_closed_form():
-    # (P - 1/2) / (1/2) = 3/4 at P = 7/8
-    assert ideal_sigma(0.75, 2) == pytest.approx(1 / (np.sqrt(2) * norm.ppf(7 / 8)), rel=1e-10)
+def test_the_middle_of_two_near_answers_is_right_for_both():
+    answers = np.array([[0.0, 1.0, 3.5]])  # 57 degrees apart: each within 36 degrees of .5
+    given = observe(np.array([[1.0, 1.0, 1.0]]), answers, np.ones((1, 3), bool), 1.0)
+    assert given == pytest.approx(0.5)
+    far = np.array([[0.0, 2 * np.pi / 5 + 1e-6, 3.5]])  # from 72 degrees on there is none
+    assert observe(np.array([[1.0, 0.9, 0.8]]), far, np.ones((1, 3), bool), 1.0) == 0.0
 
 
-def test_efficiency_is_the_squared_ratio():
-    ideal = ideal_sigma(0.75, 8)
-    np.testing.assert_allclose(efficiency(np.array([ideal, ideal / 2, np.nan]), 8), [1, 0.25, np.nan], rtol=1e-12)
-    assert efficiency(1.0, 8, criterion=0.5, chance=0.2) == pytest.approx(ideal_sigma(0.5, 8, 0.2) ** -2)
+@pytest.mark.parametrize("seed", range(5))
+def test_no_answer_on_a_fine_circle_is_more_probably_right(seed):
+    generator = np.random.default_rng(seed)
+    sigma, answers = 0.8, generator.uniform(0, 2 * np.pi, (200, 6))
+    answers[generator.random(answers.shape) < 0.2] = np.nan
+    cue = np.eye(6)[generator.integers(6, size=200)] + sigma * generator.standard_normal((200, 6))
+    weight = np.exp(cue / sigma**2)
+    weight /= weight.sum(axis=1, keepdims=True)
+    offered = np.append(np.linspace(0, 2 * np.pi, 721), np.nan)
+    best = (matches(offered[None, :, None], answers[:, None, :]) * weight[:, None]).sum(axis=2).max(axis=1)
+    given = observe(cue, answers, np.ones_like(cue, bool), sigma)
+    own = (matches(given[:, None], answers) * weight).sum(axis=1)
+    three = np.array([np.ptp(np.unwrap(np.sort(a[~np.isnan(a)]))) for a in answers])  # three near answers may share one
+    assert (own >= best - 1e-12)[three > 2].mean() > 0.95
+    assert (own - best).mean() > -0.02
 
 
-def test_efficiency_of_an_observer_with_its_own_noise():
-    """Independent noise of equal size inside an observer halves its efficiency: σ²_in + σ²_ext = 2 σ²_ext."""
-    levels = np.linspace(0.2, 0.5, 301)
-    normalised = (ideal_observer(np.sqrt(2) * levels, 8) - 1 / 8) / (7 / 8)
-    assert efficiency(np.interp(-0.75, -normalised, levels), 8) == pytest.approx(0.5, abs=1e-4)
+def test_other_observers_of_the_same_cue_do_no_better():
+    sigma, generator = 0.7, np.random.default_rng(3)
+    answers = np.array([0.0, 0.0, np.pi / 2, np.nan, 1.0])
+    task, cue, answers = draw(20_000, answers, sigma)
+    right = answers[np.arange(len(cue)), task]
+    best = matches(observe(cue, answers, np.ones_like(cue, bool), sigma), right).mean()
+    rows = np.arange(len(cue))
+    soft = (np.exp(cue) / np.exp(cue).sum(1, keepdims=True)).cumsum(1)
+    rivals = [
+        answers[rows, cue.argmax(axis=1)],
+        answers[rows, (generator.random((len(cue), 1)) < soft).argmax(axis=1)],
+        answers[rows, (cue * [1.2, 1, 1, 1, 1]).argmax(axis=1)],
+        np.full(len(cue), 0.5),
+    ]
+    for given in rivals:
+        assert matches(given, right).mean() < best + 3 * 0.5 / np.sqrt(len(cue))
 
 
-@pytest.mark.parametrize(
-    "call, message",
-    [
-        (lambda: ideal_observer(np.array([-0.1]), 3), "sigma: expected a noise of at least 0"),
-        (lambda: ideal_observer(0.1, 1), "n_contexts: expected at least 2, got 1"),
-        (lambda: ideal_sigma(1.0, 3), r"criterion: expected .* \(0, 1\), got 1.0"),
-        (lambda: ideal_sigma(0.2, 2, 0.1), r"criterion: expected .* \(0.444, 1\), got 0.2"),
-    ],
-)
-def test_wrong_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_without_noise_it_is_always_right():
+    task, cue, answers = draw(100, np.array([0.3, np.nan, 4.0]), 0.0)
+    given = observe(cue, answers, np.ones_like(cue, bool), 0.0)
+    assert matches(given, answers[np.arange(100), task]).all()
+
+
+def test_answers_match_within_thirty_six_degrees_and_holding_is_an_answer():
+    assert matches(np.array([0.1, 0.1, np.nan, np.nan]), np.array([2 * np.pi, np.nan, 0.1, np.nan])).tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert matches(TOLERANCE - 1e-9, 0.0) and not matches(TOLERANCE + 1e-9, 0.0)
+
+
+def test_efficiency_is_the_share_of_the_noise_power():
+    np.testing.assert_allclose(efficiency(np.array([0.4, 0.8]), 0.8), [0.25, 1])

@@ -8,6 +8,7 @@ from scipy import stats
 
 from cemrnn.measures import intervals
 from cemrnn.measures.intervals import (
+    estimate_crossed,
     estimate_difference,
     estimate_mean,
     estimate_median,
@@ -255,3 +256,51 @@ def test_any_statistic_of_independent_samples():
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def simulate_crossed(generator, n_networks, n_conditions, spread_network, spread_condition, spread_both):
+    """Two samples (M, P) with true means 0: conditions differ by arm, and networks are drawn."""
+    shape = n_networks, n_conditions
+    return [
+        spread_network * generator.standard_normal((n_networks, 1))
+        + spread_condition * generator.standard_normal((1, n_conditions))
+        + spread_both * generator.standard_normal(shape)
+        for _ in range(2)
+    ]
+
+
+@pytest.mark.parametrize(("n_networks", "n_conditions"), [(6, 8), (6, 13), (12, 13), (20, 11)])
+@pytest.mark.parametrize("spreads", [(0.05, 0.1, 0.1), (0.1, 0.02, 0.1), (0.02, 0.1, 0.02)])
+def test_crossed_intervals_cover_the_truth_over_other_networks_and_other_conditions(n_networks, n_conditions, spreads):
+    generator, n_simulated = np.random.default_rng(11), 1500
+    covered = 0
+    for _ in range(n_simulated):
+        found = estimate_crossed(*simulate_crossed(generator, n_networks, n_conditions, *spreads))
+        covered += found.low <= 0 <= found.high
+    assert 0.935 <= covered / n_simulated <= 0.985
+
+
+def test_intervals_over_networks_alone_do_not_cover_other_conditions():
+    generator, covered = np.random.default_rng(12), 0  # a negative control
+    for _ in range(500):
+        first, other = simulate_crossed(generator, 8, 10, 0.02, 0.1, 0.05)
+        found = estimate_difference(first.mean(axis=1), other.mean(axis=1), paired=False)
+        covered += found.low <= 0 <= found.high
+    assert covered / 500 < 0.6
+
+
+def test_crossed_estimates_are_of_means_and_leave_out_networks_with_gaps():
+    generator = np.random.default_rng(13)
+    first, second, third = (generator.standard_normal((m, 5)) + shift for m, shift in ((6, 3), (7, 1), (8, 2)))
+    found = estimate_crossed(first, second, third)
+    assert found.value == pytest.approx(first.mean() - max(second.mean(), third.mean()))
+    assert found.n == 6 and found.low < found.value < found.high
+    gap = np.vstack([first, np.full((1, 5), np.nan)])
+    assert estimate_crossed(gap, second, third).to_scalars("x") == found.to_scalars("x")
+    alone = estimate_crossed(first[:1], second)
+    assert np.isnan(alone.value) and alone.n == 1
+
+
+def test_crossed_samples_need_the_same_conditions():
+    with pytest.raises(ValueError, match=r"expected one or more with axes \(network, condition\).*\(3, 4\), \(3, 5\)"):
+        estimate_crossed(np.zeros((3, 4)), np.zeros((3, 5)))
