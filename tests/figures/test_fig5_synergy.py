@@ -13,7 +13,6 @@ from cemrnn.figures.fig5_synergy import experiment as fig5_synergy
 from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.fig5_synergy.plot import plot
-from cemrnn.measures.ideal_observer import ideal_sigma
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from tests.verdicts import judge_result
@@ -86,12 +85,14 @@ def test_the_maps_are_trained_with_their_own_settings():
 
 def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at_zero(monkeypatch):
     chance = np.array([0.2, 0.2])
-    ideal = ideal_sigma(0.75, 2, 0.2)
+    ideal = 0.5  # of these levels: 1 falls to .5 from 0 to 1
+    config = dataclasses.replace(CONFIG, sigmas=(0.0, 1.0))
+    monkeypatch.setattr(fig5_synergy, "measure_ideal", lambda config, chance: np.array([1.0, 0.5]))
     networks = pd.DataFrame({"auc": [0.5, np.nan], "sigma75": [ideal / 2, np.nan]})
     shares = dict.fromkeys(DESIGN, np.array([0.25, 0.75]))
     monkeypatch.setattr(fig5_synergy, "measure_ambiguity", lambda *_: SimpleNamespace(networks=lambda: networks))
     monkeypatch.setattr(fig5_synergy, "_share_packed", lambda config: shares)
-    table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), CONFIG, chance)
+    table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), config, chance)
     value = table.set_index(["arm", "outcome", "network"])["value"].sort_index()
     assert len(value) == 4 * 4 * 2
     expected = {"mixture": (0.5, np.nan), "noise": (0.5, np.nan), "packing": (0.25, 0.75), "joint": (1.25 / 3, np.nan)}

@@ -1,0 +1,268 @@
+"""Figure 2 on made-up answers whose measures and verdicts are known, and on real conflict trials."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
+from cemrnn.figures.fig2_ambiguity.config import PopulationKey, conditions
+from cemrnn.figures.fig2_ambiguity.matrix import TESTS, disturb
+from cemrnn.figures.fig2_ambiguity.plot import plot
+from cemrnn.figures.shared import ambiguity
+from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts, draw_cue_noise, list_unordered, measure_ideal
+from cemrnn.figures.shared.battery import answer_fresh, estimate_chance
+from cemrnn.network.config import count_parameters
+from cemrnn.network.model import CEMRNN
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
+from cemrnn.tasks import conflict_pairs
+from tests.verdicts import judge_result
+
+ROOT = Path(__file__).parents[2]
+TASKS = ("delay_pro", "delay_anti", "rotate_1_of_4", "reaction_pro", "reaction_anti", "memory_pro", "memory_anti")
+CONFIG = dataclasses.replace(
+    make_config(Project(ROOT), "fig2_ambiguity", "smoke"),
+    device="cpu",
+    tasks=TASKS,
+    n_replicates=8,
+    trained_replicates=8,
+    arms=("plain", "excitability", "synaptic", "combined"),
+    sigmas=(0.0, 0.4, 0.8),
+)
+PAIRS = np.array(conflict_pairs(CONFIG.task_set))
+JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of networks
+CHANCE = np.full(len(TASKS), 0.2)
+
+
+def make_curves(key, slope, *, spread, of_pairs):
+    """Answers that fall from .9 to chance along a line, with a slope that networks and pairs move."""
+    levels = {name: np.array(getattr(CONFIG, f"{name}s")) for name in ("lambda", "sigma", "kappa")}
+    generator = np.random.default_rng(len(key.arm))
+    pairs = of_pairs * generator.standard_normal(len(PAIRS))
+    slopes = slope + spread * JITTER[:, None] + pairs[None]  # (M, P)
+    normal = {
+        "mixture": 1 - slopes[..., None] * levels["lambda"],
+        "noise": 1 - slopes[..., None] * levels["sigma"],
+        "strength": np.broadcast_to(levels["kappa"], (*slopes.shape, len(levels["kappa"]))),
+    }
+    own = {name: 0.2 + 0.7 * values for name, values in normal.items()}
+    if key.arm == "plain":
+        own = {name: np.full_like(values, 0.3) for name, values in own.items()}
+    other = {name: np.full_like(values, 0.05 if key.arm != "plain" else 0.3) for name, values in own.items()}
+    silent = {name: np.full_like(values, 0.02) for name, values in own.items()}
+    names = dict(zip(own, levels.values(), strict=True))
+    passed = np.full(8, key.arm != "plain")
+    return ArmCurves(key.arm, passed, names, own, other, silent, CHANCE[PAIRS[:, 0]], PAIRS)
+
+
+def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0):
+    """The experiment on made-up answers; slopes: group -> slope of excitability, synaptic and combined networks."""
+    monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
+    arms = ("excitability", "synaptic", "combined")
+
+    def measure(population, config, chance):
+        key = population
+        group = "parameters" if key.arm in ("plain", "combined") and key.group == "units" else key.group
+        slope = dict(zip(arms, slopes[group], strict=True)).get(key.arm, 0.5)
+        curves = make_curves(key, slope, spread=spread, of_pairs=of_pairs)
+        if key.arm == "plain":
+            curves.own["mixture"][:] += leak * (1 + 0.1 * JITTER[:, None, None])
+        return curves
+
+    keys = iter([key for key, _ in CONFIG.populations()])
+    monkeypatch.setattr(fig2_ambiguity, "load_arm", lambda config, trainings: next(keys))
+    monkeypatch.setattr(fig2_ambiguity, "measure_ambiguity", measure)
+    monkeypatch.setattr(fig2_ambiguity, "estimate_chance", lambda config, n: CHANCE)
+    monkeypatch.setattr(fig2_ambiguity, "measure_ideal", lambda config, chance: np.array([1.0, 0.9, 0.6]))
+    monkeypatch.setattr(
+        fig2_ambiguity,
+        "measure_tests",
+        lambda key, *_: pd.DataFrame(
+            dict(group=key.group, arm=key.arm, test=test, network=m, accuracy=0.5 + 0.01 * JITTER[m])
+            for test in TESTS
+            for m in range(8)
+        ),
+    )
+    return fig2_ambiguity.run(CONFIG)
+
+
+ALIKE = (0.5, 0.5, 0.5)
+GROUPS = ("parameters", "units", "trained")
+
+
+def everywhere(slopes):
+    return dict.fromkeys(GROUPS, slopes)
+
+
+def test_planted_slopes_come_back_as_areas_and_thresholds(monkeypatch):
+    slopes = {"parameters": (0.9, 0.5, 0.7), "units": (1.0, 0.6, 0.7), "trained": (0.3, 0.3, 0.2)}
+    scalars = run(monkeypatch, slopes, of_pairs=0.0).scalars
+    # along a line the mean over noise up to .8 is that at .4
+    assert scalars["noise_parameters_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.4)
+    assert scalars["noise_units_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.4)
+    assert scalars["noise_units_combined_minus_best_single"] == pytest.approx(-0.1 * 0.4)
+    assert scalars["noise_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)
+    assert scalars["noise_trained_combined_minus_best_single"] == pytest.approx(0.1 * 0.4)
+    assert scalars["mixture_units_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.25)
+    assert scalars["sigma75_synaptic"] == pytest.approx(np.mean(0.25 / (0.5 + 0.02 * JITTER)), rel=1e-3)
+    assert scalars["n_pairs"] == len(PAIRS) // 2 == 5
+    assert scalars["ideal_sigma75"] == pytest.approx(0.6)
+    assert scalars["largest_lead_over_ideal"] == pytest.approx(1 - 0.2 * 0.8 - 0.6)
+    assert scalars["plain_favours_cued"] == pytest.approx(0)
+
+
+CLAIMS = {
+    "as in the pilot": (
+        dict(slopes={"parameters": (0.9, 0.4, 0.7), "units": (0.9, 0.4, 0.7), "trained": ALIKE}),
+        {
+            "ambiguity-noise-pathways": "supported",
+            "ambiguity-noise-pathways-parameters": "supported",
+            "ambiguity-noise-trained-gap": "supported",
+            "ambiguity-noise-combined": "supported",
+            "ambiguity-noise-synergy": "opposite",
+            "ambiguity-noise-trained-synergy": "equivalent",
+            "ambiguity-mixture-pathways": "supported",
+            "ambiguity-control-plain": "supported",
+        },
+    ),
+    "the other way round": (
+        dict(slopes={"parameters": (0.4, 0.9, 0.2), "units": (0.4, 0.9, 0.2), "trained": (0.2, 0.6, 0.05)}, leak=0.2),
+        {
+            "ambiguity-noise-pathways": "opposite",
+            "ambiguity-noise-trained-gap": "opposite",
+            "ambiguity-noise-combined": "opposite",
+            "ambiguity-noise-synergy": "supported",
+            "ambiguity-noise-trained-synergy": "supported",
+            "ambiguity-control-plain": "opposite",
+        },
+    ),
+    "pairs that differ as much as arms": (
+        dict(slopes=everywhere((0.7, 0.5, 0.6)), of_pairs=0.4),
+        {"ambiguity-noise-pathways": "undecided"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_known_answers_get_their_verdict(monkeypatch, tmp_path, name):
+    made, verdicts = CLAIMS[name]
+    rows = judge_result(run(monkeypatch, **made), tmp_path)
+    assert rows.loc[list(verdicts), "verdict"].to_dict() == verdicts
+
+
+def test_the_figure_shows_the_tables(monkeypatch):
+    result = run(monkeypatch, everywhere((0.9, 0.5, 0.7)))
+    panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes() if axes.get_title(loc="left")}
+    assert set(panels) == set("abcdefg")
+    rows = result.tables["curves"]
+    rows = rows[(rows["group"] == "units") & (rows["manipulation"] == "noise") & (rows["arm"] == "synaptic")]
+    drawn = {line.get_label(): line.get_ydata() for line in panels["b"].get_lines()}
+    np.testing.assert_array_equal(drawn["synaptic"], rows["normalised"])
+    assert "combined" in drawn  # of the parameters' reading, which is the same
+    names = [label.get_text() for label in panels["f"].get_yticklabels()]
+    assert names[0] == "delay pro / anti" and len(names) == 5
+
+
+def test_every_population_is_what_its_group_says():
+    quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
+    budget = count_parameters(quick.network("combined"))
+    found = dict(quick.populations())
+    assert len(found) == len(quick.arms) + 2 + 3
+    for key, trainings in found.items():
+        network = trainings[0].network
+        assert network.arm == key.arm
+        if key.group == "units":
+            assert (network.n_units, network.rank) == (quick.n_units, quick.rank if key.arm == "synaptic" else 0)
+        else:
+            assert abs(count_parameters(network) / budget - 1) < 0.02
+        assert trainings[0].cue.noise_sigma == (quick.trained_sigma if key.group == "trained" else 0)
+    assert PopulationKey("units", "combined") not in found
+    listed = conditions(quick)
+    assert len(set(listed)) == len(listed) == sum(map(len, found.values()))
+
+
+def test_quick_has_enough_pairs_of_tasks():
+    quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
+    assert len(list_unordered(np.array(conflict_pairs(quick.task_set)))) >= 10
+
+
+def test_arms_that_are_compared_have_to_be_there():
+    with pytest.raises(ValueError, match="compared: expected some of arms, got gain"):
+        dataclasses.replace(CONFIG, compared=("gain",))
+
+
+@pytest.fixture(scope="module")
+def conflicts():
+    return draw_conflicts(dataclasses.replace(CONFIG, n_replicates=2, pair_trials=200), torch.device("cpu"))
+
+
+def test_no_disturbance_changes_the_sum_of_the_cues(conflicts):
+    config = dataclasses.replace(CONFIG, n_replicates=2, pair_trials=200)
+    cues = disturb(conflicts, config)
+    assert tuple(cues) == TESTS
+    for name, cue in cues.items():
+        total = cue.sum(-1)
+        inside = total > 0.5  # steps after the end of a trial have no cue in noise of steps
+        torch.testing.assert_close(total[inside], torch.ones_like(total[inside]), rtol=0, atol=1e-5), name
+        assert inside.float().mean() > 0.5
+
+
+def test_moving_cues_are_there_when_they_should_be(conflicts):
+    config = dataclasses.replace(CONFIG, n_replicates=2, pair_trials=200, test_ms=120.0)
+    cues, moment = disturb(conflicts, config), 3  # steps of 40 ms
+    for name, before, after in (("brief", "own", "none"), ("late", "none", "own"), ("switch", "other", "own")):
+        named = {"own": conflicts.own, "other": conflicts.other, "none": torch.full_like(conflicts.own, 1 / len(TASKS))}
+        torch.testing.assert_close(cues[name][:, :, moment - 1], named[before])
+        torch.testing.assert_close(cues[name][:, :, moment], named[after])
+
+
+def test_the_observer_is_at_one_without_noise_and_no_policy_beats_it(conflicts):
+    config = dataclasses.replace(CONFIG, n_replicates=2, pair_trials=200, sigmas=(0.0, 0.5, 1.0, 50.0))
+    curve = measure_ideal(config, CHANCE)
+    assert curve[0] == pytest.approx(1) and (np.diff(curve) < 0).all()
+    noise = draw_cue_noise(config, conflicts.own)
+    n = len(conflicts.pairs) * 200 * 2
+    for sigma in (0.5, 1.0):
+        best = conflicts.ideal(sigma, noise).mean()
+        named = (conflicts.own + sigma * noise).argmax(-1, keepdim=True)  # the most probable task of all, or of those
+        masked = (conflicts.own + sigma * noise).masked_fill(~conflicts.possible, -torch.inf).argmax(-1, keepdim=True)
+        for chosen in (named, masked):
+            given = conflicts.trials.alternative.gather(2, chosen)[..., 0]
+            right = torch.as_tensor(fig_matches(given, conflicts.trials.response)).float().mean().item()
+            assert right <= best + 3 * 0.5 / np.sqrt(n)
+
+
+def fig_matches(given, right):
+    return ambiguity.matches(given.numpy(), right.numpy())
+
+
+def test_tasks_of_one_family_cannot_be_told_apart_and_others_can(conflicts):
+    groups = [{name.split("_")[0].replace("rotate", "delay") for name in np.array(TASKS)[row]} for row in
+              conflicts.possible[: len(PAIRS)].numpy()]  # fmt: skip
+    assert all(len(group) == 1 for group in groups)
+
+
+def test_silences_and_answers_share_all_trials(conflicts):
+    outputs = torch.zeros((2, conflicts.own.shape[1], conflicts.trials.inputs.shape[2], 3))
+    outputs[..., 0] = 1.0  # fixation is kept throughout
+    first, second = conflicts.answers(outputs)
+    assert (first + second == 0).all() and (conflicts.silences(outputs) == 1).all()
+    outputs[..., 0], outputs[..., 1] = 0.0, 1.0  # every answer is at angle 0
+    assert (conflicts.silences(outputs) == 0).all()
+
+
+def test_the_mean_of_fresh_answers_is_the_score():
+    config = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
+    model = CEMRNN(config.network("combined"), config.seeds)
+    right = answer_fresh(model, config.task_set, config.seeds, 12, "last36")
+    assert right.shape == (2, 12, 4) and set(np.unique(right)) <= {0.0, 1.0}
+    assert estimate_chance(config, 50).shape == (4,)
+
+
+def test_a_network_of_figure_2_is_one_of_figure_1():
+    keys = {training.digest() for _, of_key in CONFIG.populations() for training in of_key}
+    assert {training.digest() for arm in CONFIG.arms for training in CONFIG.training(arm)} <= keys
