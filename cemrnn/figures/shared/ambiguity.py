@@ -171,7 +171,7 @@ def measure_ambiguity(population: Population, config: AmbiguityConfig, chance: n
         "noise": [own + level * noise for level in config.sigmas],
         "strength": [weaken_cue(own, level) for level in config.kappas],
     }
-    shares = {name: _answer_shares(population.model, conflicts, cues, config) for name, cues in contexts.items()}
+    shares = {name: answer_shares(population.model, conflicts, cues, config) for name, cues in contexts.items()}
     return ArmCurves(
         arm=population.arm,
         passed=population.passed(config.passing_score),
@@ -205,7 +205,7 @@ def measure_ideal(config: AmbiguityConfig, chance: np.ndarray) -> np.ndarray:
     return robustness.normalise_accuracy(shares, zero[:, None], np.ones((len(zero), 1))).mean(axis=0)
 
 
-def _answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: AmbiguityConfig):
+def answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: AmbiguityConfig):
     """Shares of answers of the first and of the second task, and of silence, (M, P, L) each."""
     shares = []
     for cue in cues:

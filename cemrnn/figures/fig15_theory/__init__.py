@@ -1,0 +1,1 @@
+"""Figure 15: see `experiment` and `plot`."""

@@ -1,0 +1,181 @@
+"""Figure 15: what noise on the context does, predicted from the derivative of the answers by a clean context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cemrnn.figures.fig2_ambiguity.config import PopulationKey, RobustnessConfig, conditions
+from cemrnn.figures.fig2_ambiguity.matrix import seen_by
+from cemrnn.figures.remember import Scalars, Tables, experiment
+from cemrnn.figures.shared import frames, titles
+from cemrnn.figures.shared.ambiguity import (
+    ConflictTrials,
+    answer_shares,
+    draw_conflicts,
+    draw_cue_noise,
+    list_unordered,
+)
+from cemrnn.figures.shared.battery import Population, estimate_chance, load_arm
+from cemrnn.measures.ideal_observer import TOLERANCE
+from cemrnn.measures.intervals import estimate_crossed
+from cemrnn.measures.linear_response import common_share, share_added, share_right, share_scaled
+from cemrnn.measures.robustness import normalise_accuracy
+from cemrnn.network.model import CEMRNN
+from cemrnn.network.pathways import ARMS
+from cemrnn.random import stream
+
+SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative to the answer, in the solvable case
+
+
+@dataclass(frozen=True, kw_only=True)
+class TheoryConfig(RobustnessConfig):
+    """What figure 15 is computed from: the networks of figure 2."""
+
+    n_draws: int  # noisy cues per trial, to which answers are extended linearly
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Measured and predicted accuracy of the networks of one population."""
+
+    measured: np.ndarray  # (M, P, L) share of right answers with noisy cues
+    predicted: np.ndarray  # (M, P, L)
+    common: np.ndarray  # (M, P) see `common_share`
+
+
+@experiment
+def run(config: TheoryConfig) -> tuple[Tables, Scalars]:
+    """Predicted against measured accuracy of every network and pair, the solvable cases, and what noise adds."""
+    chance, parts = estimate_chance(config, config.chance_trials), []
+    for key, trainings in config.populations():
+        if ARMS[key.arm].pathways:
+            parts.append(_measure(key, load_arm(config, trainings), config, chance))
+    points = pd.concat(parts, ignore_index=True)
+    by = ["group", "arm", "network"]
+    means = points.groupby(by, sort=False)[["measured", "predicted", "common"]].mean().reset_index()
+    tables = {
+        "points": points,
+        "arms": frames.summarise_columns(means, ["group", "arm"], ["measured", "predicted", "common"]),
+        "pairs": points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index(),
+        "solvable": _solve(config),
+    }
+    return tables, _scalars(points, config)
+
+
+def _measure(key: PopulationKey, population: Population, config: TheoryConfig, chance: np.ndarray) -> pd.DataFrame:
+    """One row per network that learned its tasks and unordered pair of tasks: mean accuracy over the noise."""
+    config = seen_by(key, config)
+    conflicts = draw_conflicts(config, population.model.flat.device)
+    found, pairs = _predict(population.model, conflicts, config), list_unordered(conflicts.pairs)
+    zero, levels, rows = chance[conflicts.pairs[:, 0]][:, None], np.array(config.sigmas), []
+    normal = [normalise_accuracy(x, zero, x[:, :, :1]) for x in (found.measured, found.predicted)]
+    areas = [np.trapezoid(x, levels, axis=-1) / np.ptp(levels) for x in normal]  # (M, P)
+    for m in np.flatnonzero(population.passed(config.passing_score)):
+        for pair, where in pairs.items():
+            name = " / ".join(config.tasks[k] for k in pair)
+            row = {**key._asdict(), "network": int(m), "pair": name}
+            row |= {n: x[m, where].mean() for n, x in zip(("measured", "predicted"), areas, strict=True)}
+            rows.append(row | {"common": np.nanmean(found.common[m, where])})
+    columns = [*PopulationKey._fields, "network", "pair", "measured", "predicted", "common"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[-3:], float))
+
+
+def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> Predicted:
+    noise = draw_cue_noise(config, conflicts.own)
+    cues = [conflicts.own + sigma * noise for sigma in config.sigmas]
+    measured = answer_shares(model, conflicts, cues, config)[0]
+    outputs, slopes = differentiate(model, conflicts)
+    draws = stream(config.seed, "linear response").standard_normal((config.n_draws, model.config.n_contexts))
+    draws = draws - draws.mean(axis=1, keepdims=True)
+    response = conflicts.trials.response.cpu().numpy()
+    shape = (model.n_networks, -1, len(conflicts.pairs))
+    right = [
+        [
+            share_right(*of_network, draws, sigma, answer)
+            for *of_network, answer in zip(outputs, slopes, response, strict=True)
+        ]
+        for sigma in config.sigmas
+    ]
+    predicted = np.moveaxis(np.array(right), 0, -1).reshape(*shape, len(config.sigmas)).mean(axis=1)
+    by_pair = slopes.reshape(*shape, *slopes.shape[2:])  # (M, n, P, 3, K)
+    common = [[common_share(by_pair[m, :, p]) for p in range(shape[2])] for m in range(shape[0])]
+    return Predicted(measured, predicted, np.array(common))
+
+
+def differentiate(model: CEMRNN, conflicts: ConflictTrials) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs (M, B, O) at the last step with clean cues and without noise, and their slopes (M, B, O, K) by the cue."""
+    trials, slopes = conflicts.trials, []
+    for o in range(trials.targets.shape[-1]):
+        cue = conflicts.own.clone().requires_grad_()
+        last = _read_last(model, conflicts, cue)
+        slopes.append(torch.autograd.grad(last[..., o].sum(), cue)[0])
+    return last.detach().cpu().numpy(), torch.stack(slopes, dim=2).cpu().numpy()
+
+
+def _read_last(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Tensor:
+    trials = conflicts.trials
+    outputs, _ = model.run(trials.inputs, cue, lengths=trials.end_steps)
+    last = (trials.end_steps - 1)[..., None, None].expand(-1, -1, 1, outputs.shape[-1])
+    return outputs.gather(2, last)[:, :, 0]
+
+
+def _solve(config: TheoryConfig) -> pd.DataFrame:
+    """Accuracy of the two solvable cases against the noise, in closed form and by simulation."""
+    sigma = np.linspace(0, max(config.sigmas), 25)[1:]
+    generator = stream(config.seed, "solvable")
+    scaled = 1 + sigma[:, None] * np.subtract(*generator.standard_normal((2, 1, 4000))) > 0
+    parts = [pd.DataFrame({"case": "synapses", "sigma": sigma, "exact": share_scaled(sigma), "drawn": scaled.mean(1)})]
+    for spread in SPREADS:
+        added = generator.standard_normal((2, 1, 4000)) * spread * sigma[:, None]
+        right = np.abs(np.arctan2(added[1], 1 + added[0])) < TOLERANCE
+        exact = share_added(spread * sigma, TOLERANCE)
+        case = f"excitability, {spread:g}"
+        parts.append(pd.DataFrame({"case": case, "sigma": sigma, "exact": exact, "drawn": right.mean(axis=1)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
+    """How much of the measured accuracy is predicted, of all and of signs; and how much noise adds alike."""
+    explained = [_explain(part) for _, part in points.groupby("network")]
+    scalars: Scalars = {"n_networks": len(conditions(config)), "n_points": len(points)}
+    scalars |= {"n_pairs": points["pair"].nunique(), "n_draws": config.n_draws}
+    scalars |= frames.weigh_mean("explained", explained or [np.nan])
+    scalars["explained_all"] = _explain(points)
+    scalars["correlation_all"] = float(np.corrcoef(points["measured"], points["predicted"])[0, 1])
+    means = points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index()
+    scalars["explained_means"] = _explain(means)
+    equal = frames.select(points, group="parameters")
+    scalars["signs"] = _compare_signs(frames.select(means, group="parameters"))
+    by_network = equal.groupby(["arm", "network"], as_index=False)[["common", "predicted", "measured"]].mean()
+    scalars |= frames.weigh_measures(by_network, ("common",), both=False)
+    common = frames.collect_samples(by_network, "arm", "common")
+    scalars |= frames.mean_scalars(frames.TOLD | common, name="common_{}")
+    for column in ("measured", "predicted"):
+        grids = {
+            arm: part.pivot(index="network", columns="pair", values=column).to_numpy(float)
+            for arm, part in equal.groupby("arm", sort=False)
+        }
+        scalars |= frames.weigh_pathways(column, grids, estimate_crossed)
+    share = f"{max(scalars['explained'], 0):.0%}" if np.isfinite(scalars["explained"]) else "none"
+    predicted = titles.choose(scalars, "explained", "predict", "do not predict", "are not shown to predict")
+    return scalars | {"title": f"Clean trials {predicted} what a noisy context does: {share} of the variance"}
+
+
+def _explain(points: pd.DataFrame) -> float:
+    """1 minus squared error over variance: 1 is a prediction without error, 0 one as good as the mean of all."""
+    spread = np.sum((points["measured"] - points["measured"].mean()) ** 2)
+    return float(1 - np.sum((points["measured"] - points["predicted"]) ** 2) / spread) if spread > 0 else np.nan
+
+
+def _compare_signs(means: pd.DataFrame) -> float:
+    """Share of pairs of tasks in which the sign of excitability minus synaptic is as predicted."""
+    if not set(frames.SINGLE) <= set(means["arm"]):
+        return np.nan
+    first, second = (frames.select(means, arm=arm).set_index("pair") for arm in frames.SINGLE)
+    signs = [np.sign(first[name] - second[name]) for name in ("measured", "predicted")]
+    return float((signs[0] == signs[1]).mean())

@@ -1,0 +1,72 @@
+"""Figure 15: the solvable cases, predicted against measured accuracy, and what noise adds to all answers alike."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cemrnn.figures import style
+from cemrnn.figures.fig2_ambiguity.config import GROUPS
+from cemrnn.figures.fig15_theory.experiment import SPREADS
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.frames import select
+from cemrnn.network.pathways import ARMS
+
+CASES = {"synapses": "-"} | {f"excitability, {s:g}": line for s, line in zip(SPREADS, ("--", "-", ":"), strict=True)}
+FACES = dict(zip(GROUPS, ("full", "none", "left"), strict=True))
+NAMES = {"parameters": "equal parameters", "units": "equal units", "trained": "trained with noise"}
+
+
+@style.in_style
+def plot(result: Result) -> Figure:
+    """The figure of `cemrnn.figures.fig15_theory.experiment.run`."""
+    tables = result.tables
+    arms = [arm for arm in result.config.arms if ARMS[arm].pathways]
+    figure = style.open_figure(10, 3.4)
+    panels = figure.subplot_mosaic([list("abcd")])
+    _draw_solvable(panels["a"], tables["solvable"])
+    _draw_points(panels["b"], tables["pairs"], arms)
+    style.name_axes(panels["b"], "b", "predicted accuracy under noise", "measured accuracy under noise")
+    _draw_arms(panels["c"], tables["arms"], arms)
+    common = select(tables["arms"], group="parameters", measure="common")
+    style.draw_estimates(panels["d"], common, arms, "value")
+    style.name_axes(panels["d"], "d", "share of the response that\nis the same for all stimuli", xlim=(-0.02, 1.02))
+    style.add_legend(figure, arms)
+    return figure
+
+
+def _draw_solvable(axes: Axes, table: pd.DataFrame) -> None:
+    for case, line in CASES.items():
+        part = select(table, case=case)
+        colour = style.LOOKS["synaptic" if case == "synapses" else "excitability"].colour
+        axes.plot(part["sigma"], part["exact"], color=colour, linestyle=line, label=case)
+        axes.plot(part["sigma"], part["drawn"], color=colour, linestyle="none", marker=".", markersize=3)
+    axes.legend(loc="lower left")
+    style.name_axes(axes, "a", "cue noise σ (in units of the cue)", "share of right answers", ylim=(0, 1.02))
+
+
+def _draw_points(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
+    """A point for each arm, group and pair of tasks, mean over networks."""
+    for (group, arm), part in table.groupby(["group", "arm"], sort=False):
+        look = style.LOOKS[arm]
+        marks = dict(marker=look.marker, color=look.colour, linestyle="none", markersize=3.5, fillstyle=FACES[group])
+        axes.plot(part["predicted"], part["measured"], alpha=0.8, **marks)
+    both = pd.concat([table["predicted"], table["measured"]])
+    if both.notna().any():
+        axes.axline((both.min(), both.min()), slope=1, color="0.5", linewidth=0.8, linestyle=":")
+    handles = style.make_handles({NAMES[g]: dict(fillstyle=face) for g, face in FACES.items()}, **style.GREY)
+    axes.legend(handles=handles, loc="upper left")
+
+
+def _draw_arms(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
+    """Measured (with interval) and predicted accuracy of every arm at equal parameters."""
+    rows = select(table, group="parameters")
+    for position, arm in enumerate(arms):
+        for measure, marks in (("measured", dict(markersize=5)), ("predicted", dict(fillstyle="none", markersize=7))):
+            part = select(rows, arm=arm, measure=measure)
+            style.draw_rows(axes, [position] * len(part), part, "value", style.LOOKS[arm], **marks)
+    handles = style.make_handles({"measured": {}, "predicted": dict(fillstyle="none")}, **style.GREY)
+    style.add_small_legend(axes, handles)
+    style.name_rows(axes, arms)
+    style.name_axes(axes, "c", "accuracy under noise")
