@@ -15,8 +15,9 @@ from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
+from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
 from cemrnn.figures.remember import from_document, to_document
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ArmCurves, _deal_cues, draw_conflicts
+from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
 from cemrnn.figures.shared.frames import summarise
 from cemrnn.figures.shared.packing import SEPARATE
@@ -53,9 +54,11 @@ NETWORKS = dict(
     device="cpu",
 )
 TASKS = TasksConfig.from_params(NETWORKS | dict(example_arm="combined", chance_trials=500))
-AMBIGUITY = AmbiguityConfig.from_params(
+AMBIGUITY = RobustnessConfig.from_params(
     NETWORKS
     | dict(lambdas=[0, 0.25, 0.5, 0.75, 1], sigmas=[0, 0.4, 1.6], kappas=[0, 0.5, 1], pair_trials=60, chance_trials=500)
+    | dict(compared=["excitability", "synaptic", "combined"], trained_sigma=0.6, trained_replicates=2)
+    | dict(test_sigma=0.4, test_step_sigma=1.0, test_mixture=0.35, test_strength=0.4, test_ms=400.0)
 )
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -121,7 +124,7 @@ def test_the_finding_is_told_though_an_arm_is_lacking(store, stem):
 
 
 def test_both_figures_use_the_same_networks():
-    assert fig1_tasks.conditions(TASKS) == fig2_ambiguity.conditions(AMBIGUITY)
+    assert set(fig1_tasks.conditions(TASKS)) < set(fig2_ambiguity.conditions(AMBIGUITY))
     assert len(fig1_tasks.conditions(TASKS)) == 4 * 2
 
 
@@ -131,12 +134,12 @@ def test_both_figures_use_the_same_networks():
         (dict(arms=["exitability"]), "unknown arm 'exitability'; did you mean 'excitability'"),
         (dict(lambdas=[0.0, 1.0]), "lambdas: expected 3 or more increasing levels that include"),
         (dict(tasks=["reaction_pro", "match_location_go"]), "tasks: expected tasks that can conflict"),
-        (dict(n_unit=3), "unknown parameter of AmbiguityConfig 'n_unit'; did you mean 'n_units'"),
+        (dict(n_unit=3), "unknown parameter of RobustnessConfig 'n_unit'; did you mean 'n_units'"),
     ],
 )
 def test_configs_refuse_what_cannot_be_run(change, message):
     with pytest.raises(ValueError, match=message):
-        AmbiguityConfig.from_params(AMBIGUITY.to_dict() | change)
+        RobustnessConfig.from_params(AMBIGUITY.to_dict() | change)
 
 
 def test_scores_are_those_of_the_trained_networks(results):
@@ -188,14 +191,6 @@ def test_answers_made_by_hand_are_counted():
     assert (conflicts.other.argmax(-1) == 1 - conflicts.trials.task).all()
 
 
-def test_shuffled_cues_are_dealt_evenly():
-    dealt = _deal_cues(n_trials=24, n_pairs=4)
-    assert sorted(dealt) == list(range(24))  # every cue is used once
-    counts = np.zeros((4, 4))
-    np.add.at(counts, (np.arange(24) % 4, dealt % 4), 1)
-    assert counts.min() >= 1 and counts.max() <= 2  # six trials of a pair get cues of all four pairs
-
-
 def make_curves(passed=(True, True)):
     """Two networks, one pair: accuracy falls from 1 by steps; half of what is lost goes to the other task."""
     levels = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
@@ -206,7 +201,9 @@ def make_curves(passed=(True, True)):
         levels={name: levels for name in ("mixture", "noise", "strength")},
         own={"mixture": own, "noise": own, "strength": own[..., ::-1]},
         other={name: (1 - own) / 2 for name in ("mixture", "noise", "strength")},
+        silent={name: (1 - own) / 4 for name in ("mixture", "noise", "strength")},
         chance=np.array([0.2]),
+        pairs=np.array([[0, 1]]),
     )
 
 
@@ -218,6 +215,11 @@ def test_measures_have_their_closed_forms():
     np.testing.assert_allclose(networks["sigma75"], [0.25 + 0.25 / 3, 0.375])
     np.testing.assert_allclose(networks["kappa75"], [0.75 - 0.25 / 3, 0.625])
     np.testing.assert_allclose(networks["blends"], [1 - 0.6 - 0.2] * 2)
+    np.testing.assert_allclose(networks["noise"], [(0.5 + 0.875 + 0.5 + 0.125) / 4, (0.5 + 1 + 0.5) / 4])
+    curves = make_curves().curves()
+    curves = curves[curves["manipulation"] != "strength"]
+    np.testing.assert_allclose(curves[["own", "other", "silent", "astray"]].sum(axis=1), 1)
+    np.testing.assert_allclose(curves["astray"], curves["silent"])
 
 
 def test_networks_that_did_not_pass_are_left_out():
@@ -227,26 +229,30 @@ def test_networks_that_did_not_pass_are_left_out():
 
 
 def test_a_swapped_cue_swaps_the_task_and_no_cue_does_neither(results):
-    choices = results["fig2_ambiguity"].tables["choices"].set_index(["arm", "level", "answer"])["share"]
-    curves = results["fig2_ambiguity"].tables["curves"].set_index(["arm", "manipulation", "level"])["normalised"]
+    tables = results["fig2_ambiguity"].tables
+    answers = tables["answers"].set_index(["group", "arm", "manipulation", "level", "answer"])["share"].sort_index()
+    curves = tables["curves"].set_index(["group", "arm", "manipulation", "level"])["normalised"]
     for arm in ("excitability", "synaptic", "combined"):
-        assert choices[arm, 0.0, "own"] > 0.7 > 0.2 > choices[arm, 0.0, "other"]
-        assert choices[arm, 1.0, "other"] > 0.7 > 0.2 > choices[arm, 1.0, "own"]
-        assert sum(choices[arm, 0.5, answer] for answer in ("own", "other", "neither")) == pytest.approx(1)
+        shares = answers["parameters", arm, "mixture"]
+        assert shares[0.0, "own"] > 0.7 > 0.2 > shares[0.0, "other"]
+        assert shares[1.0, "other"] > 0.7 > 0.2 > shares[1.0, "own"]
+        assert shares[0.5].sum() == pytest.approx(1)
         for start in (("mixture", 0.0), ("noise", 0.0), ("strength", 1.0)):
-            assert curves[(arm, *start)] == pytest.approx(1)  # the same trials with the right cue
-        assert curves[arm, "noise", 1.6] < 0.8
-    assert np.isnan(curves["plain", "mixture", 0.0])  # it did not learn and is not compared
+            assert curves[("parameters", arm, *start)] == pytest.approx(1)  # the same trials with the right cue
+        assert curves["parameters", arm, "noise", 1.6] < 0.8
+    assert np.isnan(curves["parameters", "plain", "mixture", 0.0])  # it did not learn and is not compared
+
+
+def test_training_with_noise_helps_against_it(results):
+    tests = results["fig2_ambiguity"].tables["tests"].set_index(["group", "test", "arm"])["accuracy"].sort_index()
+    assert np.allclose(tests.xs("clean", level="test"), 1)
+    for test in ("frozen noise", "step noise"):
+        assert tests["trained", test].mean() > tests["parameters", test].mean()
 
 
 def test_controls_fail_as_they_must(results):
-    scalars = results["fig2_ambiguity"].scalars
-    assert abs(scalars["accuracy_shuffled_normalised"]) < 0.1
-    assert scalars["accuracy_untrained"] < scalars["chance"] + 0.1
-    controls = results["fig2_ambiguity"].tables["controls"].set_index(["arm", "control"])["accuracy"]
-    for arm in ("excitability", "synaptic", "combined"):
-        assert controls[arm, "clean"] > controls[arm, "shuffled"] + 0.2
-        assert controls[arm, "clean"] > controls[arm, "untrained"] + 0.4
+    assert abs(results["fig2_ambiguity"].scalars["plain_favours_cued"]) < 0.1
+    assert results["fig2_ambiguity"].scalars["largest_lead_over_ideal"] < 0.1
 
 
 def test_results_repeat_exactly(results):
@@ -335,11 +341,12 @@ def test_every_arm_has_its_colour_in_the_legend(result, figure):
 def test_plotted_points_are_the_table(results):
     figure = load_plot("fig2_ambiguity").plot(results["fig2_ambiguity"])
     curves = results["fig2_ambiguity"].tables["curves"]
-    panel = next(a for a in figure.get_axes() if a.get_title(loc="left") == "c")
+    panel = next(a for a in figure.get_axes() if a.get_title(loc="left") == "a")
     drawn = {line.get_label(): line.get_ydata() for line in panel.get_lines() if line.get_label() in NETWORKS["arms"]}
     assert set(drawn) == {"excitability", "synaptic", "combined"}
     for arm, values in drawn.items():
-        expected = curves[(curves["arm"] == arm) & (curves["manipulation"] == "noise")]["normalised"]
+        kept = (curves["group"] == "parameters") & (curves["manipulation"] == "noise")
+        expected = curves[kept & (curves["arm"] == arm)]["normalised"]
         np.testing.assert_array_equal(values, expected)
 
 

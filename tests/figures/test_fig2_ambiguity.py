@@ -190,9 +190,15 @@ def test_quick_has_enough_pairs_of_tasks():
     assert len(list_unordered(np.array(conflict_pairs(quick.task_set)))) >= 10
 
 
-def test_arms_that_are_compared_have_to_be_there():
-    with pytest.raises(ValueError, match="compared: expected some of arms, got gain"):
-        dataclasses.replace(CONFIG, compared=("gain",))
+def test_arms_that_are_not_there_are_not_compared():
+    config = dataclasses.replace(CONFIG, arms=("plain", "synaptic"))
+    found = {(key.group, key.arm) for key, _ in config.populations()}
+    assert found == {
+        ("parameters", "plain"),
+        ("parameters", "synaptic"),
+        ("units", "synaptic"),
+        ("trained", "synaptic"),
+    }
 
 
 @pytest.fixture(scope="module")

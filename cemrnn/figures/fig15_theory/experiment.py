@@ -29,6 +29,7 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 
+VALUES = ("measured", "predicted", "common")
 SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative to the answer, in the solvable case
 
 
@@ -53,14 +54,13 @@ def run(config: TheoryConfig) -> tuple[Tables, Scalars]:
     """Predicted against measured accuracy of every network and pair, the solvable cases, and what noise adds."""
     chance, parts = estimate_chance(config, config.chance_trials), []
     for key, trainings in config.populations():
-        if ARMS[key.arm].pathways:
-            parts.append(_measure(key, load_arm(config, trainings), config, chance))
+        parts.append(_measure(key, load_arm(config, trainings), config, chance))
     points = pd.concat(parts, ignore_index=True)
     by = ["group", "arm", "network"]
-    means = points.groupby(by, sort=False)[["measured", "predicted", "common"]].mean().reset_index()
+    means = points.groupby(by, sort=False)[list(VALUES)].mean().reset_index()
     tables = {
         "points": points,
-        "arms": frames.summarise_columns(means, ["group", "arm"], ["measured", "predicted", "common"]),
+        "arms": frames.summarise_columns(means, ["group", "arm"], VALUES),
         "pairs": points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index(),
         "solvable": _solve(config),
     }
@@ -68,21 +68,27 @@ def run(config: TheoryConfig) -> tuple[Tables, Scalars]:
 
 
 def _measure(key: PopulationKey, population: Population, config: TheoryConfig, chance: np.ndarray) -> pd.DataFrame:
-    """One row per network that learned its tasks and unordered pair of tasks: mean accuracy over the noise."""
+    """One row per network and unordered pair of tasks: mean accuracy over the noise, NaN if it is not compared."""
     config = seen_by(key, config)
     conflicts = draw_conflicts(config, population.model.flat.device)
-    found, pairs = _predict(population.model, conflicts, config), list_unordered(conflicts.pairs)
-    zero, levels, rows = chance[conflicts.pairs[:, 0]][:, None], np.array(config.sigmas), []
-    normal = [normalise_accuracy(x, zero, x[:, :, :1]) for x in (found.measured, found.predicted)]
-    areas = [np.trapezoid(x, levels, axis=-1) / np.ptp(levels) for x in normal]  # (M, P)
-    for m in np.flatnonzero(population.passed(config.passing_score)):
-        for pair, where in pairs.items():
-            name = " / ".join(config.tasks[k] for k in pair)
-            row = {**key._asdict(), "network": int(m), "pair": name}
-            row |= {n: x[m, where].mean() for n, x in zip(("measured", "predicted"), areas, strict=True)}
-            rows.append(row | {"common": np.nanmean(found.common[m, where])})
-    columns = [*PopulationKey._fields, "network", "pair", "measured", "predicted", "common"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[-3:], float))
+    pairs, passed = list_unordered(conflicts.pairs), population.passed(config.passing_score)
+    shape = len(passed), len(conflicts.pairs)
+    values = dict.fromkeys(VALUES, np.full(shape, np.nan))
+    if ARMS[key.arm].pathways and passed.any():
+        values = _average(_predict(population.model, conflicts, config), chance[conflicts.pairs[:, 0]], config)
+    names = [" / ".join(config.tasks[k] for k in pair) for pair in pairs]
+    grids = {name: np.stack([x[:, rows].mean(axis=1) for rows in pairs.values()], axis=1) for name, x in values.items()}
+    kept = {name: np.where(passed[:, None], grid, np.nan) for name, grid in grids.items()}
+    axes = {"group": [key.group], "arm": [key.arm], "network": range(len(passed)), "pair": names}
+    return frames.lay_out(axes, **kept)
+
+
+def _average(found: Predicted, chance: np.ndarray, config: TheoryConfig) -> dict[str, np.ndarray]:
+    """Measured and predicted normalised accuracy, averaged over the noise, and the common share, (M, P) each."""
+    levels = np.array(config.sigmas)
+    normal = [normalise_accuracy(x, chance[:, None], x[:, :, :1]) for x in (found.measured, found.predicted)]
+    areas = [np.trapezoid(x, levels, axis=-1) / np.ptp(levels) for x in normal]
+    return dict(zip(VALUES, (*areas, found.common), strict=True))
 
 
 def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> Predicted:
@@ -108,7 +114,7 @@ def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> 
 
 
 def differentiate(model: CEMRNN, conflicts: ConflictTrials) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs (M, B, O) at the last step with clean cues and without noise, and their slopes (M, B, O, K) by the cue."""
+    """Outputs (M, B, O) at the last step, with clean cues and no noise, and their slopes (M, B, O, K) by the cue."""
     trials, slopes = conflicts.trials, []
     for o in range(trials.targets.shape[-1]):
         cue = conflicts.own.clone().requires_grad_()
@@ -141,12 +147,13 @@ def _solve(config: TheoryConfig) -> pd.DataFrame:
 
 def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
     """How much of the measured accuracy is predicted, of all and of signs; and how much noise adds alike."""
+    points = points.dropna()
     explained = [_explain(part) for _, part in points.groupby("network")]
     scalars: Scalars = {"n_networks": len(conditions(config)), "n_points": len(points)}
     scalars |= {"n_pairs": points["pair"].nunique(), "n_draws": config.n_draws}
     scalars |= frames.weigh_mean("explained", explained or [np.nan])
     scalars["explained_all"] = _explain(points)
-    scalars["correlation_all"] = float(np.corrcoef(points["measured"], points["predicted"])[0, 1])
+    scalars["correlation_all"] = float(points["measured"].corr(points["predicted"]))
     means = points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index()
     scalars["explained_means"] = _explain(means)
     equal = frames.select(points, group="parameters")

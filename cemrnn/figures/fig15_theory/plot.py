@@ -11,7 +11,6 @@ from cemrnn.figures.fig2_ambiguity.config import GROUPS
 from cemrnn.figures.fig15_theory.experiment import SPREADS
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
-from cemrnn.network.pathways import ARMS
 
 CASES = {"synapses": "-"} | {f"excitability, {s:g}": line for s, line in zip(SPREADS, ("--", "-", ":"), strict=True)}
 FACES = dict(zip(GROUPS, ("full", "none", "left"), strict=True))
@@ -22,7 +21,7 @@ NAMES = {"parameters": "equal parameters", "units": "equal units", "trained": "t
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig15_theory.experiment.run`."""
     tables = result.tables
-    arms = [arm for arm in result.config.arms if ARMS[arm].pathways]
+    arms = list(result.config.arms)
     figure = style.open_figure(10, 3.4)
     panels = figure.subplot_mosaic([list("abcd")])
     _draw_solvable(panels["a"], tables["solvable"])

@@ -34,20 +34,20 @@ class RobustnessConfig(AmbiguityConfig):
     test_strength: float  # share of the right cue in a mixture with the mean of all cues, for the same
     test_ms: float  # how long a brief cue is there, and when a late cue begins or the cue switches
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if missing := set(self.compared) - set(self.arms):
-            raise ValueError(f"compared: expected some of arms, got {', '.join(sorted(missing))}")
+    @property
+    def compared_arms(self) -> list[str]:
+        """Those of the compared arms that are there."""
+        return [arm for arm in self.compared if arm in self.arms]
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
         """Every population with its networks; the combined arm is the same at both readings."""
         noisy = CueConfig(noise_sigma=self.trained_sigma)
         for arm in self.arms:
             yield PopulationKey("parameters", arm), self.training(arm)
-        for arm in self.compared:
+        for arm in self.compared_arms:
             if arm != "combined":
                 yield PopulationKey("units", arm), self.training(arm, "units")
-        for arm in self.compared:
+        for arm in self.compared_arms:
             yield PopulationKey("trained", arm), self.training(arm, cue=noisy)[: self.trained_replicates]
 
 

@@ -33,7 +33,7 @@ def run(config: RobustnessConfig) -> tuple[Tables, Scalars]:
     for key, trainings in config.populations():
         population = load_arm(config, trainings)
         curves[key] = measure_ambiguity(population, seen_by(key, config), chance)
-        if key.group != "units" and key.arm in config.compared:
+        if key.group != "units" and key.arm in config.compared_arms:
             tests.append(measure_tests(key, population, config, chance))
     ideal = measure_ideal(config, chance)
     rows = pd.concat([of_key.curves().assign(group=key.group) for key, of_key in curves.items()], ignore_index=True)

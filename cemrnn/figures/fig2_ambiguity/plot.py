@@ -64,7 +64,7 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
 def _draw_answers(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> None:
     """Whose answers they are as the noise grows, in the compared arms at equal parameters."""
     rows = select(table, group="parameters", manipulation="noise")
-    for arm in config.compared:
+    for arm in config.compared_arms:
         for answer, line in ANSWER_LINES.items():
             part = select(rows, arm=arm, answer=answer)
             style.draw_curve(axes, part, "level", "share", style.LOOKS[arm], band=0.08, linestyle=line, markersize=0)
@@ -78,7 +78,7 @@ def _draw_pairs(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> No
     """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm."""
     rows = select(table, group="parameters")
     names = list(dict.fromkeys(rows["pair"]))
-    for offset, arm in style.spread_over(config.compared, 0.22):
+    for offset, arm in style.spread_over(config.compared_arms, 0.22):
         part = select(rows, arm=arm).set_index("pair").loc[names]
         style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=3)
     style.name_rows(axes, [_shorten(name) for name in names], fontsize=5.5)
@@ -94,8 +94,8 @@ def _shorten(pair: str) -> str:
 
 def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig) -> None:
     """Normalised accuracy of networks trained with a clean and with a noisy cue, under every kind of ambiguity."""
-    panels = np.atleast_1d(figure.subplots(1, len(config.compared), sharey=True))
-    for axes, arm in zip(panels, config.compared, strict=True):
+    panels = np.atleast_1d(figure.subplots(1, len(config.compared_arms), sharey=True))
+    for axes, arm in zip(panels, config.compared_arms, strict=True):
         rows = select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
         cells = rows.reindex(index=list(TESTS), columns=["parameters", "trained"]).to_numpy(float)
         image = axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -108,15 +109,17 @@ def _table_scalars(tables: Tables) -> Scalars:
     """What the tables of costs, of times and of stops say of every arm, on the CPU."""
     overhead, exponents = (select(tables[name], device="cpu") for name in ("overhead", "exponents"))
     names = exponents["varied"].map(SIZES).where(exponents["quantity"] == "update", exponents["quantity"])
+    spans = itertools.product(("units", "tasks"), REFERENCES, tables["passing"]["arm"])
+    scalars = {f"stops_{span}_{reference}_{arm}": "-" for span, reference, arm in spans}  # itself, or learns no maps
     stops = select(tables["stops"], match="time")
     stops = stops.assign(varied=stops["varied"].map({"n_units": "units", "n_tasks": "tasks"}))
-    scalars = row_scalars(select(overhead, again=0), "{quantity}_{match}_{arm}", "ratio")
+    scalars |= row_scalars(select(overhead, again=0), "{quantity}_{match}_{arm}", "ratio")
     scalars |= row_scalars(exponents.assign(over=names), "exponent_{over}_{arm}", "exponent")
     scalars |= row_scalars(tables["passing"], "passing_{arm}", "seconds", **{"passed_{arm}": "passed"})
     for row in stops.itertuples():
         stop = worth.describe_stop(Stop(row.size, row.low, row.high))
         scalars[f"stops_{row.varied}_{row.reference}_{row.arm}"] = stop
-    return scalars | {f"stops_{span}_{arm}_{arm}": "-" for span in ("units", "tasks") for arm in REFERENCES}
+    return scalars
 
 
 def _evidence(base: pd.DataFrame, scaling: pd.DataFrame, battery: BatteryScores, config: OverheadConfig) -> Scalars:
