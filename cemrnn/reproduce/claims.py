@@ -37,7 +37,6 @@ COLUMNS = (
 CRITERIA = {
     "positive": "at least {size} ({unit})",
     "negative": "at most -{size} ({unit})",
-    "nonzero": "at least {size} in size ({unit})",
     "zero": "within ±{size} of 0 ({unit})",
 }
 
@@ -64,7 +63,7 @@ class Claim(Config):
     source: Literal["abstract", "summary", "control"]
     figure: str
     measure: str
-    direction: Literal["positive", "negative", "nonzero", "zero"]
+    direction: Literal["positive", "negative", "zero"]
     smallest_effect: float
     unit: str
     note: str
@@ -165,7 +164,7 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
         raise ValueError(f"low: expected at most high = {high}, got {low}")
     size = claim.smallest_effect
     rises, falls, within = low >= size, high <= -size, -size < low and high < size
-    claimed = {"positive": rises, "negative": falls, "nonzero": rises or falls, "zero": within}[claim.direction]
+    claimed = {"positive": rises, "negative": falls, "zero": within}[claim.direction]
     if claimed:
         return "supported"
     if rises or falls:

@@ -154,6 +154,7 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
     scalars |= frames.weigh_mean("explained", explained or [np.nan])
     scalars["explained_all"] = _explain(points)
     scalars["correlation_all"] = float(points["measured"].corr(points["predicted"]))
+    scalars |= {f"{column}_mean": float(points[column].mean()) for column in ("measured", "predicted")}
     means = points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index()
     scalars["explained_means"] = _explain(means)
     equal = frames.select(points, group="parameters")
@@ -168,9 +169,16 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
             for arm, part in equal.groupby("arm", sort=False)
         }
         scalars |= frames.weigh_pathways(column, grids, estimate_crossed)
-    share = f"{max(scalars['explained'], 0):.0%}" if np.isfinite(scalars["explained"]) else "none"
-    predicted = titles.choose(scalars, "explained", "predict", "do not predict", "are not shown to predict")
-    return scalars | {"title": f"Clean trials {predicted} what a noisy context does: {share} of the variance"}
+    return scalars | {"title": _title(scalars)}
+
+
+def _title(scalars: Scalars) -> str:
+    """Whether the order is predicted, and whether the size is."""
+    order = f"correlate with what a noisy context does ({scalars['correlation_all']:.2f})"
+    much = titles.choose(scalars, "explained", "and predict how much", "and overestimate it", "")
+    gap = scalars["predicted_mean"] - scalars["measured_mean"]
+    much = "and underestimate it" if much.startswith("and over") and gap < 0 else much
+    return f"Predictions from clean trials {order} {much}".strip()
 
 
 def _explain(points: pd.DataFrame) -> float:

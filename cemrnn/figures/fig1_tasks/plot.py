@@ -83,7 +83,10 @@ def _draw_scores(axes: Axes, table: pd.DataFrame, config: TasksConfig) -> None:
     for offset, arm in style.spread_over(config.arms, 0.32):
         part = table[table["arm"] == arm].set_index("task").loc[list(config.tasks)]
         style.draw_points(axes, np.arange(n_tasks) + offset, part, "score", style.LOOKS[arm], markersize=3.5)
-    axes.set_xticks(range(n_tasks), [style.show_text(task.replace("_", "\n")) for task in config.tasks], fontsize=6)
+    crowded = n_tasks > 10
+    names = [style.spell(task) if crowded else style.show_text(task.replace("_", "\n")) for task in config.tasks]
+    turned = dict(rotation=35, ha="right", rotation_mode="anchor") if crowded else {}
+    axes.set_xticks(range(n_tasks), names, fontsize=6, **turned)
     style.name_axes(axes, "c", "", "score (last36)", xlim=(-0.6, n_tasks - 0.1))
 
 

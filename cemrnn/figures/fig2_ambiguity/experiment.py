@@ -15,7 +15,7 @@ from cemrnn.figures.shared.ambiguity import ArmCurves, list_unordered, measure_a
 from cemrnn.figures.shared.battery import estimate_chance, load_arm
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency
-from cemrnn.measures.intervals import estimate_crossed, estimate_mean
+from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean
 from cemrnn.measures.robustness import compare_thresholds, threshold_level
 from cemrnn.tasks import conflict_pairs
 
@@ -86,6 +86,10 @@ def _scalars(
     scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
     for group in GROUPS:
         scalars |= _compare(group, curves)
+    for arm in frames.SINGLE:  # of being trained with noise
+        pair = (curves.get(PopulationKey(group, arm)) for group in ("trained", "parameters"))
+        samples = [np.full(2, np.nan) if x is None else x.areas("noise").mean(axis=1) for x in pair]
+        scalars |= estimate_difference(*samples, paired=False).to_scalars(f"training_gain_{arm}")
     scalars |= frames.weigh_mean("plain_favours_cued", _preference(equal["plain"]) if "plain" in equal else [np.nan])
     return scalars | {"title": _title(scalars)}
 
@@ -125,7 +129,6 @@ def _preference(plain: ArmCurves) -> np.ndarray:
 def _title(scalars: Scalars) -> str:
     """Untrained for, and trained for."""
     noise = (f"{verb} a noisier context" for verb in ("bears", "bear", "bear"))
-    untrained = titles.compare_pathways(scalars, "noise_units", *noise)
-    gap = titles.PATHWAYS.format("noise_trained")
-    trained = titles.choose(scalars, gap, "excitability does", "synapses do", "no difference is shown")
-    return f"{untrained} that training did not show; trained with noise, {trained}"
+    first = titles.compare_pathways(scalars, "noise_units", *noise)
+    helped = [scalars[f"training_gain_{arm}_low"] > 0 for arm in frames.SINGLE]
+    return f"{first}; to be trained with noise {'helps both' if all(helped) else 'is not shown to help both'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -48,7 +50,7 @@ def plot(result: Result) -> Figure:
     for letter in "abc":
         panels[letter].plot(tables["ideal"]["sigma"], tables["ideal"]["normalised"], zorder=1, **IDEAL)
     style.add_legend(above, config.arms, style.make_handles({"ideal observer": IDEAL}))
-    parts = below.subfigures(1, 3, width_ratios=[3.2, 2.2, 4.6])
+    parts = below.subfigures(1, 3, width_ratios=[2.9, 3.3, 3.8])
     _draw_answers(parts[0].subplots(), tables["answers"], config)
     _draw_tests(parts[2], tables["tests"], config)
     _draw_pairs(parts[1].subplots(), tables["pairs"], config)
@@ -86,10 +88,12 @@ def _draw_pairs(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> No
 
 
 def _shorten(pair: str) -> str:
-    """Both tasks, what they have in common once: "memory pro / anti"."""
+    """Both tasks, what they begin and end with once: "decide ctx1 / ctx2 sequential"."""
     first, second = (name.split("_") for name in pair.split(" / "))
-    same = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), 0)
-    return style.show_text(f"{' '.join(first)} / {' '.join(second[same:])}")
+    start = len(os.path.commonprefix([first, second]))
+    end = len(os.path.commonprefix([first[start:][::-1], second[start:][::-1]]))
+    one, other = (" ".join(words[start : len(words) - end]) for words in (first, second))
+    return style.show_text(" ".join([*first[:start], f"{one} / {other}", *first[len(first) - end :]]))
 
 
 def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from cemrnn.figures import style
 from cemrnn.figures.fig3_packing.populations import PackingConfig
@@ -50,7 +50,7 @@ def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: Pac
     _name_counts(axes, config)
     axes.axhline(1 / config.n_sites, color="0.6", linewidth=0.7, linestyle=":")
     handles = style.make_handles({f"N = {n}": dict(linestyle=line) for n, line in lines.items()}, color="0.4")
-    axes.legend(handles=handles, loc="lower left")
+    axes.legend(handles=handles, loc="best")
 
 
 def _draw_line(axes: Axes, part: pd.DataFrame, x: str, arm: str, **look) -> None:
@@ -94,7 +94,10 @@ def _draw_bits(axes: Axes, table: pd.DataFrame) -> None:
         axes.annotate(f"{bits} bit{'s' * (bits > 1)} per parameter", (span[0], bits * span[0]), fontsize=6, color="0.4",
                       xytext=(0, 3), textcoords="offset points")  # fmt: skip
     axes.set(xscale="log", yscale="log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     style.name_axes(axes, "d", "trained parameters", "bits stored")
 
 
