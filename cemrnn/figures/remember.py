@@ -25,6 +25,7 @@ from cemrnn.network.pathways import ARMS, foreign_code
 from cemrnn.store.entry import fingerprint
 from cemrnn.store.store import Store, keep, recall
 from cemrnn.system.machine import describe_gpu, describe_machine
+from cemrnn.system.source import code_of_module
 from cemrnn.training.recipe import Recipe
 
 # What computes results, beside the figure's own folder.
@@ -118,7 +119,8 @@ def from_document(document: dict[str, Any], config: Config) -> Result:
 
 @functools.cache
 def _code_digest(experiment: str) -> str:
-    """Hash of the rooms, and of all that lies beside the experiment but its plot."""
+    """Hash of the rooms, of all beside the experiment but its plot, and of what a figure of one's own imports."""
     folder = Path(sys.modules[experiment].__file__).parent
     own = [path for path in folder.glob("*.py") if path.name != "plot.py"]
-    return fingerprint([*ROOMS, *own])
+    imported = code_of_module(sys.modules[experiment])
+    return digest([fingerprint([*ROOMS, *own]), imported]) if imported else fingerprint([*ROOMS, *own])
