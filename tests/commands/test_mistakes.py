@@ -101,7 +101,7 @@ def test_a_value_out_of_its_range_is_refused_with_the_reason(project, changes, m
         ("fig1_tasks", "arms=", "arms: expected one or more, each once, got none"),
         ("fig1_tasks", "arms=plain,combined,plain", "arms: expected one or more, each once, got plain,combined,plain"),
         ("fig1_tasks", "tasks=delay_pro,delay_pro", "expected one or more"),
-        ("fig1_tasks", "n_units=1", "expected"),
+        ("fig1_tasks", "n_units=0", "n_units: expected at least 1"),
         ("fig6_timescales", "taus_ms=0,20", "taus_ms: expected"),
         ("fig7_images", "models=plain,plain,combined,gru", "models: expected"),
         ("fig8_text", "registers=prose,prose", "registers: expected"),
@@ -154,11 +154,34 @@ def test_a_full_disk_is_one_line_that_names_the_folder(project):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_broken_result_is_named(project):
-    folder = project / "build" / "quick" / "results"
-    folder.mkdir(parents=True)
-    (folder / "fig1_tiny.json").write_text("{")
-    check(["claims"], "fig1_tiny.json: expected JSON")
+@pytest.mark.parametrize(
+    ("folder", "text", "message"),
+    [
+        ("results", "{", "fig1_tiny.json: expected JSON"),
+        ("results", "[]", "fig1_tiny.json: expected names with their values, got []; run its notebook again"),
+        ("provenance", "3", "fig1_tiny.json: expected names with their values, got 3"),
+        (
+            "results",
+            '{"change": "a", "change_low": 0, "change_high": 1, "change_n": 3}',
+            "fig1_tiny.json: change: could",
+        ),
+        ("results", '{"change": 1, "change_low": [], "change_high": 1, "change_n": 3}', "fig1_tiny.json: change: "),
+        ("results", '{"change_halves": 3}', "fig1_tiny.json: change: "),
+    ],
+)
+def test_a_broken_result_is_named(project, folder, text, message):
+    path = project / "build" / "quick" / folder / "fig1_tiny.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    check(["claims"], message)
+
+
+def test_results_that_are_not_there_are_not_accepted(project):
+    expected = project / "book" / "expected.yml"
+    expected.write_text("quick: {decay: {verdict: undecided}}\n")
+    before = expected.read_text()
+    check(["verify", "--accept"], "build/quick/results: expected evidence from every figure, got none from fig1_tiny")
+    assert expected.read_text() == before
 
 
 LISTED = """
