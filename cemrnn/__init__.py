@@ -10,8 +10,8 @@
     cemrnn.register_pathway, cemrnn.register_arm               a way of your own for context to act
     module = nets[0].to_torch()                                a torch.nn.Module; cemrnn.nn.CEMRNN(...) is a new one
 
-The rooms, from below: `random`, `system`, `config`; `tasks`; `network`; `measures`, `training`, `dynamics`; `store`;
-`sweep`; `figures`; `reproduce`; `api`, `bench`; `commands`. Nothing is loaded before it is used.
+The rooms, from below: `system`; `random`, `config`; `ranges`; `tasks`; `network`; `measures`, `training`, `dynamics`;
+`store`; `sweep`; `figures`; `reproduce`; `api`, `bench`; `commands`. Nothing is loaded before it is used.
 """
 
 import importlib
