@@ -111,7 +111,13 @@ def _place(thing: Any) -> str:
 
 
 def _is_own(thing: Any, place: str) -> bool:
-    return _place(thing) == place or not is_installed(sys.modules.get(getattr(thing, "__module__", None) or ""))
+    module = sys.modules.get(getattr(thing, "__module__", None) or "")
+    return _place(thing) == place or (module is not None and not is_installed(module))
+
+
+def is_generated(function: Any) -> bool:
+    """Whether Python wrote a function itself, as it does for data classes and named tuples."""
+    return isinstance(function, FunctionType) and function.__code__.co_filename.startswith(("<string>", "<attrs"))
 
 
 def _collect(thing: type | FunctionType, place: str, parts: dict[str, str]) -> None:
@@ -122,12 +128,14 @@ def _collect(thing: type | FunctionType, place: str, parts: dict[str, str]) -> N
         parts[name] = _read(thing)
         parts |= {f"{name}/{key}": _describe(key, value, place, parts) for key, value in _named(thing)}
         return
-    parts[name] = ", ".join(map(_name, thing.__mro__[1:]))
+    parts[name] = ", ".join([*map(_name, thing.__mro__[1:]), str(vars(thing).get("__annotations__", ""))])
     for base in thing.__mro__[1:]:
         if _is_own(base, place):
             _collect(base, place, parts)
     for key, value in vars(thing).items():
         value = as_written(value)
+        if is_generated(value):
+            continue
         if isinstance(value, FunctionType) or not key.startswith("__"):
             parts[f"{name}/{key}"] = _describe(key, value, place, parts)
 

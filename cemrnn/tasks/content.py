@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cemrnn.system.source import as_written, code_of_module, is_installed
+from cemrnn.system.source import as_written, code_of_module, is_generated, is_installed
 
 
 def digest_content(*parts: Any) -> str:
@@ -89,7 +89,8 @@ def _add_code(total, code: Callable, seen: set[int]) -> None:
         _add(total, [code.__defaults__, code.__kwdefaults__, names, inspect.getclosurevars(code).nonlocals], seen)
     else:
         parts = [*code.__bases__, *map(as_written, vars(code).values())]
-        _add(total, [part for part in parts if inspect.isfunction(part) or isinstance(part, type)], seen)
+        kept = [part for part in parts if isinstance(part, type) or inspect.isfunction(part) and not is_generated(part)]
+        _add(total, kept, seen)
 
 
 def _is_own(part: Any) -> bool:

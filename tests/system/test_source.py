@@ -52,13 +52,17 @@ def test_code_that_cannot_be_read_or_kept_is_refused():
     exec("def unread(x):\n    return x", written)
     with pytest.raises(ValueError, match="unread: expected a function whose code can be read"):
         code_of(written["unread"])
+    written["__name__"] = "nowhere"
+    exec("def unread(x):\n    return x", written)
+    with pytest.raises(ValueError, match="unread: expected a function whose code can be read"):
+        code_of(written["unread"])
     with pytest.raises(ValueError, match="UNSTABLE: expected a constant"):
         code_of(lambda: UNSTABLE)
 
 
 HELPERS = "import consts\nfrom consts import FACTOR\n\n\ndef scale(x):\n    return FACTOR * x\n"
 OWN = """
-import functools
+import dataclasses, functools, typing
 import cemrnn, helpers
 from helpers import scale
 from cemrnn.system.source import code_of
@@ -95,7 +99,24 @@ ACT = SCALED.act
 def by_method(x):
     return ACT(x)
 
-OWN = (by_name, by_module, by_cache, by_partial, by_default, by_object, by_method, Scaled)
+@dataclasses.dataclass
+class Data:
+    factor: float = 2.0
+    def act(self, x):
+        return scale(x)
+
+class Named(typing.NamedTuple):
+    factor: float = 2.0
+    def act(self, x):
+        return scale(x)
+
+def by_data(x):
+    return Data().act(x)
+
+def by_named(x):
+    return Named().act(x)
+
+OWN = (by_name, by_module, by_cache, by_partial, by_default, by_object, by_method, by_data, by_named, Scaled)
 if __name__ == "__main__":
     import hashlib, own
     from cemrnn.tasks.content import digest_content
@@ -116,7 +137,7 @@ def test_files_of_ones_own_beside_it_are_part_of_its_code_however_they_are_named
     for name, text in (("own", OWN), ("helpers", HELPERS), ("consts", "FACTOR = 2\n")):
         (tmp_path / f"{name}.py").write_text(text)
     before = keys(tmp_path)
-    assert len(before) == 16
+    assert len(before) == 20
     (tmp_path / "helpers.py").write_text(HELPERS.replace("FACTOR * x", "FACTOR + x"))
     assert not set(before) & set(keys(tmp_path))
     (tmp_path / "helpers.py").write_text(HELPERS)
