@@ -20,6 +20,7 @@ from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.optimiser import Adam, clip_gradient
 
+FAILED = "failed"  # the status of a network whose loss or weights were not finite
 LATE = 0.8  # share of the updates with the full rate, in the schedule "late"
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
 
@@ -89,7 +90,7 @@ class Learner:
         self.n_updates += 1
         self._losses.append(loss)
         if failed.any():
-            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), "failed"))
+            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), FAILED))
 
     def measure_loss(self) -> Tensor:
         """Loss (M,) of every active network on the trials of the next update; differentiable."""
