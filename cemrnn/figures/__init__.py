@@ -15,8 +15,9 @@ from pathlib import Path
 from types import ModuleType
 
 from cemrnn.config import Config, natural_order, unknown_name
+from cemrnn.system.clone import resolve
 
-__path__ += filter(None, os.environ.get("CEMRNN_FIGURES", "").split(os.pathsep))
+__path__ += [str(resolve(path)) for path in os.environ.get("CEMRNN_FIGURES", "").split(os.pathsep) if path]
 
 
 def list_figures() -> list[str]:

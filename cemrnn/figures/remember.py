@@ -7,7 +7,6 @@ CEMRNN_RESULTS names a folder, as it does in the notebooks that `make` runs.
 from __future__ import annotations
 
 import functools
-import os
 import platform
 import re
 import sys
@@ -24,6 +23,7 @@ from cemrnn.figures.result import FAILED, NONE_FAILED, Result, Scalars, Tables
 from cemrnn.network.pathways import ARMS, foreign_code
 from cemrnn.store.entry import fingerprint
 from cemrnn.store.store import Store, keep, recall
+from cemrnn.system.clone import find_named
 from cemrnn.system.machine import describe_gpu, describe_machine
 from cemrnn.system.source import code_of_module
 from cemrnn.training.recipe import Recipe
@@ -64,10 +64,10 @@ def experiment(
 
     @functools.wraps(run)
     def look_up(config: Config) -> Result:
-        folder = os.environ.get("CEMRNN_RESULTS")
-        if not folder:
+        folder = find_named("CEMRNN_RESULTS")
+        if folder is None:
             return compute(config)
-        path = Path(folder) / f"{result_key(run.__module__, config, where())}.json"
+        path = folder / f"{result_key(run.__module__, config, where())}.json"
         if (document := recall(path)) is not None:
             return from_document(document, config)
         result = compute(config)
