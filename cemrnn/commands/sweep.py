@@ -145,6 +145,16 @@ def _train(missing, execute, store) -> None:
     finally:
         progress.close()
     click.echo(f"training: {n_trained} networks trained, the others were in the store")
+    _tell_failed(missing, store)
+
+
+def _tell_failed(trained, store) -> None:
+    from cemrnn.training.learner import FAILED
+
+    networks = [store.load(config) for jobs in trained.values() for job in jobs for config in job.configs]
+    if n_failed := sum(network is not None and network.status == FAILED for network in networks):
+        told = "their loss or weights were not finite; cemrnn store ls --status failed lists them"
+        click.echo(f"{n_failed} of them failed: {told}")
 
 
 @contextlib.contextmanager

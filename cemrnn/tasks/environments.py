@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import torch
 
-from cemrnn.config import unknown_name
+from cemrnn.config import show, unknown_name
 from cemrnn.tasks.cues import CueConfig, CueStream
 from cemrnn.tasks.own import OwnTasks, ScoreFunction
 from cemrnn.tasks.scores import TOLERANCES, score_trials
@@ -108,6 +108,8 @@ def from_environments(
     Raises:
         ValueError: actions are of two kinds, a space is not flat, or nobody knows the right action.
     """
+    if not isinstance(environments, Mapping) or not environments:
+        raise ValueError(f"environments: expected a name of a task for each of one or more, got {show(environments)}")
     made = {name: make() if callable(make) else gymnasium.make(make) for name, make in environments.items()}
     discrete = {isinstance(env.action_space, gymnasium.spaces.Discrete) for env in made.values()}
     if len(discrete) != 1:

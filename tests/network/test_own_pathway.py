@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import cemrnn
 from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig5_synergy.experiment import DESIGN
@@ -343,3 +344,15 @@ def test_what_can_be_drawn_is_what_matplotlib_has():
     for marker in MARKERS:
         for line in LINES:
             Line2D([0], [0], marker=marker, linestyle=line, color=Look("tab:blue", marker, line).colour)
+
+
+def test_networks_of_a_pathway_that_gives_no_numbers_are_told(registry, store, caplog):
+    def drive(self, tensors, modulator):
+        return {"input_gain": float("nan") * project(modulator, tensors["input_modulation"])}
+
+    members = dict(name="nothing", look=Look("#123456", "<", "-"), drive=drive, __module__=__name__)
+    register_pathway(type("Nothing", (InputGain,), members))
+    register_arm("nothing", "nothing")
+    sizes = dict(n_units=4, n_networks=2, n_updates=3, profile="smoke", device="cpu")
+    nets = cemrnn.train(["reaction_pro", "reaction_anti"], arm="nothing", **sizes)
+    assert nets.status == ("failed", "failed") and "2 of 2 networks failed" in caplog.text

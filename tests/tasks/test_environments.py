@@ -139,3 +139,9 @@ def test_what_is_no_set_of_tasks_is_refused(arguments, message):
     rule = {"rule": arguments[2]} if len(arguments) > 2 else {}
     with pytest.raises(ValueError, match=message):
         TaskEnvironment(*arguments[:2], **rule)
+
+
+@pytest.mark.parametrize("environments", [{}, 3, "GoNogo-v0"])
+def test_what_is_no_set_of_environments_is_refused(environments):
+    with pytest.raises(ValueError, match="environments: expected a name of a task for each of one or more, got "):
+        from_environments(environments)
