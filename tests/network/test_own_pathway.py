@@ -346,6 +346,19 @@ def test_what_can_be_drawn_is_what_matplotlib_has():
             Line2D([0], [0], marker=marker, linestyle=line, color=Look("tab:blue", marker, line).colour)
 
 
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (None, "drive of the pathway input_gain: expected tensors by name, input_gain, got None"),
+        ({"input_gain": 1.0}, "drive of the pathway input_gain: input_gain: expected a tensor, got 1.0"),
+        ({}, "drive of the pathway input_gain: expected input_gain as in sets, got nothing"),
+    ],
+)
+def test_a_pathway_that_returns_no_tensors_is_named(part, message):
+    with mock.patch.object(InputGain, "drive", lambda *_: part), pytest.raises(ValueError, match=message):
+        make().run(draw(1, 2, 5, 6, 4), draw(2, 2, 5, 3))
+
+
 def test_networks_of_a_pathway_that_gives_no_numbers_are_told(registry, store, caplog):
     def drive(self, tensors, modulator):
         return {"input_gain": float("nan") * project(modulator, tensors["input_modulation"])}
