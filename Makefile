@@ -51,6 +51,10 @@ FOUND := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
 STEMS := $(filter $(FIGURES),$(FOUND))
 STRAY := $(filter-out $(STEMS),$(FOUND))
 EXECUTED := $(STEMS:%=$(OUT)/notebooks/%.ipynb)
+# A notebook is run again if some of what it left is lost, by the list that lies beside it.
+LOST := $(shell for stem in $(STEMS); do list="$(OUT)/notebooks/$$stem.files"; ( [ -e "$$list" ] && \
+  while IFS= read -r file; do [ -e "$(OUT)/$$file" ] || exit 1; done < "$$list" ) || echo "$(OUT)/notebooks/$$stem.ipynb"; \
+  done)
 
 ifeq ($(wildcard $(PARAMS)),)
 $(error unknown PROFILE=$(PROFILE); expected one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))))
@@ -150,6 +154,11 @@ $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*
 	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
 	  echo "notebook $$n/$(words $(STEMS)): $*"
 	@exec $(CEMRNN) run $* --profile $(PROFILE)
+
+ifneq ($(LOST),)
+.PHONY: again
+$(LOST): again
+endif
 
 # What measures time runs when all others are done, and alone.
 MEASURING := $(OUT)/notebooks/fig9_overhead_scaling.ipynb

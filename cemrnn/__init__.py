@@ -5,13 +5,14 @@
     trials = nets.tasks.draw(50, task="memory_pro", seed=7)    what they are asked
     out = nets.run(trials)                                     what they do: out.outputs, out.rates
     cemrnn.score(out, trials)                                  how well
+    nets.history, nets.status                                  how they learned, and how it ended
     tasks = cemrnn.OwnTasks.from_arrays(inputs, targets)       tasks of your own; also from_function, from_environments
     cemrnn.register_task("memory_quarter", ...)                a variant of ours, from a family and a rule
     cemrnn.register_pathway, cemrnn.register_arm               a way of your own for context to act
     module = nets[0].to_torch()                                a torch.nn.Module; cemrnn.nn.CEMRNN(...) is a new one
 
-The rooms, from below: `random`, `system`, `config`; `tasks`; `network`; `measures`, `training`, `dynamics`; `store`;
-`sweep`; `figures`; `reproduce`; `api`, `bench`; `commands`. Nothing is loaded before it is used.
+The rooms, from below: `system`; `random`, `config`; `ranges`; `tasks`; `network`; `measures`, `training`, `dynamics`;
+`store`; `sweep`; `figures`; `reproduce`; `api`, `bench`; `commands`. Nothing is loaded before it is used.
 """
 
 import importlib

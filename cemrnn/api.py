@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.config import coerce, unknown_name
+from cemrnn.config import coerce, show, unknown_name
 from cemrnn.dynamics.fixed_points import CARRIED, FixedPoints, carry, find_fixed_points
 from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import load_experiment
@@ -26,15 +26,24 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
-from cemrnn.reproduce.populations import as_they_stand, choose_configs, figure_config, plan_training
-from cemrnn.store.bundle import is_bundle, read_bundle, write_bundle
+from cemrnn.ranges import check_numbers
+from cemrnn.reproduce.populations import (
+    as_they_stand,
+    check_configs,
+    choose_configs,
+    figure_config,
+    is_folder,
+    plan_training,
+    refuse_arguments,
+)
+from cemrnn.store.bundle import read_bundle, write_bundle
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.drawing import Disturbance, Tasks, TrialBatch
 from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.learner import FAILED, TrainedNetwork, choose_device
 from cemrnn.training.train import TrainingInterrupted
 
 if TYPE_CHECKING:
@@ -53,12 +62,15 @@ class Networks:
         seeds: one per network.
         tasks: what they learned; None if nobody said.
         history: how they learned: network, update, loss, and the score on every task.
+        status: of every network: "reached" the target score, "exhausted" its updates, or "failed" when its loss or its
+            weights were not finite, and kept those before; empty if nobody said.
     """
 
     model: CEMRNN
     seeds: tuple[int, ...]
     tasks: Tasks | None = None
     history: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    status: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """M."""
@@ -72,12 +84,14 @@ class Networks:
         if len(history):
             history = history[history["network"].isin(kept)]
             history = history.assign(network=history["network"].map({m: i for i, m in enumerate(kept)}))
-        return kind(self.model.select(kept), tuple(self.seeds[m] for m in kept), self.tasks, history)
+        of_kept = [tuple(values[m] for m in kept if values) for values in (self.seeds, self.status)]
+        return kind(self.model.select(kept), of_kept[0], self.tasks, history, of_kept[1])
 
     def __repr__(self) -> str:
         c = self.model.config
         names = "no tasks" if self.tasks is None else ", ".join(self.tasks.names)
-        return f"<{len(self)} x {c.arm}, N = {c.n_units}, K = {c.n_contexts}: {names}>"
+        failed = f", {self.status.count(FAILED)} failed" if FAILED in self.status else ""
+        return f"<{len(self)} x {c.arm}, N = {c.n_units}, K = {c.n_contexts}: {names}{failed}>"
 
     @property
     def config(self) -> NetworkConfig:
@@ -106,8 +120,9 @@ class Networks:
             outputs (network, trial, time, output) and rates (network, trial, time, unit), 0 after the end of a trial.
 
         Raises:
-            ValueError: the cue does not fit, or is disturbed although the networks infer their context.
+            ValueError: the cue does not fit, a number is out of its range, or networks that infer context get one.
         """
+        _check_trials(trials)
         disturbance = Disturbance(cue=cue, strength=strength, noise=noise, onset_ms=onset_ms, switch=switch)
         device = self.model.flat.device
         given = trials.trials.repeat(len(self)).to(device)
@@ -120,8 +135,9 @@ class Networks:
     def save(self, folder: str | Path) -> None:
         """Write the networks into a folder, from where `load` takes them, in any project."""
         document = {"network": self.config.to_dict(), "seeds": self.seeds, "format": 1}
+        document["status"] = self.status
         document["tasks"] = None if self.tasks is None else self.tasks.source.to_dict()
-        write_bundle(Path(folder), self.model.flat, self.history, document)
+        write_bundle(Path(folder).expanduser(), self.model.flat, self.history, document)
 
     def _tell(self, trials: TrialBatch, disturbance: Disturbance) -> Tensor | None:
         if self.config.infers_context:
@@ -171,6 +187,7 @@ class Network(Networks):
             NotConvergedError: hardly any start led to a point.
         """
         tasks = _need_tasks(self)
+        check_numbers(n_starts=n_starts, n_stimuli=n_stimuli, seed=seed)
         if inputs is None:
             held = tasks.epoch_inputs(task, epoch, n_stimuli=n_stimuli, seed=seed)
         else:
@@ -196,6 +213,7 @@ class Network(Networks):
         """
         from cemrnn.figures.shared.one_trial import draw_trial
 
+        _check_trials(trial)
         if len(trial) != 1:
             raise ValueError(f"trial: expected one, such as trials[0], got {len(trial)}")
         out = self.run(trial, **disturbance)
@@ -227,6 +245,7 @@ def score(out: xarray.Dataset, trials: TrialBatch, rule: str = "last36") -> xarr
         trials: the trials.
         rule: "last36", "last18" or "strict".
     """
+    _check_trials(trials)
     outputs = torch.from_numpy(out.outputs.values)
     right = score_trials(outputs, trials.trials.repeat(len(outputs)), rule)
     return _name_axes(trials, out.seed.values, score=right).score
@@ -243,19 +262,25 @@ def load(
     """The networks of one arm of a figure, trained if the store lacks them; or those of a folder that `save` wrote.
 
     Args:
-        what: name of a figure, for example "fig2_ambiguity"; a folder; or configs that differ in the seed alone.
+        what: name of a figure, for example "fig2_ambiguity"; a folder; or configs that differ in the seed alone. The
+            last two know all that the other arguments say.
         arm: which networks, if the figure has several arms.
         profile: its sizes.
         label: a part of the label ("combined, N = 8, K = 4"), if the arm has networks of several shapes.
         overrides: other values of the figure's settings.
 
     Raises:
-        ValueError: a name is unknown, or more than one shape of network fits.
+        ValueError: a name is unknown, more than one shape of network fits, or a folder or configs come with arguments.
     """
+    given = overrides | {name: value for name, value in (("arm", arm), ("label", label)) if value}
+    given |= {"profile": profile} if profile != "quick" else {}
     if not isinstance(what, str | Path):
-        return _obtain(what, overrides.get("device", "auto"))
-    if is_bundle(Path(what)):
-        return _load_folder(Path(what))
+        device = given.pop("device", "auto")
+        refuse_arguments(given, "configs")
+        return _obtain(check_configs(what), device)
+    if is_folder(what):
+        refuse_arguments(given, "a folder")
+        return _load_folder(Path(what).expanduser())
     config = figure_config(str(what), profile, overrides)
     conditions = load_experiment(str(what)).conditions(config)
     configs = choose_configs(conditions, arm, label)
@@ -270,6 +295,8 @@ def from_torch(modules: torch_module.CEMRNN | Sequence[torch_module.CEMRNN], tas
         tasks: what they learned, for example `nets.tasks`.
     """
     modules = [modules] if isinstance(modules, torch_module.CEMRNN) else list(modules)
+    if not all(isinstance(module, torch_module.CEMRNN) for module in modules):
+        raise ValueError(f"modules: expected cemrnn.nn.CEMRNN, one or more, got {show(modules)}")
     return Networks(torch_module.join(modules), tuple(module.seed for module in modules), tasks)
 
 
@@ -296,6 +323,8 @@ def train(
 
     Raises:
         ValueError: a name or a value is not valid; the nearest name is suggested.
+
+    Networks whose loss or weights were not finite are told in a warning, and by their `status`.
     """
     defaults = vars(figure_config("fig1_tasks", profile, {}))
     device = settings.pop("device", defaults["device"])
@@ -317,7 +346,13 @@ def _obtain(configs: Sequence[TrainingConfig], device: str) -> Networks:
 
 def _gather(configs: Sequence[TrainingConfig], model: CEMRNN, records: Sequence[TrainedNetwork]) -> Networks:
     history = pd.concat([r.history.assign(network=m) for m, r in enumerate(records)], ignore_index=True)
-    return Networks(model, tuple(config.seed for config in configs), Tasks(configs[0].tasks), history)
+    status = tuple(record.status for record in records)
+    if n_failed := status.count(FAILED):
+        told = (
+            "%d of %d networks failed: their loss or weights were not finite, and they kept those before; see `status`"
+        )
+        log.warning(told, n_failed, len(status))
+    return Networks(model, tuple(config.seed for config in configs), Tasks(configs[0].tasks), history, status)
 
 
 def _load_folder(folder: Path) -> Networks:
@@ -325,9 +360,13 @@ def _load_folder(folder: Path) -> Networks:
     model = CEMRNN(NetworkConfig.from_params(document["network"]), document["seeds"])
     model.load(flat)
     tasks = document["tasks"]
-    return Networks(
-        model, tuple(document["seeds"]), tasks and Tasks(coerce(tasks, TaskSet | OwnTasks, "tasks")), history
-    )
+    learned, status = tasks and Tasks(coerce(tasks, TaskSet | OwnTasks, "tasks")), tuple(document.get("status", ()))
+    return Networks(model, tuple(document["seeds"]), learned, history, status)
+
+
+def _check_trials(trials: Any) -> None:
+    if not isinstance(trials, TrialBatch):
+        raise ValueError(f"trials: expected those of nets.tasks.draw, got {show(trials)}")
 
 
 def _need_tasks(networks: Networks) -> Tasks:

@@ -16,8 +16,10 @@ import textwrap
 import tokenize
 import types
 import typing
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
+MOST_SHOWN = 60  # characters of a value, in an error
 C = TypeVar("C", bound="Config")
 
 
@@ -27,7 +29,13 @@ class MissingError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Base of every configuration: values are checked against the annotated types, names are strict."""
+    """Base of every configuration: values are checked against the annotated types, names are strict.
+
+    Attributes:
+        ranges: field -> (least, most) where its name would give it another range in `cemrnn.ranges`; None: any value.
+    """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float] | None]] = {}
 
     def __post_init__(self) -> None:
         hints = field_types(type(self))
@@ -102,7 +110,8 @@ def _read_fields(config_class: type) -> dict[str, tuple[str, str]]:
 @functools.cache
 def field_types(config_class: type) -> dict[str, Any]:
     """Every field of a class of configurations with its type, in order."""
-    return typing.get_type_hints(config_class)
+    hints = typing.get_type_hints(config_class)
+    return {field.name: hints[field.name] for field in dataclasses.fields(config_class)}
 
 
 def digest(value: Any) -> str:
@@ -111,12 +120,19 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def unknown_name(name: str, valid: typing.Iterable[str], what: str) -> str:
+def unknown_name(name: Any, valid: typing.Iterable[str], what: str) -> str:
     """Message for an unknown name, with the nearest valid one when there is one."""
     valid = sorted(valid)
-    nearest = difflib.get_close_matches(name, valid, n=1)
+    nearest = difflib.get_close_matches(str(name), valid, n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"expected one of: {', '.join(valid)}"
     return f"unknown {what} '{name}'; {hint}"
+
+
+def show(value: Any) -> str:
+    """A value in a message: as Python writes it, if that is short; of arrays the type of their numbers."""
+    kind = getattr(value, "dtype", None)
+    text = repr(value) if kind is None else f"{kind}"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}... ({type(value).__name__})"
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

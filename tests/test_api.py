@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 import cemrnn
 from cemrnn.dynamics.flow import Flow
 from cemrnn.store.store import Store
+from tests.networks import small_config
 
 NAMES = ["reaction_pro", "reaction_anti"]
 SETTINGS = dict(n_units=24, rank=4, n_updates=150, batch_trials=32, learning_rate=0.01, target_score=None)
@@ -163,11 +165,91 @@ def test_the_networks_of_a_figure_are_found_and_trained_once(monkeypatch):
         (lambda nets: cemrnn.train(NAMES, arm="plain", n_update=3), "did you mean 'n_updates'"),
         (lambda nets: nets[0].fixed_points("reaction_pro", "respons"), "did you mean 'response'"),
         (lambda nets: nets.run(nets.tasks.draw(3, seed=1), cue=np.eye(2)), r"cue: expected .* got \(2, 2\)"),
+        (lambda nets: nets.run(3), "trials: expected those of nets.tasks.draw, got 3"),
+        (lambda nets: cemrnn.score(nets.run(nets.tasks.draw(3, seed=1)), 3), "trials: expected those of nets.tasks"),
+        (lambda nets: nets.tasks.draw(3, seed=1.5), "seed: expected a whole number, got 1.5"),
+        (lambda nets: nets.tasks.draw(3, seed=-1), "seed: expected 0 to 2.14748e.09, because random streams are"),
+        (lambda nets: nets.tasks.draw(0, seed=1), "n_trials: expected at least 1"),
+        (lambda nets: nets.tasks.draw("a", seed=1), "n_trials: expected a whole number, got 'a'"),
+        (lambda nets: nets.tasks.draw(3, seed=1).mix("reaction_pro", 1.5), "share: expected 0 to 1"),
+        (lambda nets: nets[0].fixed_points("reaction_pro", "fixation", n_starts=0), "n_starts: expected at least 1"),
+        (lambda nets: cemrnn.Tasks(3), "tasks: expected a TaskSet or OwnTasks, .* got 3"),
+        (lambda nets: cemrnn.train("reaction_pro", arm="plain"), "tasks: expected names in a list, .* got 'reaction_p"),
+        (lambda nets: cemrnn.train(3, arm="plain"), "tasks: expected names in a list, or a set of tasks, got 3"),
+        (lambda nets: cemrnn.train(NAMES, arm=None), "arm: expected one of plain, .* got None"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", n_networks=0), "n_networks: expected at least 1, because it is"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", n_networks=-1), "n_networks: expected at least 1"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", n_networks=1.5), "n_networks: expected a whole number"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", seed=-1), "seed: expected 0 to"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", seed=2**40), "seed: expected 0 to"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", target_score=2.0), "target_score: expected 0 to 1"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", score_rule="last37"), "unknown score_rule 'last37'; did you"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", device="tpu"), "device: expected auto, cpu or cuda, got 'tpu'"),
+        (lambda nets: cemrnn.train(NAMES, arm="plain", device=3), "device: expected auto, cpu or cuda, got 3"),
+        (lambda nets: cemrnn.load([]), r"what: expected the name of a figure, a folder, or configs .* got \[\]"),
+        (lambda nets: cemrnn.load(3), "what: expected the name of a figure, .* got 3"),
+        (lambda nets: cemrnn.load(["a"]), "what: expected the name of a figure, "),
+        (lambda nets: cemrnn.load("/nowhere/saved"), "/nowhere/saved: expected a folder that `save` wrote, got no fol"),
+        (lambda nets: cemrnn.load(Path("saved")), "saved: expected a folder that `save` wrote, got no folder"),
+        (lambda nets: cemrnn.load("/tmp"), "/tmp: expected a folder that `save` wrote, got no networks.json in it"),
+        (lambda nets: cemrnn.from_torch([3]), r"modules: expected cemrnn.nn.CEMRNN, one or more, got \[3\]"),
+        (lambda nets: cemrnn.nn.CEMRNN(seed=-1, **nets.config.to_dict()), "seed: expected 0 to"),
     ],
 )
 def test_mistakes_are_told_with_a_suggestion(nets, call, message):
     with pytest.raises(ValueError, match=message):
         call(nets)
+
+
+CUES_MISTAKEN = [
+    (dict(noise=float("nan")), "noise: expected a finite number, got nan"),
+    (dict(noise=-1), "noise: expected at least 0, because it is a size; got -1"),
+    (dict(strength=float("nan")), "strength: expected a finite number, got nan"),
+    (dict(strength="weak"), "strength: expected a finite number, got 'weak'"),
+    (dict(onset_ms=-100), "onset_ms: expected at least 0"),
+    (dict(onset_ms=float("inf")), "onset_ms: expected a finite number, got inf"),
+    (dict(switch=("reaction_pro", -500)), "switch_ms: expected at least 0"),
+    (dict(switch="reaction_pro"), "switch: expected the name of a task and a time in ms, got 'reaction_pro'"),
+    (dict(switch=("reaction", 5)), "unknown task 'reaction'; did you mean"),
+    (dict(switch=(3, 5)), "unknown task '3'"),
+    (dict(cue="reaction_pro"), "cue: expected numbers, such as trials.cue.'reaction_pro'., got 'reaction_pro'"),
+    (dict(cue=np.full((3, 2), np.nan)), "cue: expected finite numbers, got others"),
+    (dict(cue=np.ones((3, 2)) * 1j), "cue: expected an array of real numbers, got complex128"),
+    (dict(cue=[["a"] * 2] * 3), "cue: expected an array of real numbers"),
+]
+
+
+@pytest.mark.parametrize(("disturbance", "message"), CUES_MISTAKEN)
+def test_what_cannot_be_done_to_a_cue_is_refused(nets, disturbance, message):
+    with pytest.raises(ValueError, match=message):
+        nets.run(nets.tasks.draw(3, seed=1), **disturbance)
+
+
+def test_a_folder_or_configs_come_without_arguments_that_nothing_reads(nets, tmp_path):
+    nets.save(tmp_path / "saved")
+    for what, given, refused in (
+        (tmp_path / "saved", dict(arm="plain", foo=3), "foo, arm"),
+        (str(tmp_path / "saved"), dict(label="N = 8"), "label"),
+        (tmp_path / "saved", dict(profile="smoke"), "profile"),
+        (tmp_path / "saved", dict(device="cpu"), "device"),
+        ([small_config()], dict(arm="plain", device="cpu"), "arm"),
+    ):
+        with pytest.raises(ValueError, match=f"^{refused}: expected no such argument with "):
+            cemrnn.load(what, **given)
+    with pytest.raises(ValueError, match="what: expected .* configs of networks that differ in the seed alone"):
+        cemrnn.load([small_config(), small_config(n_updates=3)])
+
+
+def test_networks_that_failed_are_told_once_and_marked(store, caplog, tmp_path):
+    settings = SETTINGS | dict(n_updates=5, learning_rate=1e30)
+    nets = cemrnn.train(NAMES, arm="plain", n_networks=2, device="cpu", **settings)
+    (told,) = [record.message for record in caplog.records if "failed" in record.message]
+    assert told.startswith("2 of 2 networks failed: their loss or weights were not finite")
+    assert nets.status == ("failed", "failed") and "2 failed" in repr(nets) and nets[1].status == ("failed",)
+    nets.save(tmp_path / "saved")
+    assert cemrnn.load(tmp_path / "saved").status == nets.status
+    good = cemrnn.train(NAMES, arm="plain", n_networks=2, device="cpu", **SETTINGS | dict(n_updates=2))
+    assert good.status == ("exhausted",) * 2 and good[:1].status == ("exhausted",) and "failed" not in repr(good)
 
 
 def test_networks_that_infer_their_context_take_no_cue(store):

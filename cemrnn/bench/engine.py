@@ -96,7 +96,7 @@ def _add_jax(case: Case, loss: float, stack: contextlib.ExitStack, bench: Bench)
     settings = [f"--xla_force_host_platform_device_count={n}" for n in sorted({1, n_devices})]
     data, turns = bench.folder / "case.npz", []
     try:
-        python = peer_python("jax", bench.folder, bench.pip_arguments)
+        python = peer_python("jax", bench.folder, bench.pip_arguments, bench.say)
         save_case(case, data)
         for i, flags in enumerate(settings):
             log = bench.folder / f"jax_{i}.log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,24 @@ def write_bench(measured: Path, folder: Path) -> None:
     for topic in TOPICS:
         sources, text = [measured / f"{topic}{suffix}.json" for suffix in ("", ".about")], NOT_MEASURED
         if all(source.exists() for source in sources):
-            rows, about = (json.loads(source.read_text(encoding="utf-8")) for source in sources)
-            text = f"{describe_rows(rows)}\n\n{describe_origin(about)}"
+            text = _read(sources[0], _describe_topic, sources[1])
         (folder / f"bench_{topic}.md").write_text(text + "\n", encoding="utf-8")
-    validation = describe_validation(measured / "validation.json")
+    validation = _read(measured / "validation.json", describe_validation)
     (folder / "validation.md").write_text(validation + "\n", encoding="utf-8")
     (folder / "bench_packages.md").write_text(describe_packages() + "\n", encoding="utf-8")
+
+
+def _describe_topic(rows: Path, about: Path) -> str:
+    measured, origin = (json.loads(path.read_text(encoding="utf-8")) for path in (rows, about))
+    return f"{describe_rows(measured)}\n\n{describe_origin(origin)}"
+
+
+def _read(path: Path, describe: Callable[..., str], *more: Path) -> str:
+    """What `describe` makes of files that the bench wrote; of others a ValueError that names the first."""
+    try:
+        return describe(path, *more)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"{path}: expected what the bench writes, got something else ({error}); remove it") from None
 
 
 def describe_rows(rows: list[Row]) -> str:

@@ -86,7 +86,7 @@ def _take_single(tasks: TaskSet, _stack: contextlib.ExitStack, _bench: Bench) ->
 
 def _take_neurogym(tasks: TaskSet, stack: contextlib.ExitStack, bench: Bench) -> list[Turn]:
     try:
-        python = peer_python("neurogym", bench.folder, bench.pip_arguments)
+        python = peer_python("neurogym", bench.folder, bench.pip_arguments, bench.say)
         variables = {"TORCH_FOLDER": str(Path(torch.__file__).parents[1])}
         script, log = EXTERNAL / "neurogym_dataset.py", bench.folder / "neurogym.log"
         worker = stack.enter_context(Worker(python, script, log, variables))

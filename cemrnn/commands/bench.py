@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cemrnn.commands.common import Number, Text
 from cemrnn.reproduce.project import Project
 
 TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps")
@@ -12,8 +13,16 @@ TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps")
 @click.command()
 @click.option("--topic", "names", type=click.Choice(TOPIC_NAMES), multiple=True, help="Only this; repeatable.")
 @click.option("--repeats", default=5, show_default=True, type=click.IntRange(1), help="Turns that everybody takes.")
-@click.option("--seconds", default=0.1, show_default=True, help="Least length of a turn.")
-@click.option("--pip-arg", "pip_arguments", multiple=True, help="For pip, to make a peer's environment; repeatable.")
+@click.option(
+    "--seconds", default=0.1, show_default=True, type=Number(0, min_open=True), help="Least length of a turn."
+)
+@click.option(
+    "--pip-arg",
+    "pip_arguments",
+    type=Text("an argument"),
+    multiple=True,
+    help="For pip, to make a peer's environment; repeatable.",
+)
 def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: tuple[str, ...]) -> None:
     """Measure speed against named peers on this machine; results go to build/bench/<topic>.json.
 

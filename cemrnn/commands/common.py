@@ -3,11 +3,49 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+from pathlib import Path
 
 import click
 
 from cemrnn.reproduce.project import Project
+
+
+class Text(click.ParamType):
+    """Any text but an empty one, which is what a variable that is not set gives."""
+
+    name = "text"
+
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
+
+    def convert(self, value, param, ctx):
+        """The text."""
+        if not value.strip():
+            self.fail(f"expected {self.expected}, got {value!r}", param, ctx)
+        return value
+
+
+class Place(Text):
+    """A path; an empty one would be the current folder."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        """The path."""
+        return value if isinstance(value, Path) else Path(super().convert(value, param, ctx))
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value, param, ctx):
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a finite number, got {value}", param, ctx)
+        return number
 
 
 class Commands(click.Group):

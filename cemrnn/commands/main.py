@@ -97,13 +97,15 @@ def verify(profile: str, accept: bool) -> None:
     effect did not is told.
     """
     from cemrnn.reproduce.claims import ledger, load_claims
-    from cemrnn.reproduce.expected import find_differences, load_expected, write_expected
+    from cemrnn.reproduce.expected import check_complete, find_differences, load_expected, write_expected
 
     project = Project()
     path, results = project.root / "book" / "expected.yml", project.build / profile / "results"
     claims = load_claims(project.stems())
     if accept:
-        write_expected(path, profile, ledger(results, claims))
+        table = ledger(results, claims)
+        check_complete(results, project.stems(), table)
+        write_expected(path, profile, table)
     differences, turned = find_differences(expected := load_expected(path, profile), results, claims)
     for line in [*differences, *turned]:
         click.echo(line)

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from cemrnn.commands.common import Number, Text
 from cemrnn.config import unknown_name
 from cemrnn.reproduce.project import Project
 from cemrnn.system.resources import format_bytes
@@ -25,7 +26,7 @@ def store() -> None:
 
 
 @store.command("ls")
-@click.option("--arm", help="Only networks of this arm.")
+@click.option("--arm", type=Text("the name of an arm"), help="Only networks of this arm.")
 @click.option("--status", type=click.Choice(("reached", "exhausted", "failed", "damaged")), help="Only these.")
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON, one entry per line.")
 def list_(arm: str | None, status: str | None, as_json: bool) -> None:
@@ -103,8 +104,8 @@ def verify(dry_run: bool) -> None:
 
 
 @store.command()
-@click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0), help="What is younger stays.")
-@click.option("--checkpoint-days", default=30.0, show_default=True, type=click.FloatRange(0), help="The same for them.")
+@click.option("--days", default=1.0, show_default=True, type=Number(0), help="What is younger stays.")
+@click.option("--checkpoint-days", default=30.0, show_default=True, type=Number(0), help="The same for them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def gc(days: float, checkpoint_days: float, yes: bool) -> None:
     """Remove what nobody needs, after asking.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
 import click
 
-from cemrnn.commands.common import PROFILE
+from cemrnn.commands.common import PROFILE, Place, Text
 from cemrnn.reproduce.project import Project
 from cemrnn.system.interrupts import ending_at_once
 from cemrnn.system.resources import count_cores
@@ -29,6 +28,8 @@ class Shard(click.ParamType):
             index, count = map(int, value.split("/"))
         except ValueError:
             self.fail(f"expected two numbers as in 2/8, got {value!r}", param, ctx)
+        if count < 1:
+            self.fail(f"expected 1/n to n/n with a number n of shares, 1 or more, got {value!r}", param, ctx)
         if not 1 <= index <= count:
             self.fail(f"expected 1/{count} to {count}/{count}, got {value!r}", param, ctx)
         return index, count
@@ -42,9 +43,14 @@ class Shard(click.ParamType):
     type=click.IntRange(min=1),
     help="Local processes; 1 trains in this one, with all its threads. Default: one per core if there is enough to do.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to send the work to, e.g. tcp://node1:8786.")
 @click.option(
-    "--scheduler-file", type=click.Path(path_type=Path), help="File that the Dask scheduler wrote its address to."
+    "--scheduler",
+    metavar="ADDRESS",
+    type=Text("an address such as tcp://node1:8786"),
+    help="Dask scheduler to send the work to, e.g. tcp://node1:8786.",
+)
+@click.option(
+    "--scheduler-file", type=Place("the file of a scheduler"), help="File that the Dask scheduler wrote its address to."
 )
 @click.option("--shard", type=Shard(), help="Do the i-th of n shares, without a scheduler.")
 def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
@@ -139,6 +145,16 @@ def _train(missing, execute, store) -> None:
     finally:
         progress.close()
     click.echo(f"training: {n_trained} networks trained, the others were in the store")
+    _tell_failed(missing, store)
+
+
+def _tell_failed(trained, store) -> None:
+    from cemrnn.training.learner import FAILED
+
+    networks = [store.load(config) for jobs in trained.values() for job in jobs for config in job.configs]
+    if n_failed := sum(network is not None and network.status == FAILED for network in networks):
+        told = "their loss or weights were not finite; cemrnn store ls --status failed lists them"
+        click.echo(f"{n_failed} of them failed: {told}")
 
 
 @contextlib.contextmanager

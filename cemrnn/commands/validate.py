@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cemrnn.commands.common import PROFILE
+from cemrnn.commands.common import PROFILE, Place
 from cemrnn.reproduce.project import Project
 
 if TYPE_CHECKING:
@@ -17,10 +17,8 @@ FIGURE = "fig1_tasks"
 
 
 @click.command()
-@click.option("--yang", type=click.Path(path_type=Path), help="Folder with a copy of gyyang/multitask.")
-@click.option(
-    "--driscoll", type=click.Path(path_type=Path), help="Folder with one of lauradriscoll/flexible_multitask."
-)
+@click.option("--yang", type=Place("a folder"), help="Folder with a copy of gyyang/multitask.")
+@click.option("--driscoll", type=Place("a folder"), help="Folder with one of lauradriscoll/flexible_multitask.")
 @click.option("--trials", "n_trials", default=2000, show_default=True, type=click.IntRange(100), help="Of each task.")
 @PROFILE
 def validate(yang: Path | None, driscoll: Path | None, n_trials: int, profile: str) -> None:

@@ -3,7 +3,9 @@
 A folder `<stem>/` with `experiment.py` and `plot.py` is a figure; nothing else lists it. `experiment` has
 `conditions(config)`, the networks that the figure needs, and `run(config)`, its tables and scalars; `plot` has
 `plot(result)`. Beside them lie `claims.yml`, what the figure is to decide, and `finding.md`, the text of its page.
-Folders of figures outside the package are named by the environment variable CEMRNN_FIGURES, as in PATH.
+Folders of figures outside the package are named by the environment variable CEMRNN_FIGURES, as in PATH; relative ones
+are those of the clone. Values of settings lie in the ranges that their names suggest (`cemrnn.ranges`), unless their
+class says another: `ranges = {"shift_ms": (-200, 200), "score": None}`.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from pathlib import Path
 from types import ModuleType
 
 from cemrnn.config import Config, natural_order, unknown_name
+from cemrnn.system.clone import resolve
 
-__path__ += filter(None, os.environ.get("CEMRNN_FIGURES", "").split(os.pathsep))
+__path__ += [str(resolve(path)) for path in os.environ.get("CEMRNN_FIGURES", "").split(os.pathsep) if path]
 
 
 def list_figures() -> list[str]:

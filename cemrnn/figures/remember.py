@@ -7,7 +7,6 @@ CEMRNN_RESULTS names a folder, as it does in the notebooks that `make` runs.
 from __future__ import annotations
 
 import functools
-import os
 import platform
 import re
 import sys
@@ -24,7 +23,9 @@ from cemrnn.figures.result import FAILED, NONE_FAILED, Result, Scalars, Tables
 from cemrnn.network.pathways import ARMS, foreign_code
 from cemrnn.store.entry import fingerprint
 from cemrnn.store.store import Store, keep, recall
+from cemrnn.system.clone import find_named
 from cemrnn.system.machine import describe_gpu, describe_machine
+from cemrnn.system.source import code_of_module
 from cemrnn.training.recipe import Recipe
 
 # What computes results, beside the figure's own folder.
@@ -63,10 +64,10 @@ def experiment(
 
     @functools.wraps(run)
     def look_up(config: Config) -> Result:
-        folder = os.environ.get("CEMRNN_RESULTS")
-        if not folder:
+        folder = find_named("CEMRNN_RESULTS")
+        if folder is None:
             return compute(config)
-        path = Path(folder) / f"{result_key(run.__module__, config, where())}.json"
+        path = folder / f"{result_key(run.__module__, config, where())}.json"
         if (document := recall(path)) is not None:
             return from_document(document, config)
         result = compute(config)
@@ -118,7 +119,8 @@ def from_document(document: dict[str, Any], config: Config) -> Result:
 
 @functools.cache
 def _code_digest(experiment: str) -> str:
-    """Hash of the rooms, and of all that lies beside the experiment but its plot."""
+    """Hash of the rooms, of all beside the experiment but its plot, and of what a figure of one's own imports."""
     folder = Path(sys.modules[experiment].__file__).parent
     own = [path for path in folder.glob("*.py") if path.name != "plot.py"]
-    return fingerprint([*ROOMS, *own])
+    imported = code_of_module(sys.modules[experiment])
+    return digest([fingerprint([*ROOMS, *own]), imported]) if imported else fingerprint([*ROOMS, *own])

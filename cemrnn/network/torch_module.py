@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cemrnn.network import model
 from cemrnn.network.config import NetworkConfig
+from cemrnn.ranges import check_numbers
 
 
 class CEMRNN(torch.nn.Module):
@@ -38,6 +39,7 @@ class CEMRNN(torch.nn.Module):
         needed = [f.name for f in dataclasses.fields(NetworkConfig) if f.default is dataclasses.MISSING]
         if missing := [name for name in needed if name not in settings]:
             raise ValueError(f"settings: expected {', '.join(needed)}, got none for {', '.join(missing)}")
+        check_numbers(seed=seed)
         self.config, self.seed = NetworkConfig.from_params(settings), seed
         one = model.CEMRNN(self.config, [seed])
         for name, values in one.parameters.items():

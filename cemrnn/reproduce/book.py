@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,9 @@ import yaml
 from cemrnn.reproduce.claims import dropped_to_markdown, ledger, load_claims, load_dropped, to_markdown
 from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
+from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
-from cemrnn.reproduce.provenance import read_table
+from cemrnn.reproduce.provenance import read_origins, read_table
 from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.system.leases import hold_alone
 from cemrnn.tasks.presets import PRESETS
@@ -78,7 +78,7 @@ def assemble(project: Project, profile: str) -> Path:
     """Folder with every source of the book: `build/<profile>/book_source`, made anew.
 
     Raises:
-        BookError: a notebook of the project has not run at this profile.
+        BookError: a notebook of the project has not run at this profile, or some of what it left is lost.
     """
     out = project.build / profile
     source = out / "book_source"
@@ -88,6 +88,9 @@ def assemble(project: Project, profile: str) -> Path:
         executed = out / "notebooks" / f"{stem}.ipynb"
         if not executed.exists():
             raise BookError(f"{stem} has not run at profile {profile}: cemrnn run {stem} --profile {profile}")
+        if lost := find_lost(out, stem):
+            again = f"cemrnn run {stem} --profile {profile}"
+            raise BookError(f"{out}: expected what {stem} left, got no {', '.join(lost)}: {again}")
         # In Lab pages lie in another folder than notebooks, in the book beside them.
         (source / executed.name).write_text(
             executed.read_text(encoding="utf-8").replace("](../book/", "]("), encoding="utf-8"
@@ -116,8 +119,7 @@ def _write_tables(project: Project, profile: str, folder: Path) -> None:
 
 def _write_announcement(out: Path, profile: str, config: Path) -> None:
     """Set the line above every page: profile and number of networks."""
-    origins = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "provenance").glob("*.json")]
-    counts = sorted({origin["n_replicates"] for origin in origins})
+    counts = sorted({origin["n_replicates"] for origin in read_origins(out / "provenance")})
     networks = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     values = read_yaml(config)
     warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""

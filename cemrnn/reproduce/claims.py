@@ -10,7 +10,6 @@ all others are exploratory.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ from cemrnn.config import Config
 from cemrnn.figures import find_figure
 from cemrnn.figures.result import MEASURED
 from cemrnn.measures.multiple_tests import adjust_holm
-from cemrnn.reproduce.documents import read_yaml
+from cemrnn.reproduce.documents import read_json, read_yaml
 from cemrnn.reproduce.markdown import escape
 
 VERDICTS = ("supported", "opposite", "equivalent", "undecided", "no evidence")
@@ -193,11 +192,11 @@ def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
         claims: see `load_claims`.
 
     Raises:
-        ValueError: a result has a measure without its interval.
+        ValueError: a file of results is not one, or has a measure without its interval.
     """
     results_dir = Path(results_dir)
     claims = list(claims)
-    rows = [_weigh_claim(claim, results_dir) for claim in claims]
+    rows = [_find_row(claim, results_dir) for claim in claims]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"effect": float, "low": float, "high": float, "n": int})
     chosen = table["primary"].to_numpy(bool) & np.array([claim.direction != "zero" for claim in claims], bool)
     table["p_adjusted"] = adjust_holm(np.where(chosen, table["p_adjusted"].to_numpy(float), np.nan))
@@ -206,10 +205,17 @@ def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
     return table
 
 
-def _weigh_claim(claim: Claim, results_dir: Path) -> dict[str, Any]:
+def _find_row(claim: Claim, results_dir: Path) -> dict[str, Any]:
+    path = results_dir / f"{claim.figure}.json"
+    scalars, origin = read_json(path), read_json(results_dir.parent / "provenance" / path.name)
+    try:
+        return _weigh_claim(claim, scalars, origin.get("profile"))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: {claim.measure}: {error}; run its notebook again") from None
+
+
+def _weigh_claim(claim: Claim, scalars: dict[str, Any], profile: str | None) -> dict[str, Any]:
     """The row of a claim, its p value as it is for now."""
-    scalars = read_json(results_dir / f"{claim.figure}.json")
-    profile = read_json(results_dir.parent / "provenance" / f"{claim.figure}.json").get("profile")
     evidence = _read_evidence(claim, claim.measure, scalars)
     verdict = judge(claim, **evidence)
     halves = [judge(claim, *half) for half in scalars.get(f"{claim.measure}_halves", [])]
@@ -268,18 +274,6 @@ def dropped_to_markdown(claims: Iterable[DroppedClaim]) -> str:
     lines = ["| claim | why it was dropped |", "|---|---|"]
     lines += [f"| {claim.statement} `{claim.id}` | {claim.dropped} |" for claim in claims]
     return "\n".join(lines) + "\n"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file; nothing if there is none.
-
-    Raises:
-        ValueError: it is not JSON; the message names the file.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
-        raise ValueError(f"{path}: expected JSON, got {error}; run its notebook again") from None
 
 
 def _read_evidence(claim: Claim, measure: str, scalars: dict[str, Any]) -> dict[str, float | int]:

@@ -1,12 +1,18 @@
-"""Files of YAML 1.2, read strictly: no number in base 8, no key twice, no `on` for true; errors name file and line."""
+"""Files of YAML 1.2, read strictly: no number in base 8, no key twice, no `on` for true; errors name file and line.
+
+And generated files of JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+MOST_SHOWN = 60  # characters of what a file says, in an error
 
 
 class Loader(yaml.SafeLoader):
@@ -41,6 +47,21 @@ for tag, pattern, first in (
 ):
     Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"({pattern})$"), [*first, ""])
 Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_number)
+
+
+def read_json(path: Path, remedy: str = "run its notebook again") -> dict[str, Any]:
+    """The names and values of a generated JSON file; nothing if there is none.
+
+    Raises:
+        ValueError: it says something else, or is not JSON; the message names the file and the remedy.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}; {remedy}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected names with their values, got {str(content)[:MOST_SHOWN]}; {remedy}")
+    return content
 
 
 def read_yaml(path: Path) -> Any:

@@ -53,6 +53,8 @@ def load_expected(path: Path | str, profile: str) -> dict[str, Expected]:
     expected = {}
     for claim, entry in profiles[profile].items():
         try:
+            if not isinstance(entry, dict):
+                raise ValueError(f"expected names with their values, got {entry!r}")
             expected[claim] = Expected.from_params(entry)
         except ValueError as error:
             raise ValueError(f"{Path(path).name}: {claim}: {error}") from error
@@ -88,6 +90,24 @@ def find_differences(
         elif row["verdict"] != wanted.verdict:
             turned.append(f"{claim}: {wanted.verdict} became {row['verdict']}, its effect is as expected")
     return differences, turned
+
+
+def check_complete(results_dir: Path, stems: Iterable[str], table: pd.DataFrame) -> None:
+    """Check that every figure has its results, before they become what is expected.
+
+    Args:
+        results_dir: folder of `<figure>.json` files.
+        stems: the figures.
+        table: from `ledger`.
+
+    Raises:
+        ValueError: the results of a figure are not there, or give evidence for none of its claims.
+    """
+    lacking = [stem for stem in stems if not (results_dir / f"{stem}.json").exists()]
+    blind = table.groupby("figure", sort=False)["verdict"].agg(lambda verdicts: set(verdicts) == {"no evidence"})
+    if lacking := dict.fromkeys([*lacking, *blind.index[blind]]):
+        raise ValueError(f"{results_dir}: expected evidence from every figure, got none from {', '.join(lacking)}; "
+                         "run their notebooks first")  # fmt: skip
 
 
 def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:

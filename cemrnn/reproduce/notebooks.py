@@ -16,8 +16,9 @@ from typing import Any
 import nbformat
 import papermill
 
-from cemrnn.reproduce.claims import read_json
+from cemrnn.reproduce.documents import read_json
 from cemrnn.reproduce.markdown import escape
+from cemrnn.reproduce.products import write_products
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import read_values
 from cemrnn.system.files import is_leftover, new_temporary_name
@@ -41,7 +42,7 @@ class NotebookError(RuntimeError):
 def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: dict[str, Any] | None = None) -> Path:
     """Path of the executed notebook, `<out>/notebooks/<stem>.ipynb`.
 
-    The run happens in `build/.tmp`. Its files move to `out` when the last cell is done, the notebook last;
+    The run happens in `build/.tmp`. Its files move to `out` when the last cell is done, with a list, the notebook last;
     otherwise they move to `build/failed/<stem>`, because papermill leaves a failed notebook that looks
     finished to Make.
 
@@ -87,7 +88,7 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
         reason = project.explain_disk(str(error)) or f"{_reason(error)}\nkept in {failed}"
         raise NotebookError(f"notebook {stem} failed: {reason}", failed) from error
     _finish_page(notebook, staging / "results" / f"{stem}.json")
-    return _publish(staging, out, notebook)
+    return _publish(staging, out, notebook, stem)
 
 
 def isolation(scratch: str) -> dict[str, str]:
@@ -136,14 +137,19 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _publish(staging: Path, out: Path, notebook: Path) -> Path:
+def _publish(staging: Path, out: Path, notebook: Path, stem: str) -> Path:
     others = [path for path in sorted(staging.rglob("*")) if path.is_file() and path != notebook]
-    for path in [*others, notebook]:
-        target = out / path.relative_to(staging)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
+    for path in others:
+        _move(path, out / path.relative_to(staging))
+    write_products(out, stem, [path.relative_to(staging) for path in others])
+    _move(notebook, out / notebook.relative_to(staging))
     shutil.rmtree(staging)
     return out / notebook.relative_to(staging)
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
 
 
 def _replace_folder(source: Path, target: Path) -> Path:

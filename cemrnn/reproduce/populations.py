@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from cemrnn.config import Config, unknown_name
+from cemrnn.config import Config, show, unknown_name
 from cemrnn.figures import list_figures
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
+from cemrnn.ranges import check_numbers
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.store.store import Store
@@ -29,6 +32,36 @@ def figure_config(stem: str, profile: str, overrides: dict[str, Any]) -> Config:
     if stem not in list_figures():
         raise ValueError(unknown_name(stem, list_figures(), "figure"))
     return make_config(Project(find_home()), stem, profile, overrides)
+
+
+def is_folder(what: str | Path) -> bool:
+    """Whether something to load is the path of a folder, there or not, and not the name of a figure."""
+    if isinstance(what, Path) or os.sep in what or what.startswith("~"):
+        return True
+    return what not in list_figures() and Path(what).is_dir()
+
+
+def refuse_arguments(given: Mapping[str, Any], what: str) -> None:
+    """Refuse arguments that nothing would read.
+
+    Raises:
+        ValueError: there are some.
+    """
+    if given:
+        raise ValueError(f"{', '.join(given)}: expected no such argument with {what}, got {show([*given.values()])}")
+
+
+def check_configs(configs: Any) -> list[TrainingConfig]:
+    """The configs of one population as a list.
+
+    Raises:
+        ValueError: they are none, or differ in more than the seed.
+    """
+    found = list(configs) if isinstance(configs, Iterable) else []
+    if not all(isinstance(config, TrainingConfig) for config in found) or len({c.shape for c in found}) != 1:
+        expected = "the name of a figure, a folder, or configs of networks that differ in the seed alone"
+        raise ValueError(f"what: expected {expected}, got {show(configs)}")
+    return found
 
 
 def choose_configs(conditions: Sequence[Config], arm: str | None, label: str) -> list[TrainingConfig]:
@@ -59,8 +92,13 @@ def plan_training(
     Raises:
         ValueError: a name or a value is not valid.
     """
+    check_numbers(n_networks=n_networks)
+    if not isinstance(arm, str):
+        raise ValueError(f"arm: expected one of {', '.join(ARMS)}, got {show(arm)}")
     if arm not in ARMS:
         raise ValueError(unknown_name(arm, ARMS, "arm"))
+    if isinstance(tasks, str) or not isinstance(tasks, Iterable | Config):
+        raise ValueError(f"tasks: expected names in a list, or a set of tasks, got {show(tasks)}")
     kinds = {k: {field.name for field in dataclasses.fields(k)} for k in (TaskSet, NetworkConfig, TrainingConfig)}
     valid = set().union(*kinds.values()) - {"names", "tasks", "network", "arm", "n_units"}
     for name in settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -13,9 +12,14 @@ from typing import Any
 import pandas
 
 from cemrnn.figures.result import Result
+from cemrnn.reproduce.documents import read_json
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.settings import name_profile
 
+# Of an origin, for the table of the book.
+NEEDED = (
+    "stem", "profile", "seeds", "n_replicates", "commit", "has_uncommitted_changes", "config_digest", "wall_seconds",
+)  # fmt: skip
 PACKAGES = ("cemrnn", "torch", "numpy", "scipy", "matplotlib")
 
 
@@ -60,9 +64,21 @@ def describe_line(origin: dict[str, Any]) -> str:
     )
 
 
+def read_origins(folder: Path) -> list[dict[str, Any]]:
+    """What `describe` said of every figure of a provenance folder.
+
+    Raises:
+        ValueError: a file is not one of these; the message names it.
+    """
+    origins = {path: read_json(path) for path in sorted(folder.glob("*.json"))}
+    for path, origin in origins.items():
+        if missing := [name for name in NEEDED if name not in origin]:
+            raise ValueError(f"{path}: expected {', '.join(missing)}, got none; run its notebook again")
+    return list(origins.values())
+
+
 def read_table(folder: Path) -> pandas.DataFrame:
     """One row per recorded figure of a provenance folder: figure, profile, replicates, code, time."""
-    origins = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     rows = [
         {
             "figure": origin["stem"],
@@ -73,7 +89,7 @@ def read_table(folder: Path) -> pandas.DataFrame:
             "config": origin["config_digest"][:8],
             "seconds": origin["wall_seconds"],
         }
-        for origin in origins
+        for origin in read_origins(folder)
     ]
     return pandas.DataFrame(rows)
 

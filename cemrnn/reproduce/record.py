@@ -18,7 +18,7 @@ from cemrnn.figures.style import IMAGE_METADATA, render, show_text
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 from cemrnn.reproduce.settings import CUSTOM
-from cemrnn.system.clone import find_clone
+from cemrnn.system.clone import find_clone, find_named
 
 FOOTER = "provenance"
 matplotlib.rcdefaults()  # notebooks alone import this: they draw alike, whatever a reader's matplotlibrc says
@@ -52,7 +52,7 @@ def record(result: Result, figure: Figure) -> None:
         result: tables and scalars of the experiment.
         figure: what was plotted from it.
     """
-    out = Path(os.environ.get("CEMRNN_OUT") or find_clone() / "build" / CUSTOM)
+    out = find_named("CEMRNN_OUT") or find_clone() / "build" / CUSTOM
     _add_footer(figure, result)
     links = _write_images(figure, result.stem, out) | _write_tables(result, out)
     scalars = {name: _plain(value) for name, value in result.scalars.items()}

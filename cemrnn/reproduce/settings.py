@@ -11,9 +11,9 @@ import yaml
 
 from cemrnn.config import C, MissingError, coerce, describe_fields, field_types, is_config, unknown_name
 from cemrnn.figures import config_class, list_figures
+from cemrnn.ranges import check_ranges
 from cemrnn.reproduce.documents import parse_yaml, read_sections
 from cemrnn.reproduce.project import CUSTOM, Project
-from cemrnn.reproduce.ranges import check_ranges
 
 BASE = "quick"  # the profile whose values stand where another says nothing
 SHARED = "networks"  # section of a profile that holds for every figure with such a field
@@ -74,8 +74,9 @@ def make_config(project: Project, stem: str, profile: str, changes: Mapping[str,
     for name, change in (changes or {}).items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     try:
-        check_ranges(values)
-        return config_class(stem).from_params(values)
+        kind = config_class(stem)
+        check_ranges(values, kind)
+        return kind.from_params(values)
     except MissingError as error:
         where = f"in the section {stem} of notebooks/params/{BASE}.yml, or a default in the class"
         raise ValueError(f"{error}; it can have one {where}") from None

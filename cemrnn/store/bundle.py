@@ -45,9 +45,12 @@ def read_bundle(folder: Path) -> tuple[Tensor, pd.DataFrame, dict[str, Any]]:
     """Parameters (M, P), history and document of a folder.
 
     Raises:
-        FileNotFoundError: one of the three files is not there.
-        ValueError: one of them is not as it was written.
+        FileNotFoundError: weights or history are not there.
+        ValueError: there are no networks, or a file is not as it was written.
     """
+    if not is_bundle(folder):
+        found = f"no {RECORD} in it" if folder.is_dir() else "no folder"
+        raise ValueError(f"{folder}: expected a folder that `save` wrote, got {found}")
     files = {name: (folder / name).read_bytes() for name in (WEIGHTS, HISTORY, RECORD)}
     try:
         record = json.loads(files[RECORD])

@@ -51,8 +51,15 @@ class Store:
 
     @classmethod
     def default(cls) -> Store:
-        """The store that CEMRNN_STORE names, else build/store of the clone."""
-        return cls(find_store())
+        """The store that CEMRNN_STORE names, else build/store of the clone.
+
+        Raises:
+            OSError: a file lies there.
+        """
+        root = find_store()
+        if root.exists() and not root.is_dir():
+            raise _not_a_folder(NotADirectoryError(errno.ENOTDIR, "", str(root)))
+        return cls(root)
 
     @property
     def checkpoints(self) -> Path:

@@ -56,7 +56,7 @@ def find_scheduler(place: str | Path) -> str:
         place = _read_address(place.expanduser())
     scheme, _, port = parse_address(place)[0], *place.rpartition(":")[1:]
     if scheme not in backends or not port.isdecimal():
-        raise SweepError(f"scheduler: expected an address such as tcp://node1:8786, got {place}")
+        raise SweepError(f"scheduler: expected an address such as tcp://node1:8786, got {str(place)!r}")
     return place
 
 

@@ -61,6 +61,8 @@ def take_shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
     Raises:
         ValueError: the index is not between 1 and the count.
     """
+    if count < 1:
+        raise ValueError(f"shard: expected 1 or more shares, got {count}")
     if not 1 <= index <= count:
         raise ValueError(f"shard: expected 1/{count} to {count}/{count}, got {index}/{count}")
     return list(jobs[index - 1 :: count])

@@ -20,7 +20,18 @@ def find_home() -> Path:
 
 def find_store() -> Path:
     """The folder of trained networks: the one that CEMRNN_STORE names, else build/store of the clone."""
-    return Path(os.environ.get("CEMRNN_STORE") or find_home() / "build" / "store")
+    return find_named("CEMRNN_STORE") or find_home() / "build" / "store"
+
+
+def find_named(variable: str) -> Path | None:
+    """The path that an environment variable holds, a relative one as seen from the clone; None if it holds none."""
+    value = os.environ.get(variable)
+    return resolve(value) if value else None
+
+
+def resolve(path: str) -> Path:
+    """A path that somebody wrote, the same one from all folders of the clone."""
+    return find_clone() / Path(path).expanduser()
 
 
 def _search(*folders: Path) -> Path:

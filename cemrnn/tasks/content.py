@@ -7,21 +7,15 @@ import functools
 import hashlib
 import inspect
 import json
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any
 
 import numpy as np
 import torch
 
-# Folders of installed code: the environment, Python's own library, and this package.
-_INSTALLED = {
-    Path(sys.prefix).resolve(),
-    *(Path(file).resolve().parents[depth] for file, depth in ((os.__file__, 0), (np.__file__, 1), (__file__, 1))),
-}
+from cemrnn.system.source import as_written, code_of_module, is_generated, is_installed
 
 
 def digest_content(*parts: Any) -> str:
@@ -29,7 +23,7 @@ def digest_content(*parts: Any) -> str:
 
     Of a function count its source, its defaults, and whatever of one's own it refers to by name, in functions inside it
     too, in turn; of a class its source and what its methods refer to; of an object its class and attributes; of a file
-    of one's own that is imported as a module, all of it. Installed code counts by its name.
+    of one's own that is imported as a module, all of it, and of those that it imports. Installed code counts by name.
 
     Raises:
         ValueError: the source of a function cannot be read, as of one that was typed at a prompt.
@@ -66,12 +60,12 @@ def _add(total, part: Any, seen: set[int]) -> None:
     elif inspect.ismethod(part):
         _add(total, [part.__func__, part.__self__], seen)
     elif inspect.ismodule(part):
-        _add_module(total, part, seen)
-    elif inspect.isroutine(part) or isinstance(part, type) or hasattr(part, "py_func"):
-        _add_code(total, getattr(part, "py_func", part), seen)  # what numba has compiled, as it was written
+        _add(total, [part.__name__, code_of_module(part)], seen)
+    elif inspect.isroutine(as_written(part)) or isinstance(part, type):
+        _add_code(total, as_written(part), seen)
     elif " at 0x" not in repr(part) and not dataclasses.is_dataclass(part):
         total.update(repr(part).encode())
-    elif hasattr(part, "__dict__") and (vars(part) or dataclasses.is_dataclass(part)):
+    elif hasattr(part, "__dict__") and (vars(part) or dataclasses.is_dataclass(part) or _is_own(part)):
         if id(part) not in seen:
             seen.add(id(part))
             _add(total, [type(part), vars(part)], seen)
@@ -79,20 +73,11 @@ def _add(total, part: Any, seen: set[int]) -> None:
         raise ValueError(f"expected arrays, plain values and functions, got {part!r}, whose content cannot be told")
 
 
-def _add_module(total, module: ModuleType, seen: set[int]) -> None:
-    total.update(module.__name__.encode())
-    if id(module) in seen or _is_installed(module):
-        return
-    seen.add(id(module))
-    total.update(Path(module.__file__).read_bytes())
-    _add(total, {name: value for name, value in vars(module).items() if inspect.ismodule(value)}, seen)
-
-
 def _add_code(total, code: Callable, seen: set[int]) -> None:
     if id(code) in seen:
         return
     seen.add(id(code))
-    if _is_installed(sys.modules.get(getattr(code, "__module__", None) or "")):
+    if is_installed(sys.modules.get(getattr(code, "__module__", None) or "")):
         total.update(f"{code.__module__}.{code.__qualname__}".encode())
         return
     try:
@@ -103,18 +88,16 @@ def _add_code(total, code: Callable, seen: set[int]) -> None:
         names = {name: code.__globals__[name] for name in _names(code.__code__) if name in code.__globals__}
         _add(total, [code.__defaults__, code.__kwdefaults__, names, inspect.getclosurevars(code).nonlocals], seen)
     else:
-        parts = [*code.__bases__, *vars(code).values()]
-        _add(total, [part for part in parts if inspect.isfunction(part) or isinstance(part, type)], seen)
+        parts = [*code.__bases__, *map(as_written, vars(code).values())]
+        kept = [part for part in parts if isinstance(part, type) or inspect.isfunction(part) and not is_generated(part)]
+        _add(total, kept, seen)
+
+
+def _is_own(part: Any) -> bool:
+    return not is_installed(sys.modules.get(type(part).__module__))
 
 
 def _names(code: CodeType) -> set[str]:
     """Names that a function refers to, in functions inside it too."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return set(code.co_names).union(*map(_names, inner))
-
-
-def _is_installed(module: Any) -> bool:
-    file = getattr(module, "__file__", None)
-    if module is None or module.__name__ == "__main__":
-        return False
-    return file is None or any(place in Path(file).resolve().parents for place in _INSTALLED)

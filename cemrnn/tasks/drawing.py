@@ -12,14 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.config import unknown_name
+from cemrnn.config import show, unknown_name
+from cemrnn.ranges import check_numbers
+from cemrnn.tasks.arrays import as_numbers
 from cemrnn.tasks.counted import derive_keys
 from cemrnn.tasks.cues import draw_frozen_noise, mix_cues, switch_cue
 from cemrnn.tasks.family import EPOCHS
 from cemrnn.tasks.layout import Layout
 from cemrnn.tasks.own import OwnTasks
 from cemrnn.tasks.planning import Planner
-from cemrnn.tasks.stream import open_stream
+from cemrnn.tasks.stream import check_source, open_stream
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
 
@@ -33,6 +35,9 @@ class Tasks:
     """
 
     source: TaskSet | OwnTasks
+
+    def __post_init__(self) -> None:
+        check_source(self.source)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,8 +56,9 @@ class Tasks:
             conflict_with: name of another task, whose answer to every trial is to be a different one.
 
         Raises:
-            ValueError: no such task, or answers that cannot conflict.
+            ValueError: no such task, answers that cannot conflict, or a number is none or out of its range.
         """
+        check_numbers(n_trials=n_trials, seed=seed)
         index = np.arange(n_trials) % len(self.names) if task is None else self.index(task)
         other = None if conflict_with is None else self.index(conflict_with)
         stream = open_stream(self.source, [seed], name="drawn")
@@ -74,6 +80,7 @@ class Tasks:
         Raises:
             ValueError: the task has no such epoch, or is an own one.
         """
+        check_numbers(n_stimuli=n_stimuli, seed=seed)
         if isinstance(self.source, OwnTasks):
             raise ValueError("inputs: expected some to hold, (I,), because own tasks have no epochs of ours; got None")
         epochs, k = self.source.tasks[self.index(task)].family.durations_ms(self.source.settings), self.index(task)
@@ -145,7 +152,8 @@ class TrialBatch:
         return np.tile(np.eye(len(self.tasks.names), dtype=np.float32)[self.tasks.index(task)], (len(self), 1))
 
     def mix(self, task: str, share: float) -> np.ndarray:
-        """Cue (B, K) that is (1 - share) of each trial's own and share of another task's."""
+        """Cue (B, K) that is (1 - share) of each trial's own and share, 0 to 1, of another task's."""
+        check_numbers(share=share)
         own = self.trials.context[0]
         return mix_cues(own, torch.from_numpy(self.cue(task)).expand_as(own), share).numpy()
 
@@ -181,6 +189,14 @@ class Disturbance:
     onset_ms: float = 0.0
     switch: tuple[str, float] | None = None
 
+    def __post_init__(self) -> None:
+        check_numbers(strength=self.strength, noise=self.noise, onset_ms=self.onset_ms)
+        if self.switch is None:
+            return
+        if not isinstance(self.switch, tuple | list) or len(self.switch) != 2:
+            raise ValueError(f"switch: expected the name of a task and a time in ms, got {show(self.switch)}")
+        check_numbers(switch_ms=self.switch[1])
+
     @property
     def is_none(self) -> bool:
         """Whether the cue stays as it is."""
@@ -190,7 +206,7 @@ class Disturbance:
         """The cue (M, B, K) or (M, B, T, K) of M networks with these seeds, which select the noise.
 
         Raises:
-            ValueError: the cue has another shape, or a task is unknown.
+            ValueError: the cue has another shape or is not of finite numbers, or a task is unknown.
         """
         n_steps, dt_ms = batch.trials.inputs.shape[2], batch.trials.dt_ms
         cue = self.strength * self._base(batch)
@@ -207,7 +223,9 @@ class Disturbance:
         return cue
 
     def _base(self, batch: TrialBatch) -> Tensor:
-        cue = torch.as_tensor(np.asarray(batch.context if self.cue is None else self.cue, np.float32))
+        if isinstance(self.cue, str):
+            raise ValueError(f"cue: expected numbers, such as trials.cue({self.cue!r}), got {self.cue!r}")
+        cue = torch.from_numpy(as_numbers("cue", batch.context if self.cue is None else self.cue))
         per_trial = (len(batch), len(batch.tasks.names))
         per_step = (per_trial[0], batch.trials.inputs.shape[2], per_trial[1])
         if tuple(cue.shape) not in (per_trial, per_step):

@@ -10,10 +10,11 @@ import gymnasium
 import numpy as np
 import torch
 
+from cemrnn.config import show, unknown_name
 from cemrnn.tasks.cues import CueConfig, CueStream
 from cemrnn.tasks.own import OwnTasks, ScoreFunction
-from cemrnn.tasks.scores import score_trials
-from cemrnn.tasks.stream import open_stream
+from cemrnn.tasks.scores import TOLERANCES, score_trials
+from cemrnn.tasks.stream import check_source, open_stream
 from cemrnn.tasks.taskset import TaskSet
 
 MOST_STEPS = 10_000  # of a trial of an environment
@@ -37,7 +38,15 @@ class TaskEnvironment(gymnasium.Env):
             tasks: what trials are drawn from.
             task: name of the one task that is asked; None: all, with equal probability.
             rule: of the score, see `cemrnn.tasks.scores.score_trials`.
+
+        Raises:
+            ValueError: these are no tasks, or a name is unknown.
         """
+        check_source(tasks)
+        if rule not in TOLERANCES:
+            raise ValueError(unknown_name(rule, TOLERANCES, "rule"))
+        if task is not None and task not in tasks.names:
+            raise ValueError(unknown_name(task, tasks.names, "task"))
         self._tasks, self._rule, self._stream = tasks, rule, None
         self._task = None if task is None else tasks.names.index(task)
         width = tasks.n_inputs + tasks.n_contexts
@@ -99,6 +108,8 @@ def from_environments(
     Raises:
         ValueError: actions are of two kinds, a space is not flat, or nobody knows the right action.
     """
+    if not isinstance(environments, Mapping) or not environments:
+        raise ValueError(f"environments: expected a name of a task for each of one or more, got {show(environments)}")
     made = {name: make() if callable(make) else gymnasium.make(make) for name, make in environments.items()}
     discrete = {isinstance(env.action_space, gymnasium.spaces.Discrete) for env in made.values()}
     if len(discrete) != 1:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cemrnn.config import show, unknown_name
 from cemrnn.tasks.presets import Preset, Span
 
 EPOCHS = ("fixation", "stimulus1", "delay1", "stimulus2", "delay2", "response")
+ANSWER_KINDS = ("direction", "sign", "bits", "interval")
 END = len(EPOCHS)  # index of the end of the trial, after the last epoch
 
 
@@ -90,3 +92,11 @@ class Task:
     rule: RuleFunction
     parameters: tuple[float, ...]
     answer_kind: str = "direction"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.family, Family):
+            raise ValueError(f"family: expected a Family, got {show(self.family)}")
+        if not callable(self.rule):
+            raise ValueError(f"rule: expected a function, got {show(self.rule)}")
+        if self.answer_kind not in ANSWER_KINDS:
+            raise ValueError(unknown_name(self.answer_kind, ANSWER_KINDS, "answer_kind"))

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.config import Config
+from cemrnn.config import Config, show
 from cemrnn.random import stream as random_stream
-from cemrnn.tasks.arrays import check_batch, pad
+from cemrnn.ranges import check_numbers
+from cemrnn.tasks.arrays import check_batch, check_widths, name_tasks, pad
 from cemrnn.tasks.content import digest_content
 from cemrnn.tasks.counted import CountedStream
 from cemrnn.tasks.trials import Trials
@@ -89,7 +90,10 @@ class OwnTasks(Config):
         Raises:
             ValueError: a shape is wrong, a number is not finite, or a task has too few trials.
         """
+        _check_settings(score, dt_ms)
         batch = check_batch(dict(inputs=inputs, targets=targets, weights=weights, context=context))
+        if np.ndim(targets) == 1 and batch["targets"].shape[2] > len(targets):
+            raise ValueError(f"targets: expected fewer classes than the {len(targets)} trials, got {max(targets)}")
         if not 0 < held_out < 1:
             raise ValueError(f"held_out: expected a share between 0 and 1, got {held_out}")
         context = batch["context"]
@@ -137,12 +141,22 @@ class OwnTasks(Config):
         Raises:
             ValueError: what it draws has a wrong shape, or its source cannot be read.
         """
-        names = tuple(names)
+        _check_settings(score, dt_ms)
+        names = name_tasks(names)
+        if n_classes is not None:
+            check_numbers(n_classes=n_classes)
+        if not callable(draw):
+            raise ValueError(f"draw: expected a function, got {show(draw)}")
         task = np.arange(max(16, 4 * len(names))) % len(names)
+        widths: dict[str, int] = {}  # of the first trials, which those of every call have
 
         def draw_checked(generator: np.random.Generator, n_trials: int, wanted: np.ndarray, _: bool):
-            drawn = {"context": np.eye(len(names))[wanted], **draw(generator, n_trials, wanted)}
-            return check_batch(drawn, n_classes=n_classes)
+            drawn = draw(generator, n_trials, wanted)
+            if isinstance(drawn, Mapping):
+                drawn = {"context": np.eye(len(names))[wanted], **drawn}
+            drawn = check_batch(drawn, n_classes=n_classes)
+            check_widths(drawn, n_trials, widths)
+            return drawn
 
         batch = draw_checked(np.random.default_rng(0), len(task), task, True)
         kind = "number" if n_classes is None else "class"
@@ -153,7 +167,7 @@ class OwnTasks(Config):
     def _build(cls, batch: Mapping[str, np.ndarray], draw: Callable, parts: list, *, names, kind, score, dt_ms):
         """The config, whose content is kept under its digest."""
         n_contexts = batch["context"].shape[-1]
-        names = tuple(names or (f"task_{k}" for k in range(n_contexts)))
+        names = name_tasks([f"task_{k}" for k in range(n_contexts)] if names is None else names)
         if len(names) != n_contexts:
             raise ValueError(f"names: expected {n_contexts}, one per context, got {len(names)}")
         digest = digest_content(*parts)
@@ -254,6 +268,12 @@ class OwnStream(CountedStream):
             dt_ms=self._tasks.dt_ms,
             own_score=self._content.score,
         )
+
+
+def _check_settings(score: Any, dt_ms: Any) -> None:
+    check_numbers(dt_ms=dt_ms)
+    if score is not None and not callable(score):
+        raise ValueError(f"score: expected a function, got {show(score)}")
 
 
 def _right_class(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

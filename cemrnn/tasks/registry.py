@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cemrnn.config import unknown_name
+from cemrnn.config import show, unknown_name
 from cemrnn.tasks import decide, flipflop, integrate, maps, match, measure_wait_go, respond
 from cemrnn.tasks.family import Task
 
@@ -49,9 +49,11 @@ def register_task(name: str, task: Task) -> None:
             this one imports.
 
     Raises:
-        ValueError: the name is none, or the package has it; or the parameters are not as many as the rule reads.
+        ValueError: it is no task, the name is none, or the package has it; or its rule reads more or fewer parameters.
     """
-    if not name.isidentifier():
+    if not isinstance(task, Task):
+        raise ValueError(f"task: expected a Task of a family and a rule, got {show(task)}")
+    if not str(name).isidentifier():
         raise ValueError(f"name: expected letters, digits and underscores, got {name!r}")
     if name in TASKS and name not in OWN or _ROTATE.fullmatch(name) or _MAP.fullmatch(name):
         raise ValueError(f"name: expected one that no task of the package has, got '{name}'")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cemrnn.config import show
 from cemrnn.random import fill_trial_keys
 from cemrnn.tasks.counted import CountedStream
 from cemrnn.tasks.layout import Layout
@@ -71,6 +72,18 @@ class TrialStream(CountedStream):
         if not np.issubdtype(index.dtype, np.integer) or index.min() < 0 or index.max() >= self.tasks.n_contexts:
             raise ValueError(f"{name}: expected indices of {self.tasks.n_contexts} tasks, got {value!r}")
         return index.astype(np.int64)
+
+
+def check_source(tasks: Any) -> None:
+    """Check that trials can be drawn from something.
+
+    Raises:
+        ValueError: it is neither a set of tasks nor tasks of one's own.
+    """
+    if not isinstance(tasks, TaskSet | OwnTasks):
+        raise ValueError(
+            f"tasks: expected a TaskSet or OwnTasks, such as TaskSet(names=[...], preset='fast'), got {show(tasks)}"
+        )
 
 
 def open_stream(tasks: TaskSet | OwnTasks, seeds: Sequence[int], *, name: str) -> TrialStream | OwnStream:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cemrnn.config import Config
+from cemrnn.ranges import check_numbers
 from cemrnn.tasks.content import digest_content
 from cemrnn.tasks.family import Task
 from cemrnn.tasks.presets import PRESETS, Preset
@@ -53,6 +54,7 @@ class TaskSet(Config):
             n_tasks: K.
             preset: as in TaskSet.
         """
+        check_numbers(n_tasks=n_tasks)
         names = tuple(f"rotate_{k}_of_{n_tasks}" for k in range(n_tasks))
         return cls(names=names, preset=preset)
 
@@ -65,6 +67,7 @@ class TaskSet(Config):
             n_sites: S, 2 to 32.
             preset: as in TaskSet.
         """
+        check_numbers(n_tasks=n_tasks, n_sites=n_sites)
         return cls(names=tuple(f"map_{k}_of_{n_sites}" for k in range(n_tasks)), preset=preset)
 
     @property

@@ -8,11 +8,13 @@ from typing import Literal
 
 import torch
 
-from cemrnn.config import Config
+from cemrnn.config import Config, unknown_name
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
 from cemrnn.network.model import CEMRNN
+from cemrnn.ranges import check_numbers
 from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.cues import CueConfig
+from cemrnn.tasks.scores import TOLERANCES
 from cemrnn.training.learner import Learner
 
 
@@ -41,6 +43,9 @@ class TrainingConfig(Config):
         for name in ("n_updates", "batch_trials", "learning_rate", "clip_norm", "evaluate_every", "evaluation_trials"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        check_numbers(seed=self.seed, **({} if self.target_score is None else {"target_score": self.target_score}))
+        if self.score_rule not in TOLERANCES:
+            raise ValueError(unknown_name(self.score_rule, TOLERANCES, "score_rule"))
         for name in ("n_contexts", "n_inputs", "n_outputs", "dt_ms", "tau_ms"):
             got, expected = getattr(self.network, name), getattr(self.tasks, name)
             if got != expected and not (name == "n_contexts" and self.network.infers_context):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.optimiser import Adam, clip_gradient
 
+FAILED = "failed"  # the status of a network whose loss or weights were not finite
 LATE = 0.8  # share of the updates with the full rate, in the schedule "late"
 ROUNDING = 1e-6  # a score of .9 in float32 is not quite .9
 
@@ -88,7 +90,7 @@ class Learner:
         self.n_updates += 1
         self._losses.append(loss)
         if failed.any():
-            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), "failed"))
+            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), FAILED))
 
     def measure_loss(self) -> Tensor:
         """Loss (M,) of every active network on the trials of the next update; differentiable."""
@@ -217,13 +219,16 @@ def schedule_rate(schedule: str, share: float) -> float:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is CUDA if there is one, else the CPU.
+    """The device of that name, cpu, cuda or cuda:1; "auto" is CUDA if there is one, else the CPU.
 
     Raises:
-        ValueError: CUDA was asked for, and there is none.
+        ValueError: there is no such device, or not here.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
+    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", str(name))
+    if not found:
+        raise ValueError(f"device: expected auto, cpu or cuda, got {name!r}")
+    if found[0] != "cpu" and int(found[1] or 0) >= torch.cuda.device_count():
         raise ValueError("device: expected a CUDA device, got none on this machine; use cpu or auto")
-    return torch.device(name)
+    return torch.device(str(name))

@@ -13,6 +13,7 @@ from cemrnn.network.config import NetworkConfig, count_parameters
 from cemrnn.network.ensemble import Ensemble
 from cemrnn.network.gated import GatedConfig, GatedEnsemble, count_gated_parameters
 from cemrnn.network.model import CEMRNN
+from cemrnn.ranges import check_numbers
 from cemrnn.tasks.sequences.images import ImageSet
 from cemrnn.tasks.sequences.text import TextSet
 from cemrnn.training.sequence_learner import SequenceLearner
@@ -41,6 +42,7 @@ class SequenceConfig(Config):
         for name in ("n_updates", "batch_trials", "learning_rate", "clip_norm", "evaluate_every", "validation_size"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        check_numbers(seed=self.seed)
         for name in ("n_inputs", "n_outputs"):
             got, expected = getattr(self.network, name), getattr(self.data, name)
             if got != expected:

@@ -214,9 +214,12 @@ def test_an_environment_is_made_once_and_again_when_its_requirements_change(tmp_
     monkeypatch.setattr(environments.environment, "make_venv", lambda venv, _: venv.mkdir())
     done = subprocess.CompletedProcess([], 0, "", "")
     monkeypatch.setattr(environments.subprocess, "run", lambda command, **_: made.append(command) or done)
+    said = []
     for _ in range(2):
-        assert environments.peer_python("jax", tmp_path, ["--quiet"]) == tmp_path / "jax" / "bin" / "python"
+        python = environments.peer_python("jax", tmp_path, ["--quiet"], said.append)
+        assert python == tmp_path / "jax" / "bin" / "python"
     assert len(made) == 1
+    assert said == [f"making the environment of jax, once, in {tmp_path}/jax: a minute or more"]
     assert "--quiet" in made[0]
     (tmp_path / "jax" / ".installed").write_text("other requirements")
     environments.peer_python("jax", tmp_path, [])

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from cemrnn.bench import page as pages
 from cemrnn.bench.rows import make_row
 from cemrnn.commands.bench import TOPIC_NAMES
@@ -48,3 +50,14 @@ def test_the_pages_include_every_topic():
     lines = [line for text in texts for line in text.splitlines()]
     included = [line.split("generated/")[1] for line in lines if line.startswith("```{include}")]
     assert sorted(included) == sorted([*(f"bench_{name}.md" for name in TOPIC_NAMES), "bench_packages.md"])
+
+
+@pytest.mark.parametrize("text", ["{", "[3]", "3", '{"packages": 3}'])
+@pytest.mark.parametrize("name", ["engine.json", "engine.about.json", "validation.json"])
+def test_what_the_bench_did_not_write_is_named(tmp_path, name, text):
+    write_results(tmp_path / "bench")
+    (tmp_path / "bench" / name).write_text(text)
+    with pytest.raises(
+        ValueError, match=f"{name.partition('.')[0]}.json: expected what the bench writes, got something"
+    ):
+        pages.write_bench(tmp_path / "bench", tmp_path)

@@ -104,6 +104,14 @@ def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):
     assert second.stderr == ""
 
 
+def test_a_sweep_tells_how_many_networks_failed(small_project):
+    profile = Path("notebooks/params/tiny.yml")
+    sizes = yaml.safe_load(profile.read_text())
+    profile.write_text(yaml.safe_dump({"networks": sizes["networks"] | {"learning_rate": 1e30}}))
+    told = "4 of them failed: their loss or weights were not finite; cemrnn store ls --status failed lists them"
+    assert told in call("sweep", "--profile", "tiny").stdout.splitlines()
+
+
 def test_a_failing_run_is_an_exit_code(project):
     result = call("run", "fig1_tiny", "-p", "fails=true")
     assert result.exit_code == 1

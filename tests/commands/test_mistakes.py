@@ -10,6 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from cemrnn.commands.main import main
+from cemrnn.figures import config_class
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
 from tests.fixtures.copies import REPOSITORY, add_figures, copy_tiny_project
 
 COMMANDS = (["run", "fig1_tiny"], ["params", "fig1_tiny"], ["sweep"], ["claims"], ["verify"], ["book"])
@@ -101,7 +104,7 @@ def test_a_value_out_of_its_range_is_refused_with_the_reason(project, changes, m
         ("fig1_tasks", "arms=", "arms: expected one or more, each once, got none"),
         ("fig1_tasks", "arms=plain,combined,plain", "arms: expected one or more, each once, got plain,combined,plain"),
         ("fig1_tasks", "tasks=delay_pro,delay_pro", "expected one or more"),
-        ("fig1_tasks", "n_units=1", "expected"),
+        ("fig1_tasks", "n_units=0", "n_units: expected at least 1"),
         ("fig6_timescales", "taus_ms=0,20", "taus_ms: expected"),
         ("fig7_images", "models=plain,plain,combined,gru", "models: expected"),
         ("fig8_text", "registers=prose,prose", "registers: expected"),
@@ -116,6 +119,21 @@ def test_what_a_figure_cannot_compute_is_refused_before_anything_starts(tmp_path
     monkeypatch.chdir(tmp_path)
     check(["run", stem, "--parameters", changes], message)
     assert [path.name for path in tmp_path.iterdir()] == ["notebooks"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fourteen chars", "text: expected more than 20 held-out characters, got 6"),
+        ("\n".join(f"{k} lines, short" for k in range(60)), "text: expected more than"),
+    ],
+)
+def test_a_corpus_that_is_too_short_is_named_before_anything_starts(tmp_path, monkeypatch, text, message):
+    shutil.copytree(REPOSITORY / "notebooks", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my line.txt").write_text(text)
+    check(["run", "fig8_text", "--profile", "smoke", "--parameters", "corpus=my line.txt"], f"my line.txt: {message}")
+    assert not (tmp_path / "build").exists()
 
 
 def test_figures_that_name_each_other_in_a_circle_are_told(tmp_path, monkeypatch):
@@ -133,6 +151,42 @@ def test_what_a_store_does_not_have_is_refused(project):
     entry = project / "build" / "store" / "00" / ("00" * 32)
     entry.mkdir(parents=True)
     check(["store", "ls", "--arm", "combinde"], "unknown arm in ")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["sweep", "--scheduler", ""], "expected an address such as tcp://node1:8786, got ''"),
+        (["sweep", "--scheduler-file", ""], "expected the file of a scheduler, got ''"),
+        (["sweep", "--shard", "0/0"], "expected 1/n to n/n with a number n of shares, 1 or more, got '0/0'"),
+        (["sweep", "--shard", "1/-1"], "expected 1/n to n/n with a number n of shares, 1 or more, got '1/-1'"),
+        (["sweep", "--shard", "3/2"], "expected 1/2 to 2/2, got '3/2'"),
+        (["store", "gc", "--days", "nan"], "expected a finite number, got nan"),
+        (["store", "gc", "--checkpoint-days", "inf"], "expected a finite number, got inf"),
+        (["store", "ls", "--arm", ""], "expected the name of an arm, got ''"),
+        (["bench", "--seconds", "nan"], "expected a finite number, got nan"),
+        (["bench", "--seconds", "-1"], "-1.0 is not in the range x>0"),
+        (["bench", "--pip-arg", ""], "expected an argument, got ''"),
+        (["validate", "--yang", ""], "expected a folder, got ''"),
+    ],
+    ids=str,
+)
+def test_a_variable_that_is_not_set_and_numbers_that_are_none_are_refused(project, command, message):
+    check(command, message)
+    assert not (project / "build").exists()
+
+
+@pytest.mark.parametrize("command", ["store ls", "store gc --yes", "store verify", "store show 0", "sweep"])
+def test_a_file_in_the_place_of_the_store_is_named(project, monkeypatch, command):
+    (project / "file").write_text("")
+    monkeypatch.setenv("CEMRNN_STORE", str(project / "file"))
+    check(command.split(), f"{project}/file: expected a folder, got a file")
+
+
+def test_a_figure_of_ones_own_says_its_ranges_itself(project, monkeypatch):
+    monkeypatch.setattr(config_class("fig1_tiny"), "ranges", {"n_points": (5, 9), "seed": None})
+    assert make_config(Project(), "fig1_tiny", "quick", {"n_points": 5, "seed": -3}).seed == -3
+    check(["run", "fig1_tiny", "-p", "n_points=4"], "n_points: expected 5 to 9, because TinyConfig says so; got 4")
 
 
 @pytest.mark.parametrize("command", [["run", "fig1_tiny"], ["book"], ["sweep"]], ids=" ".join)
@@ -154,11 +208,34 @@ def test_a_full_disk_is_one_line_that_names_the_folder(project):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_broken_result_is_named(project):
-    folder = project / "build" / "quick" / "results"
-    folder.mkdir(parents=True)
-    (folder / "fig1_tiny.json").write_text("{")
-    check(["claims"], "fig1_tiny.json: expected JSON")
+@pytest.mark.parametrize(
+    ("folder", "text", "message"),
+    [
+        ("results", "{", "fig1_tiny.json: expected JSON"),
+        ("results", "[]", "fig1_tiny.json: expected names with their values, got []; run its notebook again"),
+        ("provenance", "3", "fig1_tiny.json: expected names with their values, got 3"),
+        (
+            "results",
+            '{"change": "a", "change_low": 0, "change_high": 1, "change_n": 3}',
+            "fig1_tiny.json: change: could",
+        ),
+        ("results", '{"change": 1, "change_low": [], "change_high": 1, "change_n": 3}', "fig1_tiny.json: change: "),
+        ("results", '{"change_halves": 3}', "fig1_tiny.json: change: "),
+    ],
+)
+def test_a_broken_result_is_named(project, folder, text, message):
+    path = project / "build" / "quick" / folder / "fig1_tiny.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    check(["claims"], message)
+
+
+def test_results_that_are_not_there_are_not_accepted(project):
+    expected = project / "book" / "expected.yml"
+    expected.write_text("quick: {decay: {verdict: undecided}}\n")
+    before = expected.read_text()
+    check(["verify", "--accept"], "build/quick/results: expected evidence from every figure, got none from fig1_tiny")
+    assert expected.read_text() == before
 
 
 LISTED = """

@@ -1,6 +1,7 @@
 """Results that are looked up: the same to the last bit, and never another config's, another code's or a damaged one."""
 
 import dataclasses
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,15 @@ def test_the_plot_and_other_figures_do_not_count_but_what_computes_does(monkeypa
     assert {"experiment.py", "search.py"} <= own and "plot.py" not in own
     assert {"network", "measures", "figures/shared"} <= set(read) and "commands" not in read
     assert result_key(experiment.__name__, CountConfig(n=1)) != result_key(__name__, CountConfig(n=1))
+
+
+def test_what_a_figure_of_ones_own_imports_is_part_of_its_code(tmp_path, monkeypatch):
+    (tmp_path / "own_experiment.py").write_text("from own_helpers import scale\n")
+    (tmp_path / "own_helpers.py").write_text("def scale(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("own_experiment")
+    digests = [remembered._code_digest.__wrapped__("own_experiment")]
+    for text in ("def scale(x):\n    return 3 * x  # more\n", "def scale(x):\n    return 3 * x\n"):
+        (tmp_path / "own_helpers.py").write_text(text)
+        digests.append(remembered._code_digest.__wrapped__("own_experiment"))
+    assert digests[0] != digests[1] == digests[2]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import cemrnn
 from cemrnn.dynamics.flow import Flow
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig5_synergy.experiment import DESIGN
@@ -20,6 +21,7 @@ from cemrnn.network.engine.recurrence import Weights
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS, PATHWAYS, Look, Matrix, Pathway, project, register_arm, register_pathway
 from cemrnn.network.pathways.matrix import CORE
+from cemrnn.network.pathways.pathway import LINES, MARKERS
 from cemrnn.network.pathways.registry import RESERVED, SHARED, STEPPED
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
@@ -296,3 +298,74 @@ def test_figure_7_refuses_it_where_the_context_follows_the_state():
 def test_its_look_is_its_own():
     assert LOOKS["input_gain"] == InputGain.look
     assert "input_gain" in LOOKS
+
+
+def stripped(**members):
+    return type("Stripped", (InputGain,), {"__module__": __name__} | members)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: register_pathway(3), "kind: expected a subclass of cemrnn.Pathway, got 3"),
+        (lambda: register_pathway(InputGain()), "kind: expected a subclass of cemrnn.Pathway, got <"),
+        (lambda: register_pathway(stripped(sets="gain")), "sets of the pathway Stripped: expected a tuple, got 'gain'"),
+        (lambda: register_pathway(stripped(sets=())), r"sets of the pathway Stripped: expected a tuple, got \(\)"),
+        (lambda: register_pathway(stripped(name=None)), "name of the pathway Stripped: expected a str, got None"),
+        (lambda: register_pathway(stripped(look="red")), "look of the pathway Stripped: expected a Look, got 'red'"),
+        (
+            lambda: register_pathway(stripped(matrices={"h": 3})),
+            "h of the pathway input_gain: expected a Matrix",
+        ),
+        (lambda: register_arm("other", "input_gain", look="red"), "look of the arm other: expected a Look, got 'red'"),
+        (
+            lambda: Matrix("H", "foo", "unit"),
+            "unknown rows of the matrix H: 'foo'; expected one of: component",
+        ),
+        (lambda: Matrix("H", "context", "units"), "unknown columns of the matrix H: 'units'; did you mean 'unit'"),
+        (lambda: Matrix("H", "context", ""), "unknown columns of the matrix H: ''"),
+        (lambda: Matrix(3, "context", "unit"), "letter: expected one, such as H, got 3"),
+        (lambda: Matrix("H", "context", "unit", 0), "start of the matrix H: expected a function, got 0"),
+        (lambda: Look("notacolour", "<", "-"), "colour: expected one such as #117733, got 'notacolour'"),
+        (lambda: Look("#11773", "<", "-"), "colour: expected one such as #117733"),
+        (lambda: Look(3, "<", "-"), "colour: expected one such as #117733, got 3"),
+        (lambda: Look("#117733", "zz", "-"), "marker: expected one of . , o v .* got 'zz'"),
+        (lambda: Look("tab:blue", "<", "??"), "line: expected one of - -- -. :, got .*"),
+    ],
+)
+def test_what_cannot_be_drawn_or_trained_is_refused_where_it_is_made(registry, make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_what_can_be_drawn_is_what_matplotlib_has():
+    from matplotlib.lines import Line2D
+
+    for marker in MARKERS:
+        for line in LINES:
+            Line2D([0], [0], marker=marker, linestyle=line, color=Look("tab:blue", marker, line).colour)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (None, "drive of the pathway input_gain: expected tensors by name, input_gain, got None"),
+        ({"input_gain": 1.0}, "drive of the pathway input_gain: input_gain: expected a tensor, got 1.0"),
+        ({}, "drive of the pathway input_gain: expected input_gain as in sets, got nothing"),
+    ],
+)
+def test_a_pathway_that_returns_no_tensors_is_named(part, message):
+    with mock.patch.object(InputGain, "drive", lambda *_: part), pytest.raises(ValueError, match=message):
+        make().run(draw(1, 2, 5, 6, 4), draw(2, 2, 5, 3))
+
+
+def test_networks_of_a_pathway_that_gives_no_numbers_are_told(registry, store, caplog):
+    def drive(self, tensors, modulator):
+        return {"input_gain": float("nan") * project(modulator, tensors["input_modulation"])}
+
+    members = dict(name="nothing", look=Look("#123456", "<", "-"), drive=drive, __module__=__name__)
+    register_pathway(type("Nothing", (InputGain,), members))
+    register_arm("nothing", "nothing")
+    sizes = dict(n_units=4, n_networks=2, n_updates=3, profile="smoke", device="cpu")
+    nets = cemrnn.train(["reaction_pro", "reaction_anti"], arm="nothing", **sizes)
+    assert nets.status == ("failed", "failed") and "2 of 2 networks failed" in caplog.text

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from cemrnn.reproduce.claims import ledger
-from cemrnn.reproduce.expected import find_differences, load_expected, write_expected
+from cemrnn.reproduce.expected import check_complete, find_differences, load_expected, write_expected
 from tests.reproduce.test_claims import claim, evidence, write_result
 
 ENTRY = {"verdict": "supported", "effect": 0.08, "low": 0.06, "high": 0.1}
@@ -75,11 +75,24 @@ def test_what_was_found_becomes_what_is_expected(tmp_path):
     assert load_expected(path, "full")["a-claim"].effect == 0.08
 
 
+def test_what_lacks_the_results_of_a_figure_does_not_become_what_is_expected(tmp_path):
+    claims = [claim(), claim(id="other", measure="seconds"), claim(id="untested", figure="fig99_absent")]
+    results = write_result(tmp_path, evidence(0.08, 0.05, 0.11))
+    check_complete(results, ["fig0_made_up"], ledger(results, claims[:2]))  # one claim of two has evidence
+    for stems, of in ((["fig0_made_up", "fig98_without_claims"], claims[:2]), (["fig0_made_up"], claims)):
+        with pytest.raises(ValueError, match="results: expected evidence from every figure, got none from fig9"):
+            check_complete(results, stems, ledger(results, of))
+    write_result(tmp_path, {})
+    with pytest.raises(ValueError, match="got none from fig0_made_up; run their notebooks first"):
+        check_complete(results, ["fig0_made_up"], ledger(results, claims[:2]))
+
+
 def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
     expect(tmp_path)
     with pytest.raises(ValueError, match="nothing is expected of profile 'full', only of .'quick'."):
         load_expected(tmp_path / "expected.yml", "full")
     for entry, message in (
+        (3, "a-claim: expected names with their values, got 3"),
         ({"verdict": "suported"}, "unknown verdict 'suported'; did you mean 'supported'"),
         (ENTRY | {"hihg": 1}, "a-claim: .*did you mean 'high'"),
         ({"verdict": "supported", "low": 1}, "effect, low, high: expected all or none, got None, 1.0, None"),

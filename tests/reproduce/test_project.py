@@ -1,9 +1,12 @@
 """The clone: its notebooks in order, found from any of its folders."""
 
+from pathlib import Path
+
 import pytest
 
 from cemrnn.reproduce.project import KEPT, Project
 from cemrnn.store.store import Store
+from cemrnn.tasks.sequences.images import mnist_path
 from tests.fixtures.copies import add_figures, copy_tiny_project
 
 
@@ -46,4 +49,8 @@ def test_the_clone_and_its_store_are_found_from_any_of_its_folders(project, fold
     assert Project() == project
     assert Store.default().root == project.root / "build" / "store"
     monkeypatch.setenv("CEMRNN_STORE", "elsewhere")
-    assert str(Store.default().root) == "elsewhere"
+    assert Store.default().root == project.root / "elsewhere"
+    monkeypatch.setenv("CEMRNN_DATA", "images")
+    assert mnist_path().parent == project.root / "images"
+    monkeypatch.setenv("CEMRNN_STORE", "~/networks")
+    assert Store.default().root == Path.home() / "networks"

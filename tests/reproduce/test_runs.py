@@ -11,7 +11,9 @@ import time
 import nbformat
 import pytest
 
+from cemrnn.reproduce.book import BookError, assemble
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
+from cemrnn.reproduce.products import find_lost, write_products
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import parse_overrides
 from cemrnn.system.files import new_temporary_name
@@ -38,7 +40,9 @@ def test_a_run_leaves_notebook_figure_data_and_origin(project):
     made = {str(file.relative_to(project.build)) for file in (project.build / "smoke").rglob("*") if file.is_file()}
     images = {f"smoke/figures/{STEM}.{kind}" for kind in ("svg", "pdf", "png", "csv")}
     tables = {f"smoke/{folder}/{STEM}.json" for folder in ("results", "provenance")}
-    assert made == images | tables | {f"smoke/notebooks/{STEM}.ipynb"}
+    assert made == images | tables | {f"smoke/notebooks/{STEM}.{kind}" for kind in ("ipynb", "files")}
+    listed = (project.build / f"smoke/notebooks/{STEM}.files").read_text().split()
+    assert {f"smoke/{file}" for file in listed} == images | tables
     origin = json.loads((project.build / f"smoke/provenance/{STEM}.json").read_text())
     assert origin["profile"] == "custom"
     assert origin["config"]["levels"] == [1.0, 2.0, 3.0]
@@ -98,6 +102,26 @@ def test_a_failed_notebook_never_satisfies_make(project):
     assert run_make(project.root, "-q", *make).returncode == 0
 
 
+def test_a_notebook_whose_products_are_lost_is_run_again(project):
+    make, out = [TARGET, "-o", "build/quick/trained"], project.build / "quick"
+    assert run_make(project.root, *make).returncode == 0
+    assert run_make(project.root, "-q", *make).returncode == 0
+    for file in (f"results/{STEM}.json", f"figures/{STEM}.png", f"figures/{STEM}.csv", f"notebooks/{STEM}.files"):
+        kept = (out / file).read_bytes()
+        (out / file).unlink()
+        assert find_lost(out, STEM) == [file]
+        with pytest.raises(BookError, match=f"expected what {STEM} left, got no {file}: cemrnn run {STEM}"):
+            assemble(project, "quick")
+        assert run_make(project.root, "-q", *make).returncode == 1
+        (out / file).write_bytes(kept)
+    assert run_make(project.root, "-q", *make).returncode == 0
+    for file in (f"results/{STEM}.json", f"figures/{STEM}.png"):
+        (out / file).unlink()
+    assert run_make(project.root, *make).returncode == 0
+    assert (out / f"results/{STEM}.json").exists() and (out / f"figures/{STEM}.png").exists()
+    assert find_lost(out, STEM) == [] and run_make(project.root, "-q", *make).returncode == 0
+
+
 @pytest.mark.parametrize(
     "source, stale",
     [
@@ -111,7 +135,7 @@ def test_a_failed_notebook_never_satisfies_make(project):
 )
 def test_a_notebook_is_stale_by_its_own_sources_alone(project, source, stale):
     target = project.root / TARGET
-    target.parent.mkdir(parents=True)
+    write_products(project.build / "quick", STEM, [])
     target.touch()
     question = ["-q", TARGET, "-o", "build/quick/trained"]
     assert run_make(project.root, *question).returncode == 0

@@ -160,7 +160,7 @@ def test_a_scheduler_file_that_is_none_is_one_line(tmp_path, monkeypatch, conten
 
 @pytest.mark.parametrize("place", ["http://node1:8786", "tcp://node1", "node1", "", "tcp://node1:port"])
 def test_an_address_that_is_none_is_one_line(place):
-    with pytest.raises(SweepError, match=f"^scheduler: expected an address such as tcp://node1:8786, got {place}$"):
+    with pytest.raises(SweepError, match=f"^scheduler: expected an address such as tcp://node1:8786, got '{place}'$"):
         cluster.find_scheduler(place)
 
 

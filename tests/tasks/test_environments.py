@@ -125,3 +125,23 @@ def test_three_environments_of_neurogym_are_learned():
     settings = dict(n_updates=150, batch_trials=24, learning_rate=5e-3, target_score=None, evaluate_every=150)
     (network,) = train([small_config(tasks=tasks, n_units=48, **settings)], device="cpu")
     assert network.history[["match", "go"]].iloc[-1].min() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("memory_pro",), "tasks: expected a TaskSet or OwnTasks, .* got 'memory_pro'"),
+        ((FAST, "delay_por"), "unknown task 'delay_por'"),
+        ((FAST, None, "last37"), "unknown rule 'last37'; did you mean 'last36'"),
+    ],
+)
+def test_what_is_no_set_of_tasks_is_refused(arguments, message):
+    rule = {"rule": arguments[2]} if len(arguments) > 2 else {}
+    with pytest.raises(ValueError, match=message):
+        TaskEnvironment(*arguments[:2], **rule)
+
+
+@pytest.mark.parametrize("environments", [{}, 3, "GoNogo-v0"])
+def test_what_is_no_set_of_environments_is_refused(environments):
+    with pytest.raises(ValueError, match="environments: expected a name of a task for each of one or more, got "):
+        from_environments(environments)

@@ -177,6 +177,19 @@ def test_what_has_no_source_or_hides_its_content_is_refused():
         (dict(inputs=np.full_like(INPUTS, np.nan)), "inputs: expected finite numbers"),
         (dict(names=["a", "b"]), "names: expected 1, one per context, got 2"),
         (dict(held_out=1.0), "held_out: expected a share"),
+        (dict(inputs=np.zeros((N, T, 0))), r"inputs: expected \(trial, time, input\), got \(60, 12, 0\)"),
+        (dict(inputs=np.zeros((0, T, 2)), targets=LABELS[:0]), r"inputs: expected .* got \(0, 12, 2\)"),
+        (dict(inputs=None), "inputs: expected an array, got none"),
+        (dict(inputs=INPUTS * 1j), "inputs: expected an array of real numbers, got complex64"),
+        (dict(inputs=[["a"]]), "inputs: expected an array of real numbers, got "),
+        (dict(targets=np.zeros((N, T, 0))), r"targets: expected \(trial, time, output\)"),
+        (dict(targets=np.full(N, 100_000)), "targets: expected at most 1000 classes, from 0 on, got 100001"),
+        (dict(targets=LABELS * 500), "targets: expected fewer classes than the 60 trials, got 500"),
+        (dict(dt_ms=-1), "dt_ms: expected more than 0, because it is a time that passes; got -1"),
+        (dict(dt_ms=float("nan")), "dt_ms: expected a finite number, got nan"),
+        (dict(score=3), "score: expected a function, got 3"),
+        (dict(names="a"), "names: expected names of one or more tasks, in a list, got 'a'"),
+        (dict(names=[]), r"names: expected names of one or more tasks, in a list, got \(\)"),
         (dict(context=np.eye(2)[np.zeros(N, int)]), "expected 2 trials or more of every task, got 0 of task 1"),
     ],
 )
@@ -192,3 +205,41 @@ def test_what_a_function_draws_is_checked():
     assert tasks.answer == "class" and tasks.n_outputs == 2
     with pytest.raises(ValueError, match="conflict_with: expected None"):
         tasks.stream([0], name="test").draw(3, conflict_with=0)
+
+
+def widening():
+    """Trials with one input more at every call."""
+    calls = []
+
+    def draw(rng, n, task):
+        calls.append(n)
+        return {"inputs": np.zeros((n, T, len(calls))), "targets": np.ones((n, T, 1))}
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("draw", "options", "message"),
+    [
+        (3, {}, "draw: expected a function, got 3"),
+        (lambda rng, n, task: None, {}, "trials: expected arrays by name, inputs and targets, got None"),
+        (lambda rng, n, task: {"inputs": INPUTS[:n]}, {}, "targets: expected an array, got none"),
+        (lambda rng, n, task: {"targets": LABELS[:n]}, {}, "inputs: expected an array, got none"),
+        (lambda rng, n, task: {"inputs": INPUTS[:3], "targets": INPUTS[:3]}, {}, "context|inputs: expected 16 trials"),
+        (draw_signs, dict(names=[]), r"names: expected names of one or more tasks, in a list, got \(\)"),
+        (draw_signs, dict(names=3), "names: expected names of one or more tasks, in a list, got 3"),
+        (draw_signs, dict(n_classes=0), "n_classes: expected at least 1"),
+        (draw_signs, dict(n_classes=2.5), "n_classes: expected a whole number, got 2.5"),
+        (draw_signs, dict(dt_ms=0), "dt_ms: expected more than 0"),
+        (draw_signs, dict(score="r2"), "score: expected a function, got 'r2'"),
+    ],
+)
+def test_what_is_no_function_of_trials_is_refused(draw, options, message):
+    with pytest.raises(ValueError, match=message):
+        OwnTasks.from_function(draw, **(dict(names=["a"]) | options))
+
+
+def test_trials_have_the_same_inputs_in_every_call():
+    tasks = OwnTasks.from_function(widening(), names=["a"])
+    with pytest.raises(ValueError, match="inputs: expected 1 numbers at a step, as in the first trials, got 2"):
+        tasks.stream([0], name="test").draw(3)

@@ -97,6 +97,22 @@ def test_its_code_is_in_the_key_of_its_networks(monkeypatch):
     assert key() != first and key(("reaction_pro",)) == builtin
 
 
+def test_what_is_no_task_is_refused():
+    family = TASKS["aside_left"].family
+    for make, message in (
+        (lambda: register_task("zz", 3), "task: expected a Task of a family and a rule, got 3"),
+        (lambda: register_task(3, TASKS["aside_left"]), "name: expected letters"),
+        (lambda: Task(3, answer_aside, (1.0,)), "family: expected a Family, got 3"),
+        (lambda: Task(family, "turn", (1.0,)), "rule: expected a function, got 'turn'"),
+        (
+            lambda: Task(family, answer_aside, (1.0,), "directon"),
+            "unknown answer_kind 'directon'; did you mean",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+
+
 @pytest.mark.parametrize("name", ["memory_pro", "rotate_0_of_2", "two words"])
 def test_names_that_are_taken_or_none_are_refused(name):
     with pytest.raises(ValueError, match="name: expected"):

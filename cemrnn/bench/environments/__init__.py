@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cemrnn.bench.worker import WorkerError
@@ -14,13 +14,16 @@ from cemrnn.system import environment
 REQUIREMENTS = Path(__file__).parent  # <name>.txt
 
 
-def peer_python(name: str, folder: Path, pip_arguments: Sequence[str]) -> Path:
+def peer_python(
+    name: str, folder: Path, pip_arguments: Sequence[str], say: Callable[[str], None] = lambda _: None
+) -> Path:
     """Interpreter of a peer's environment, which is made unless it is there with these requirements.
 
     Args:
         name: of a file of requirements beside this module.
         folder: where environments are.
         pip_arguments: for pip.
+        say: shows a line to whoever waits.
 
     Raises:
         WorkerError: the environment cannot be made; the message says why.
@@ -30,6 +33,7 @@ def peer_python(name: str, folder: Path, pip_arguments: Sequence[str]) -> Path:
     python, stamp = venv / "bin" / "python", venv / ".installed"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
         return python
+    say(f"making the environment of {name}, once, in {venv}: a minute or more")
     shutil.rmtree(venv, ignore_errors=True)
     try:
         environment.make_venv(venv, list(pip_arguments))

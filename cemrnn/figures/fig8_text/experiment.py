@@ -74,9 +74,28 @@ class TextConfig(SequencesConfig):
 
 
 def conditions(config: TextConfig) -> list[SequenceConfig]:
-    """Every network that the figure needs."""
+    """Every network that the figure needs.
+
+    Raises:
+        ValueError: the corpus is too short for them, or has no parts to hold out.
+    """
+    _check_corpus(config)
     recipes = config.recipes(config.single, config.models) + config.recipes(config.told, config.packing_models)
     return recipes + config.recipes(config.inferred, ["combined"])
+
+
+def _check_corpus(config: TextConfig) -> None:
+    if not config.corpus:
+        return
+    data = config.single.data
+    try:
+        n_training = len(data.codes()["corpus"]["training"])
+        if n_training <= config.n_steps:
+            raise ValueError(f"text: expected more than {config.n_steps} characters to train on, got {n_training}")
+        for part, size in (("validation", config.validation_size), ("test", config.test_size)):
+            data.held_out(part, size)
+    except ValueError as error:
+        raise ValueError(f"corpus: {config.corpus}: {error}") from None
 
 
 @experiment_here(measured="timed_")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cemrnn.config import show, unknown_name
+
 # Axis -> field of the network's config that says its length; the axis "one" has length 1, and "" is no axis.
 AXES = {
     "unit": "n_units",
@@ -28,7 +30,14 @@ def gaussian(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
     return generator.standard_normal(shape) / math.sqrt(shape[0])
 
 
-class Matrix(NamedTuple):
+class _Matrix(NamedTuple):
+    letter: str
+    rows: str
+    columns: str
+    start: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+
+
+class Matrix(_Matrix):
     """What a trained tensor is.
 
     Attributes:
@@ -38,10 +47,28 @@ class Matrix(NamedTuple):
             are multiplied with each other, start one of them from `gaussian`, or neither will learn.
     """
 
-    letter: str
-    rows: str  # a name in AXES, "one", or "" for a vector
-    columns: str
-    start: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = zeros
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        letter: str,
+        rows: str,
+        columns: str,
+        start: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = zeros,
+    ) -> Matrix:
+        """The same, checked.
+
+        Raises:
+            ValueError: an axis is unknown, the letter is none, or the start is no function.
+        """
+        if not isinstance(letter, str) or not letter:
+            raise ValueError(f"letter: expected one, such as H, got {show(letter)}")
+        for name, axis, known in (("rows", rows, (*AXES, "one", "")), ("columns", columns, (*AXES, "one"))):
+            if axis not in known:
+                raise ValueError(unknown_name(axis, filter(None, known), f"{name} of the matrix {letter}:"))
+        if not callable(start):
+            raise ValueError(f"start of the matrix {letter}: expected a function, got {show(start)}")
+        return super().__new__(cls, letter, rows, columns, start)
 
     def shape(self, config) -> tuple[int, ...]:
         """Its shape in one network."""

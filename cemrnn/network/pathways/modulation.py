@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from cemrnn.network.pathways.pathway import JOINED
+from cemrnn.config import show
+from cemrnn.network.pathways.pathway import JOINED, Pathway
 from cemrnn.network.pathways.registry import ARMS
 
 
@@ -34,6 +35,9 @@ def modulate(
 
     Returns:
         What the pathways set, see `Pathway.drive`, and "modulator" (M, B, T, K) if the engine makes the part of some.
+
+    Raises:
+        ValueError: a pathway returns other names than it sets, or no tensors.
     """
     arm, modulators = ARMS[config.arm], {}
     for name in dict.fromkeys(pathway.modulator for pathway in arm.pathways):
@@ -50,12 +54,20 @@ def modulate(
     others = [pathway for pathway in arm.pathways if pathway not in stepped]
     parts = [pathway.drive(tensors, modulators[pathway.modulator]) for pathway in others]
     for pathway, part in zip(others, parts, strict=True):
-        if set(part) != set(pathway.sets):
-            got = f"got {', '.join(part) or 'nothing'}"
-            raise ValueError(
-                f"drive of the pathway {pathway.name}: expected {', '.join(pathway.sets)} as in sets, {got}"
-            )
+        _check_part(pathway, part)
     return added | combine(parts)
+
+
+def _check_part(pathway: Pathway, part: Any) -> None:
+    what = f"drive of the pathway {pathway.name}"
+    if not isinstance(part, Mapping):
+        raise ValueError(f"{what}: expected tensors by name, {', '.join(pathway.sets)}, got {show(part)}")
+    if set(part) != set(pathway.sets):
+        got = f"got {', '.join(part) or 'nothing'}"
+        raise ValueError(f"{what}: expected {', '.join(pathway.sets)} as in sets, {got}")
+    for name, value in part.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{what}: {name}: expected a tensor, got {show(value)}")
 
 
 def combine(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar, Literal, NamedTuple
 
@@ -9,18 +10,55 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cemrnn.config import show
 from cemrnn.network.pathways.matrix import Matrix
 
 # What a pathway may add to the drive of the recurrence, and whether what several add is joined by their sum or product.
 JOINED = {"bias": torch.add, "gain": torch.mul, "scale": torch.mul, "input_gain": torch.mul, "strength": None}
 
 
-class Look(NamedTuple):
-    """How an arm or a pathway is drawn, in every figure."""
+# What Matplotlib has, without loading it here.
+MARKERS = (*".,ov^<>12348spP*hH+xXDd|_", "none")
+LINES = ("-", "--", "-.", ":")
 
+
+class _Look(NamedTuple):
     colour: str
     marker: str
     line: str
+
+
+class Look(_Look):
+    """How an arm or a pathway is drawn, in every figure."""
+
+    __slots__ = ()
+
+    def __new__(cls, colour: str, marker: str, line: str) -> Look:
+        """The same, checked.
+
+        Args:
+            colour: #rrggbb, or a name that Matplotlib has.
+            marker: one in MARKERS.
+            line: one in LINES.
+
+        Raises:
+            ValueError: Matplotlib could not draw it.
+        """
+        if not is_colour(colour):
+            raise ValueError(f"colour: expected one such as #117733, got {show(colour)}")
+        for name, value, known in (("marker", marker, MARKERS), ("line", line, LINES)):
+            if value not in known:
+                raise ValueError(f"{name}: expected one of {' '.join(known)}, got {show(value)}")
+        return super().__new__(cls, colour, marker, line)
+
+
+def is_colour(colour: str) -> bool:
+    """Whether Matplotlib can draw in a colour; it is loaded for names alone."""
+    if isinstance(colour, str) and re.fullmatch("#[0-9a-fA-F]{6}", colour):
+        return True
+    from matplotlib.colors import is_color_like
+
+    return isinstance(colour, str) and is_color_like(colour)
 
 
 class Work(NamedTuple):

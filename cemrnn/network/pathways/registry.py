@@ -6,9 +6,9 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from cemrnn.config import digest, unknown_name
+from cemrnn.config import digest, show, unknown_name
 from cemrnn.network.pathways.matrix import CORE, ENCODER, STATE_ENCODER, Matrix
 from cemrnn.network.pathways.pathway import JOINED, Look, Pathway
 from cemrnn.system.source import code_of
@@ -83,10 +83,11 @@ def register_pathway(kind: P) -> P:
     """The class of a pathway, which arms can contain from now on.
 
     Raises:
-        ValueError: it sets what the engine does not know, has weights that the engine does not use, its code cannot be
-            read (it has to stand in a file or in a notebook, because it is part of the key of each network), or another
-            pathway has its name.
+        ValueError: it is no class of a pathway, sets what the engine does not know, has weights that the engine does
+            not use, its code cannot be read (it has to stand in a file or in a notebook, because it is part of the key
+            of each network), or another pathway has its name.
     """
+    _check_members(kind)
     if unknown := set(kind.sets) - JOINED.keys():
         raise ValueError(
             f"sets of the pathway {kind.name}: expected some of {', '.join(JOINED)}, which the engine can vary with "
@@ -95,6 +96,19 @@ def register_pathway(kind: P) -> P:
     _check_engine(kind)
     _keep(PATHWAYS, "pathway", kind.name, kind(), lambda pathway: code_of(type(pathway)))
     return kind
+
+
+def _check_members(kind: Any) -> None:
+    """Refuse what is no class of a pathway, or one that lacks what a pathway has to say."""
+    if not isinstance(kind, type) or not issubclass(kind, Pathway):
+        raise ValueError(f"kind: expected a subclass of cemrnn.Pathway, got {show(kind)}")
+    for name, of in {"name": str, "label": str, "look": Look, "matrices": Mapping, "sets": tuple}.items():
+        value = getattr(kind, name, None)
+        if not isinstance(value, of) or (not value and name != "matrices"):
+            raise ValueError(f"{name} of the pathway {kind.__name__}: expected a {of.__name__}, got {show(value)}")
+    for name, matrix in kind.matrices.items():
+        if not isinstance(matrix, Matrix):
+            raise ValueError(f"{name} of the pathway {kind.name}: expected a Matrix, got {show(matrix)}")
 
 
 def _check_engine(kind: type[Pathway]) -> None:
@@ -126,11 +140,13 @@ def register_arm(name: str, *pathways: str, look: Look | None = None) -> Arm:
     for pathway in pathways:
         if pathway not in PATHWAYS:
             raise ValueError(unknown_name(pathway, PATHWAYS, "pathway"))
-    if not name.isidentifier() or RESERVED.fullmatch(name):
+    if not str(name).isidentifier() or RESERVED.fullmatch(name):
         own = "that is none of separate, gru, lstm and does not end in _low, _high, _n, _first or _second"
         raise ValueError(f"name: expected an identifier, such as input_gain, {own}, got {name!r}")
     if len(set(pathways)) < len(pathways):
         raise ValueError(f"pathways of the arm {name}: expected each once, got {', '.join(pathways)}")
+    if not isinstance(look, Look | None):
+        raise ValueError(f"look of the arm {name}: expected a Look, got {show(look)}")
     if look is None and len(pathways) != 1:
         raise ValueError(f"look of the arm {name}: expected one, because it has {len(pathways)} pathways")
     chosen = tuple(PATHWAYS[pathway] for pathway in pathways)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from cemrnn.config import Config
 from cemrnn.random import stream
+from cemrnn.system.clone import find_clone, find_named
 from cemrnn.system.files import read_tensors, write_tensors
 from cemrnn.tasks.sequences.batch import Batch
 
@@ -155,7 +155,7 @@ def split_images(source: str) -> dict[str, Images]:
 
 def mnist_path() -> Path:
     """Where `cemrnn data mnist` puts the images: build/data, or the folder that CEMRNN_DATA names."""
-    return Path(os.environ.get("CEMRNN_DATA") or "build/data") / "mnist.safetensors"
+    return (find_named("CEMRNN_DATA") or find_clone() / "build" / "data") / "mnist.safetensors"
 
 
 def write_images(path: Path, pixels: np.ndarray, labels: np.ndarray) -> str:
