@@ -61,8 +61,9 @@ class TrainingConfig(Config):
 
     @property
     def label(self) -> str:
-        """Arm and size, for people."""
-        return f"{self.network.arm}, N = {self.network.n_units}, K = {self.network.n_contexts}"
+        """Arm and size, and whether the cue was noisy, for people."""
+        noisy = ", noisy cue" if self.cue.noise_sigma else ""
+        return f"{self.network.arm}, N = {self.network.n_units}, K = {self.network.n_contexts}{noisy}"
 
     @property
     def n_parameters(self) -> int:

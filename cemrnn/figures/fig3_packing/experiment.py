@@ -27,6 +27,7 @@ from cemrnn.network.config import count_context_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
 
 CELL = list(PackingCell._fields)
+FULL = 0.9  # share of what is asked for, below which a network is full
 
 
 @experiment
@@ -159,6 +160,10 @@ def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, 
     maps = maps[maps["counts"] & (maps["bits"] > 0)]
     maps = maps.assign(demand=maps["n_tasks"] * maps["n_sites"].map(bits_per_map))
     fitted = (maps["match"] == "units") & (maps["arm"] != "combined")
+    full = maps["bits"] < FULL * maps["demand"]  # where the number of parameters may be what limits
+    if not (full[fitted].any() and full[~fitted].any()):
+        maps = maps[:0]
+        fitted = fitted[:0]
     bits = packing.fit_bits_per_parameter(*(maps[fitted][name] for name in ("demand", "n_parameters", "bits")))
     rest = maps[~fitted]
     predicted = packing.predict_bits(rest["demand"], rest["n_parameters"], bits)
