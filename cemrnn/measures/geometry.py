@@ -55,8 +55,9 @@ def displace_points(points: Sequence[np.ndarray], spread: float) -> float:
 def change_flow(jacobians: np.ndarray) -> float:
     """How much a change of context changes the linearised flow, averaged over states and pairs of contexts.
 
-    |J_i - J_j| / sqrt((|J_i|^2 + |J_j|^2) / 2) with the Frobenius norm: 0 where nothing changes, sqrt(2) where the
-    two have nothing in common, 2 where they are opposite.
+    |J_i - J_j| / sqrt((|J_i|^2 + |J_j|^2) / 2) with the Frobenius norm: 0 where nothing changes. Two matrices without
+    anything in common would have sqrt(2), but every Jacobian contains -1, the leak, which no context changes, so that
+    values stay below.
 
     Args:
         jacobians: (S, K, N, N) of every context in the same states.

@@ -208,6 +208,7 @@ def _scalars(bits, timed, packed, separation, config: TextConfig) -> Scalars:
     for name, *samples in (
         ("packed_plain_minus_inferred", cued["plain_none"], cued["combined_inferred"]),
         ("packed_swapped_minus_told", cued["combined_swapped"], cued["combined_told"]),
+        ("packed_plain_minus_told", cued["plain_none"], cued["combined_told"]),
         ("separation_trained_minus_untrained", share["after"], share["before"]),
     ):
         scalars |= weigh(name, sequence_models.compare, *samples)
