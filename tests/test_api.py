@@ -147,10 +147,10 @@ def test_some_networks_keep_their_history(nets):
 
 def test_the_networks_of_a_figure_are_found_and_trained_once(monkeypatch):
     sizes = dict(n_replicates=2, n_updates=5, device="cpu")
-    nets = cemrnn.load("fig2_ambiguity", arm="synaptic", profile="smoke", **sizes)
+    nets = cemrnn.load("fig1_tasks", arm="synaptic", profile="smoke", **sizes)
     assert nets.config.arm == "synaptic" and len(nets) == 2
     monkeypatch.setattr("cemrnn.sweep.run.run_jobs", lambda jobs, *_: pytest.fail("trained again") if jobs else 0)
-    again = cemrnn.load("fig2_ambiguity", arm="synaptic", profile="smoke", **sizes)
+    again = cemrnn.load("fig1_tasks", arm="synaptic", profile="smoke", **sizes)
     torch.testing.assert_close(again.model.flat, nets.model.flat, rtol=0, atol=0)
 
 

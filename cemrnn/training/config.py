@@ -62,8 +62,10 @@ class TrainingConfig(Config):
     @property
     def label(self) -> str:
         """Arm and size, and whether the cue was noisy, for people."""
+        network = self.network
+        rank = f", R = {network.rank}" if network.rank else ""
         noisy = ", noisy cue" if self.cue.noise_sigma else ""
-        return f"{self.network.arm}, N = {self.network.n_units}, K = {self.network.n_contexts}{noisy}"
+        return f"{network.arm}, N = {network.n_units}{rank}, K = {network.n_contexts}{noisy}"
 
     @property
     def n_parameters(self) -> int:

@@ -88,6 +88,6 @@ def test_the_command_scores_the_networks_of_the_store_for_the_page(tmp_path, mon
     folder = str(write_generator(tmp_path / "copy"))
     ran = CliRunner().invoke(main, ["validate", "--driscoll", folder, "--trials", "100", "--profile", "smoke"])
     assert ran.exit_code == 0, ran.output
-    assert "of 16 scores of figure 1's networks agree" in ran.output  # 8 arms, 2 rules, of the task that both have
+    assert "of 32 scores of figure 1's networks agree" in ran.output  # 8 arms, 2 rules, of the two tasks that both have
     table = describe_validation(tmp_path / "build" / "bench" / "validation.json")
     assert "| `driscoll` | `reaction_pro` | " in table and "16 networks of figure 1 at profile smoke" in table

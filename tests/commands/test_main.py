@@ -23,7 +23,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_project(tmp_path, monkeypatch):
-    """The notebooks of figures 1 and 2, which share their networks, at a profile of four small ones."""
+    """The notebooks of figures 1 and 2, which share their networks, at a profile of a few small ones."""
     root, notebooks = Path(__file__).parents[2], tmp_path / "small" / "notebooks"
     (notebooks / "params").mkdir(parents=True)
     for stem in ("fig1_tasks", "fig2_ambiguity"):
@@ -96,10 +96,12 @@ def test_a_run_with_other_parameters_goes_to_custom(project):
 def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):
     first, second = (call("sweep", "--profile", "tiny") for _ in range(2))
     assert first.exit_code == second.exit_code == 0, first.output
-    assert "training: 4 of 4 networks missing" in first.stdout  # two arms of two networks; both figures use the same
-    assert "training: 4 networks trained" in first.stdout
-    assert "4 networks, " in first.stderr
-    assert "training: all 4 networks are in the store, nothing to do" in second.stdout
+    assert (
+        "training: 6 of 6 networks missing" in first.stdout
+    )  # two arms, one trained with noise too; both figures share
+    assert "training: 6 networks trained" in first.stdout
+    assert "6 networks, " in first.stderr
+    assert "training: all 6 networks are in the store, nothing to do" in second.stdout
     assert "training: 0 networks trained" in second.stdout
     assert second.stderr == ""
 
@@ -108,7 +110,7 @@ def test_a_sweep_tells_how_many_networks_failed(small_project):
     profile = Path("notebooks/params/tiny.yml")
     sizes = yaml.safe_load(profile.read_text())
     profile.write_text(yaml.safe_dump({"networks": sizes["networks"] | {"learning_rate": 1e30}}))
-    told = "4 of them failed: their loss or weights were not finite; cemrnn store ls --status failed lists them"
+    told = "6 of them failed: their loss or weights were not finite; cemrnn store ls --status failed lists them"
     assert told in call("sweep", "--profile", "tiny").stdout.splitlines()
 
 

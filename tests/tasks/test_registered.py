@@ -7,7 +7,7 @@ import pytest
 
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig
+from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
 from cemrnn.store.entry import entry_key
 from cemrnn.tasks import TASKS, Family, Task, TaskSet, TrialStream, Window, choice, conflict_pairs, register_task
 from cemrnn.tasks.registry import OWN
@@ -68,15 +68,19 @@ def test_it_draws_its_trials_and_answers():
 def test_figures_compute_and_draw_it():
     sizes = SIZES | dict(chance_trials=200)
     levels = dict(lambdas=[0, 0.5, 1], sigmas=[0, 0.5], kappas=[0, 1], pair_trials=40)
+    levels |= dict(compared=["combined"], trained_sigma=0.6, trained_replicates=1, test_sigma=0.4, test_step_sigma=1.0)
+    levels |= dict(test_mixture=0.35, test_strength=0.4, test_ms=400.0)
     configs = {
         "fig1_tasks": TasksConfig.from_params(sizes | dict(example_arm="combined")),
-        "fig2_ambiguity": AmbiguityConfig.from_params(sizes | levels),
+        "fig2_ambiguity": RobustnessConfig.from_params(sizes | levels),
     }
     results = {stem: load_experiment(stem).run(config) for stem, config in configs.items()}
     scores = results["fig1_tasks"].tables["scores"].set_index(["arm", "task"])["score"]
     assert (scores["combined"] > 0.7).all()  # learned, the built-in one beside them
-    choices = results["fig2_ambiguity"].tables["choices"].set_index(["arm", "level", "answer"])["share"]
-    assert choices["combined", 0.0, "own"] > 0.7 and choices["combined", 1.0, "other"] > 0.7
+    answers = results["fig2_ambiguity"].tables["answers"]
+    answers = answers.set_index(["group", "arm", "manipulation", "level", "answer"])["share"].sort_index()
+    shares = answers["parameters", "combined", "mixture"]
+    assert shares[0.0, "own"] > 0.7 and shares[1.0, "other"] > 0.7
     for stem, result in results.items():
         texts = [text.get_text() for text in load_plot(stem).plot(result).findobj() if hasattr(text, "get_text")]
         assert stem != "fig1_tasks" or "aside left" in texts

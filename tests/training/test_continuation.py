@@ -31,7 +31,7 @@ def extend(start, *, tasks=MORE, **changes):
 
 
 def test_the_arms_whose_modulation_is_trained_can_get_a_context():
-    assert TRAINED == ["bias", "gain", "excitability", "synaptic", "scalar", "combined"]
+    assert TRAINED == ["bias", "gain", "excitability", "synaptic", "neuromodulated", "scalar", "combined"]
     assert count_context_parameters(base().network) == 2 * 16 + 2
     for arm in ("plain", "gating"):
         with pytest.raises(ValueError, match=f"nothing of the arm {arm} is trained for a new context"):

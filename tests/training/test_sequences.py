@@ -27,7 +27,7 @@ from tests.networks import small_config
 ROWS = ImageSet(source="digits", scan="rows")
 PACKED = ImageSet(source="digits", scan="rows", n_contexts=2, transform="permute")
 # A drawn gate cannot follow a context that is inferred.
-MODELS = [*(arm for arm in ARMS if arm != "gating"), *GATED]
+MODELS = [*(arm for arm in ARMS if arm not in ("gating", "neuromodulated")), *GATED]
 PROSE = TextSet(registers=("prose",), n_steps=12, n_symbols=20, warm_up=2)
 SETTINGS = dict(n_updates=6, batch_trials=8, learning_rate=0.01, evaluate_every=3, validation_size=200)
 

@@ -176,7 +176,7 @@ def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, 
     scalars["most_bits_per_unit"] = float((maps["bits"] / maps["own_units"]).max()) if len(maps) else np.nan
     for row in contexts.itertuples():
         kstar = packing.predict_packed(row.n_shared, row.n_per_context, row.bits_per_map, bits)
-        scalars[f"law_kstar_{row.n_units}_{row.arm}"] = kstar
+        scalars[f"law_kstar_{row.n_units}_{row.arm}"] = kstar if np.isfinite(kstar) else np.nan  # without bound
     return scalars
 
 

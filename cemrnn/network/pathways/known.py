@@ -84,7 +84,9 @@ class Neuromodulated(Synaptic):
     stepped, stepped_with = "", ()
 
     def drive(self, tensors, modulator):
-        return {"strength": project(modulator, tensors["strength_modulation"]).sigmoid()}
+        strength = project(modulator, tensors["strength_modulation"])
+        # In double, because bits of a sigmoid in single precision depend on how many there are.
+        return {"strength": strength.double().sigmoid().to(strength.dtype)}
 
     def modulation(self, tensors):
         """Strengths in units of weights: times the sizes of their components."""
