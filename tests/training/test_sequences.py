@@ -56,7 +56,7 @@ def randomise(model):
 
 
 @pytest.mark.parametrize("source", ["input", "state"])
-@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm not in ("plain", "gating")])
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm not in ("plain", "gating", "neuromodulated")])
 def test_the_encoder_reduces_to_the_plain_network_at_zero(arm, source):
     inputs = draw_inputs()
     plain = randomise(CEMRNN(make_network("plain"), [3, 8], dtype=torch.float64))

@@ -108,9 +108,9 @@ def _compare(group: str, curves: Curves) -> Scalars:
     scalars |= frames.weigh_pathways(f"sigma75_{group}", thresholds, threshold)
     means = {arm: np.mean(areas, axis=1) for arm, areas in noise.items()}
     scalars |= frames.mean_scalars(frames.TOLD | means, name=f"noise_{group}_{{}}")
-    nothing = np.full((2, 2), np.nan)
-    pair = (noise.get(arm, nothing) for arm in ("combined", "synaptic"))
-    return scalars | weigh(f"noise_{group}_combined_minus_synaptic", estimate_crossed, *pair)
+    pair = [noise[arm] for arm in ("combined", "synaptic") if arm in noise]
+    name, missing = f"noise_{group}_combined_minus_synaptic", (lambda _: frames.NOTHING, np.empty(0))
+    return scalars | (weigh(name, estimate_crossed, *pair) if len(pair) == 2 else weigh(name, *missing))
 
 
 def _lead_over_ideal(table: pd.DataFrame, ideal: np.ndarray) -> float:
