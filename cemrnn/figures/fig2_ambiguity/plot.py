@@ -104,7 +104,7 @@ def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig
         cells = rows.reindex(index=list(TESTS), columns=["parameters", "trained"]).to_numpy(float)
         image = axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6, fontsize=6)
-        axes.set_title(arm, fontsize=7)
+        axes.set_title(arm, fontsize=7, loc="right")
         axes.set_xticks([0, 1], ["clean", "noisy"], fontsize=6)
         axes.spines[["top", "right"]].set_visible(True)
     panels[0].set_yticks(range(len(TESTS)), TESTS, fontsize=6)

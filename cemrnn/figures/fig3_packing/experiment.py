@@ -201,7 +201,9 @@ def _above_chance(networks: pd.DataFrame, config: PackingConfig) -> np.ndarray:
 
 
 def _title(scalars: Scalars) -> str:
-    """Both readings in one sentence."""
+    """Both readings in one sentence, where enough networks have settled."""
+    if not (scalars["n_counted_units"] or scalars["n_counted_parameters"]):
+        return "Networks were still learning when their updates ended, so that what they hold is a lower bound"
     more = ("holds more random maps", "hold more random maps", "hold more random maps")
     first = titles.compare_pathways(scalars, "accuracy_units", *more)
     equal = titles.choose(

@@ -29,7 +29,7 @@ def plot(result: Result) -> Figure:
     figure = style.open_figure(10, 5.6)
     panels = figure.subplot_mosaic([list("abcd"), list("efgh")])
     for letter, match in zip("ab", MATCHES, strict=True):
-        _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
+        _draw_accuracy(panels[letter], select(usual, match=match), arms, config, legend=letter == "b")
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
         panels[letter].set_title(f"equal {match}", fontsize=7)
     _draw_sites(panels["c"], select(cells, n_units=config.units[-1], n_tasks=config.middle_count), config)
@@ -42,7 +42,7 @@ def plot(result: Result) -> Figure:
     return figure
 
 
-def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: PackingConfig) -> None:
+def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: PackingConfig, *, legend: bool) -> None:
     lines = dict(zip(config.units, SIZE_LINES, strict=False))
     for arm in arms:
         for n_units, line in lines.items():
@@ -50,7 +50,8 @@ def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: Pac
     _name_counts(axes, config)
     axes.axhline(1 / config.n_sites, color="0.6", linewidth=0.7, linestyle=":")
     handles = style.make_handles({f"N = {n}": dict(linestyle=line) for n, line in lines.items()}, color="0.4")
-    axes.legend(handles=handles, loc="best")
+    if legend:
+        axes.legend(handles=handles, loc="lower left")
 
 
 def _draw_line(axes: Axes, part: pd.DataFrame, x: str, arm: str, **look) -> None:
