@@ -23,6 +23,7 @@ from cemrnn.tasks.encoding import decode_inputs
 from cemrnn.tasks.family import EPOCHS, Stimuli
 from cemrnn.tasks.planning import TrialPlan
 from cemrnn.tasks.presets import Preset
+from cemrnn.tasks.registry import BATTERY
 
 PLACES = {"yang": "task.py", "driscoll": "stepnet/task.py"}  # of the module, in each repository
 _SIZES = {"yang": (32, 20), "driscoll": (2, 15)}  # inputs of a modality, rules
@@ -93,7 +94,9 @@ def load_generator(path: Path) -> dict[str, Any]:
 
 
 def rule_name(task: str) -> str:
-    """Their name of one of our tasks of the battery."""
+    """Their name of one of our tasks of the battery; empty for a task that they have not."""
+    if task not in BATTERY:
+        return ""
     kind, what, *rest = task.split("_")
     if kind == "decide":
         ctx = "context" if what.startswith("ctx") else "multi" if what == "multi" else ""

@@ -73,6 +73,7 @@ def test_names_are_theirs():
     dm = "dm1 dm2 contextdm1 contextdm2 multidm delaydm1 delaydm2 contextdelaydm1 contextdelaydm2 multidelaydm"
     names = f"fdgo fdanti reactgo reactanti delaygo delayanti {dm} dmsgo dmsnogo dmcgo dmcnogo"
     assert " ".join(rule_name(task) for task in BATTERY) == names
+    assert rule_name("rotate_1_of_4") == rule_name("map_0_of_8") == ""  # which they have not
 
 
 def test_the_command_writes_what_the_page_shows(write, tmp_path, monkeypatch):
