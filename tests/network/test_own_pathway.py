@@ -343,7 +343,8 @@ def test_what_can_be_drawn_is_what_matplotlib_has():
 
     for marker in MARKERS:
         for line in LINES:
-            Line2D([0], [0], marker=marker, linestyle=line, color=Look("tab:blue", marker, line).colour)
+            drawn = Line2D([0], [0], marker=marker, linestyle=line, color=Look("tab:blue", marker, line).colour)
+            assert drawn.get_marker() == marker
 
 
 @pytest.mark.parametrize(

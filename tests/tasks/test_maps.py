@@ -80,5 +80,8 @@ def test_maps_conflict_where_their_answers_are_far_apart():
 def test_maps_of_other_numbers_of_sites_can_share_a_network():
     tasks = TaskSet(names=("map_0_of_4", "map_0_of_8", "delay_pro"), preset="fast")
     trials = TrialStream(tasks, [1], name="test").draw(300)
+    task, answers = trials.task[0].numpy(), trials.response[0].numpy()
     for k, n_sites in ((0, 4), (1, 8)):
-        sites_of(trials.response[0][trials.task[0] == k].numpy(), n_sites)
+        assert set(sites_of(answers[task == k], n_sites)) == set(range(n_sites))
+    places = answers[task == 2] * 8 / (2 * np.pi)
+    assert np.abs(places - np.rint(places)).max() > 0.1  # any direction, not a site
