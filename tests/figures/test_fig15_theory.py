@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from cemrnn.figures.fig2_ambiguity.config import conditions
 from cemrnn.figures.fig15_theory import experiment as fig15_theory
 from cemrnn.figures.fig15_theory.plot import plot
 from cemrnn.figures.shared.ambiguity import draw_conflicts
+from cemrnn.figures.shared.conflict_groups import conditions
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config

@@ -9,8 +9,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cemrnn.figures.fig2_ambiguity.config import PopulationKey, RobustnessConfig, conditions
-from cemrnn.figures.fig2_ambiguity.matrix import seen_by
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import (
@@ -21,6 +19,7 @@ from cemrnn.figures.shared.ambiguity import (
     list_unordered,
 )
 from cemrnn.figures.shared.battery import Population, estimate_chance, load_arm
+from cemrnn.figures.shared.conflict_groups import GroupsConfig, PopulationKey, conditions, seen_by
 from cemrnn.measures.ideal_observer import TOLERANCE
 from cemrnn.measures.intervals import estimate_crossed
 from cemrnn.measures.linear_response import common_share, share_added, share_right, share_scaled
@@ -34,7 +33,7 @@ SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative t
 
 
 @dataclass(frozen=True, kw_only=True)
-class TheoryConfig(RobustnessConfig):
+class TheoryConfig(GroupsConfig):
     """What figure 15 is computed from: the networks of figure 2."""
 
     n_draws: int  # noisy cues per trial, to which answers are extended linearly

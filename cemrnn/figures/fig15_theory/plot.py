@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cemrnn.figures import style
-from cemrnn.figures.fig2_ambiguity.config import GROUPS
 from cemrnn.figures.fig15_theory.experiment import SPREADS
 from cemrnn.figures.result import Result
+from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.frames import select
 
 CASES = {"synapses": "-"} | {f"excitability, {s:g}": line for s, line in zip(SPREADS, ("--", "-", ":"), strict=True)}

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from cemrnn.figures.fig2_ambiguity.config import PopulationKey, RobustnessConfig
+from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
 from cemrnn.figures.shared.ambiguity import ConflictTrials, draw_conflicts, draw_cue_noise
 from cemrnn.figures.shared.battery import Population, simulate
+from cemrnn.figures.shared.conflict_groups import PopulationKey, seen_by
 from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures.robustness import average_pairs, normalise_accuracy
 from cemrnn.tasks.counted import derive_keys
 from cemrnn.tasks.cues import centre, draw_step_noise, mix_cues, switch_cue, weaken_cue
 
 TESTS = ("clean", "frozen noise", "step noise", "mixture", "weak", "brief", "late", "switch")
-
-
-def seen_by(key: PopulationKey, config: RobustnessConfig) -> RobustnessConfig:
-    """The settings with as many replicates as a population has."""
-    return dataclasses.replace(config, n_replicates=config.trained_replicates) if key.group == "trained" else config
 
 
 def disturb(conflicts: ConflictTrials, config: RobustnessConfig) -> dict[str, Tensor]:

@@ -55,7 +55,7 @@ class ConflictTrials:
         return self.average(torch.from_numpy(matches(np.stack(given), right)))
 
 
-def draw_conflicts(config: AmbiguityConfig, device: torch.device) -> ConflictTrials:
+def draw_conflicts(config: ConflictConfig, device: torch.device) -> ConflictTrials:
     """Conflict trials of every ordered pair, the same for every arm at a given replicate."""
     tasks, pairs = config.task_set, np.array(conflict_pairs(config.task_set))
     first, second = np.tile(pairs, (config.pair_trials, 1)).T
@@ -73,7 +73,7 @@ def draw_conflicts(config: AmbiguityConfig, device: torch.device) -> ConflictTri
     )
 
 
-def draw_cue_noise(config: AmbiguityConfig, cue: Tensor) -> Tensor:
+def draw_cue_noise(config: ConflictConfig, cue: Tensor) -> Tensor:
     """Noise (M, B, K) of size 1 on the cues of conflict trials, frozen within a trial; it adds nothing to their sum."""
     return centre(draw_frozen_noise(config.seeds, *cue.shape[1:], "ambiguity", "cue noise").to(cue))
 
@@ -192,7 +192,7 @@ def list_unordered(pairs: np.ndarray) -> dict[tuple[int, int], list[int]]:
     return found
 
 
-def measure_ideal(config: AmbiguityConfig, chance: np.ndarray) -> np.ndarray:
+def measure_ideal(config: ConflictConfig, chance: np.ndarray) -> np.ndarray:
     """(L,) normalised accuracy of the ideal observer on the conflict trials, at every level of noise on the cue.
 
     Args:
@@ -205,7 +205,7 @@ def measure_ideal(config: AmbiguityConfig, chance: np.ndarray) -> np.ndarray:
     return robustness.normalise_accuracy(shares, zero[:, None], np.ones((len(zero), 1))).mean(axis=0)
 
 
-def answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: AmbiguityConfig):
+def answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: ConflictConfig):
     """Shares of answers of the first and of the second task, and of silence, (M, P, L) each."""
     shares = []
     for cue in cues:
@@ -215,18 +215,28 @@ def answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], 
 
 
 @dataclass(frozen=True, kw_only=True)
-class AmbiguityConfig(BatteryConfig):
-    """What figure 2 is computed from."""
+class ConflictConfig(BatteryConfig):
+    """Networks that are tested on conflict trials, with noise on the cue."""
 
-    lambdas: tuple[float, ...]  # shares of the other task's cue in the mixture
     sigmas: tuple[float, ...]  # noise on every context unit, standard deviation, frozen within a trial
-    kappas: tuple[float, ...]  # shares of the right cue in a mixture with the mean of all cues
     pair_trials: int  # conflict trials per ordered pair of tasks and level
     chance_trials: int  # trials per task, to estimate chance
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, needed in (("lambdas", (0.0, 0.5, 1.0)), ("sigmas", (0.0,)), ("kappas", (0.0, 1.0))):
-            check_increasing(self, name, len(needed), needed)
+        check_increasing(self, "sigmas", 1, (0.0,))
         if not conflict_pairs(self.task_set):
             raise ValueError(f"tasks: expected tasks that can conflict on one stimulus, got {self.tasks}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmbiguityConfig(ConflictConfig):
+    """Networks that are tested with mixed and with weak cues, too."""
+
+    lambdas: tuple[float, ...]  # shares of the other task's cue in the mixture
+    kappas: tuple[float, ...]  # shares of the right cue in a mixture with the mean of all cues
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, needed in (("lambdas", (0.0, 0.5, 1.0)), ("kappas", (0.0, 1.0))):
+            check_increasing(self, name, len(needed), needed)

@@ -1,0 +1,62 @@
+"""Networks that figures 2 and 15 compare: at equal parameters, at equal units, and trained with a noisy cue."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from cemrnn.figures.shared.ambiguity import ConflictConfig
+from cemrnn.figures.shared.battery import all_conditions
+from cemrnn.tasks.cues import CueConfig
+from cemrnn.training.config import TrainingConfig
+
+GROUPS = ("parameters", "units", "trained")  # what is equal; the last one at equal parameters, too
+
+
+class PopulationKey(NamedTuple):
+    """One population of a figure."""
+
+    group: str  # in GROUPS
+    arm: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsConfig(ConflictConfig):
+    """The networks of figure 1, and more."""
+
+    compared: tuple[str, ...]  # arms that are also compared at equal units, and trained with noise
+    trained_sigma: float  # noise on every context unit in training, drawn anew at each step
+    trained_replicates: int  # networks of each arm that are trained with it
+
+    @property
+    def compared_arms(self) -> list[str]:
+        """Those of the compared arms that are there."""
+        return [arm for arm in self.compared if arm in self.arms]
+
+    def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
+        """Every population with its networks; the combined arm is the same at both readings."""
+        noisy = CueConfig(noise_sigma=self.trained_sigma)
+        for arm in self.arms:
+            yield PopulationKey("parameters", arm), self.training(arm)
+        for arm in self.compared_arms:
+            if arm != "combined":
+                yield PopulationKey("units", arm), self.training(arm, "units")
+        for arm in self.compared_arms:
+            yield PopulationKey("trained", arm), self.training(arm, cue=noisy)[: self.trained_replicates]
+
+
+C = TypeVar("C", bound=GroupsConfig)
+
+
+def seen_by(key: PopulationKey, config: C) -> C:
+    """The settings with as many replicates as a population has."""
+    n_trained = min(config.n_replicates, config.trained_replicates)
+    return dataclasses.replace(config, n_replicates=n_trained) if key.group == "trained" else config
+
+
+def conditions(config: GroupsConfig) -> list[TrainingConfig]:
+    """Every network that the groups need, each once."""
+    networks = all_conditions(config) + [network for _, of_key in config.populations() for network in of_key]
+    return list(dict.fromkeys(networks))
