@@ -125,7 +125,7 @@ def test_a_planted_number_of_bits_per_parameter_is_found_and_explains_the_others
     for arm, n_shared in shared.items():
         lacking = bits_per_map(4) - scalars["law_bits"] * brought[arm]
         kstar = scalars["law_bits"] * n_shared / lacking if lacking > 0 else np.nan
-        assert scalars[f"law_kstar_8_{arm}"] == pytest.approx(kstar, nan_ok=True)
+        assert scalars[f"law_kstar_{arm}"] == pytest.approx(kstar, nan_ok=True)
 
 
 def test_bits_that_differ_between_arms_are_not_explained(monkeypatch):

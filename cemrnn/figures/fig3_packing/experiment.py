@@ -121,7 +121,8 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
     scalars |= frames.mean_scalars(frames.TOLD | frames.collect_samples(added, "arm", "score"), name="added_score_{}")
     prices = added.groupby("arm")["n_trained"].first().to_dict()
     scalars |= {f"price_{arm}": price for arm, price in (dict.fromkeys(frames.TOLD, np.nan) | prices).items()}
-    scalars |= frames.row_scalars(tables["packed"], "octaves_{match}_{n_units}_{arm}", "octaves")
+    largest = frames.select(tables["packed"], n_units=config.units[-1])
+    scalars |= frames.row_scalars(largest, "octaves_{match}_{arm}", "octaves")
     return scalars | {"title": _title(scalars)}
 
 
@@ -174,9 +175,10 @@ def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, 
     most = maps["bits"] / maps["n_parameters"]
     scalars |= {"law_bits": bits, "most_bits_per_parameter": float(most.max()) if len(most) else np.nan}
     scalars["most_bits_per_unit"] = float((maps["bits"] / maps["own_units"]).max()) if len(maps) else np.nan
-    for row in contexts.itertuples():
-        kstar = packing.predict_packed(row.n_shared, row.n_per_context, row.bits_per_map, bits)
-        scalars[f"law_kstar_{row.n_units}_{row.arm}"] = kstar if np.isfinite(kstar) else np.nan  # without bound
+    kstar = dict.fromkeys(frames.TOLD, np.nan)  # also where it is without bound
+    for row in frames.select(contexts, n_units=config.units[-1]).itertuples():
+        kstar[row.arm] = packing.predict_packed(row.n_shared, row.n_per_context, row.bits_per_map, bits)
+    scalars |= {f"law_kstar_{arm}": n if np.isfinite(n) else np.nan for arm, n in kstar.items()}
     return scalars
 
 
