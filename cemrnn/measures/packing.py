@@ -76,26 +76,26 @@ def worst_of_halves(right: np.ndarray) -> np.ndarray:
     return np.mean(scored, axis=0)
 
 
-def late_fall(share: np.ndarray, losses: np.ndarray, until: float) -> float:
-    """By how much the loss fell, as a share of itself, over the fifth of the updates that ends at `until`.
+def late_rise(share: np.ndarray, scores: np.ndarray, until: float) -> float:
+    """By how much the score rose over the fifth of the updates that ends at `until`.
 
-    Twice the relative step between the mean losses of the two halves of that fifth.
+    Twice the step between the mean scores of the two halves of that fifth.
 
     Args:
         share: (H,) share of the updates that was done at every look.
-        losses: (H,) mean loss since the look before.
-        until: share of the updates at which the learning rate begins to fall, which lowers the loss by itself.
+        scores: (H,) at every look.
+        until: share of the updates at which the learning rate begins to fall, which raises the score by itself.
 
     Returns:
         NaN if a half has no look.
     """
-    share, losses = np.asarray(share, float), np.asarray(losses, float)
+    share, scores = np.asarray(share, float), np.asarray(scores, float)
     middle, rounding = until - 0.1, 1e-9
-    first = losses[(share > until - 0.2 + rounding) & (share <= middle + rounding)]
-    second = losses[(share > middle + rounding) & (share <= until + rounding)]
+    first = scores[(share > until - 0.2 + rounding) & (share <= middle + rounding)]
+    second = scores[(share > middle + rounding) & (share <= until + rounding)]
     if not (len(first) and len(second)):
         return math.nan
-    return float(2 * (1 - second.mean() / first.mean()))
+    return float(2 * (second.mean() - first.mean()))
 
 
 def predict_bits(demand: np.ndarray, n_parameters: np.ndarray, bits_per_parameter: float) -> np.ndarray:

@@ -55,7 +55,7 @@ def make_networks(cells, density, *, settled, spread, above_chance):
         else:
             accuracy = majority_share(MAPS) + above_chance + 0.01 * jitter
         row = {**cell._asdict(), "own_units": cell.n_units, "rank": 2, "n_parameters": n_parameters}
-        row |= {"network": range(n), "accuracy": accuracy, "worst": accuracy / 2, "settled": settled(cell)}
+        row |= {"network": range(n), "accuracy": accuracy, "worst": accuracy / 2, "rise": 0.0 if settled(cell) else 1.0}
         row |= {"bits": bits_stored(accuracy, cell.n_tasks, cell.n_sites), "learned": accuracy > 0.9}
         row["updates"] = np.where(accuracy > 0.9, 10.0 * 2 ** (cell.arm == "synaptic"), 40.0)
         parts.append(pd.DataFrame(row))
@@ -67,7 +67,7 @@ def make_separate():
         pd.DataFrame({**cell._asdict(), "own_units": 8, "rank": 0, "n_parameters": 90, "network": range(8)})
         for cell in CONFIG.separate_cells()
     ]
-    return pd.concat(parts, ignore_index=True).assign(accuracy=0.6, worst=0.4, bits=5.0, settled=True)
+    return pd.concat(parts, ignore_index=True).assign(accuracy=0.6, worst=0.4, bits=5.0, rise=0.0)
 
 
 def make_battery(gains):

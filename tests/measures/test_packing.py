@@ -10,7 +10,7 @@ from cemrnn.measures.packing import (
     draw_separate,
     fit_bits_per_parameter,
     kept_share,
-    late_fall,
+    late_rise,
     majority_share,
     octaves_packed,
     predict_bits,
@@ -89,19 +89,19 @@ def test_a_task_that_is_worse_is_found():
     assert worst_of_halves(right).mean() == pytest.approx(0.4, abs=0.01)
 
 
-def fall_of(losses):
-    return late_fall(np.arange(1, 41) / 40, losses, 0.8)
+def rise_of(scores):
+    return late_rise(np.arange(1, 41) / 40, scores, 0.8)
 
 
-def test_the_fall_of_a_loss_is_that_before_the_rate_falls():
+def test_the_rise_of_a_score_is_that_before_the_rate_falls():
     steps = np.arange(1, 41)
-    assert fall_of(np.full(40, 0.3)) == 0
-    # linear, from 1 at .6 to .9 at .8 of the updates: a tenth of what it was, by the two halves of that fifth
-    assert fall_of(1 - 0.1 * (steps / 40 - 0.6) / 0.2) == pytest.approx(0.1, rel=0.06)
-    cliff = np.where(steps > 32, 0.0, 1.0)  # after the rate began to fall
-    assert fall_of(cliff) == 0
-    assert fall_of(np.where(steps > 28, 0.8, 1.0)) == pytest.approx(0.4)
-    assert math.isnan(late_fall(np.array([0.5, 1.0]), np.ones(2), 0.8))
+    assert rise_of(np.full(40, 0.3)) == 0
+    # linear, from .5 at .6 to .6 at .8 of the updates, by the two halves of that fifth
+    assert rise_of(0.5 + 0.1 * (steps / 40 - 0.6) / 0.2) == pytest.approx(0.1)
+    cliff = np.where(steps > 32, 1.0, 0.2)  # after the rate began to fall
+    assert rise_of(cliff) == 0
+    assert rise_of(np.where(steps > 28, 0.8, 0.7)) == pytest.approx(0.2)
+    assert math.isnan(late_rise(np.array([0.5, 1.0]), np.ones(2), 0.8))
 
 
 @pytest.mark.parametrize("planted", [0.03, 0.7, 5.0])

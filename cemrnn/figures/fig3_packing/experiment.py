@@ -37,7 +37,7 @@ def run(config: PackingConfig) -> tuple[Tables, Scalars]:
     beside = measure_cells(config.side_cells() + config.rotation_cells(), config)
     networks = pd.concat([main, beside, populations.measure_separate(config)], ignore_index=True)
     battery, added = populations.measure_battery(config), populations.measure_added(config)
-    counted = count_cells(networks, config.settled_share)
+    counted = count_cells(networks, config.settled_rise)
     tables = {
         "networks": networks,
         "cells": _summarise_cells(networks, counted),

@@ -18,7 +18,7 @@ from cemrnn.figures.shared.packing import (
     PackingCell,
     answer,
     check_sites,
-    has_settled,
+    late_rise,
 )
 from cemrnn.measures import packing
 from cemrnn.network.config import NetworkConfig, count_context_parameters, count_parameters
@@ -157,8 +157,8 @@ def _measure_separate(cell: PackingCell, config: PackingConfig) -> pd.DataFrame:
     described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}
     measured = {"accuracy": accuracy, "worst": drawn.min(axis=1)}
     measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites)
-    settled = np.mean([has_settled(trained, config) for trained in networks]) >= config.settled_share
-    return pd.DataFrame(described | measured | {"settled": settled})
+    rises = [late_rise(trained, config, trainings[0].trained_tasks) for trained in networks]
+    return pd.DataFrame(described | measured | {"rise": np.nanmean(rises)})
 
 
 def measure_battery(config: PackingConfig) -> pd.DataFrame:

@@ -84,8 +84,7 @@ class PackingSizes(Config):
     target_score: float  # training stops when the worst task scores this
     evaluation_trials: int  # trials per task, to see whether a network has reached its target
     criterion: float  # accuracy over maps that counts as packed, and as learned
-    settled_fall: float  # a network has settled when its loss falls by less, as a share, over a fifth of the updates
-    settled_share: float  # of the networks of a cell, reached or settled, for the cell to count
+    settled_rise: float  # a cell counts when the mean accuracy of its networks rises by less over a fifth of the updates
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,8 +166,7 @@ def measure_cells(cells: list[PackingCell], config: MapConfig) -> pd.DataFrame:
     """One row per replicate of every cell: what it is, how well it answers, and how its training ended.
 
     Columns beside those of `PackingCell`: own_units, rank, n_parameters, network; accuracy over tasks, worst (see
-    `packing.worst_of_halves`), bits stored; settled: whether it reached its target or its loss had stopped to fall;
-    updates until the criterion, and whether that came.
+    `packing.worst_of_halves`), bits stored; rise: of its accuracy at the end, see `late_rise`; updates until the criterion, and whether that came.
     """
     return pd.concat([_measure_cell(cell, config) for cell in cells], ignore_index=True)
 
@@ -180,10 +178,10 @@ def answer(trainings: list[TrainingConfig], config: MapConfig, rule: str) -> tup
     return answer_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule), networks
 
 
-def count_cells(rows: pd.DataFrame, settled_share: float) -> pd.DataFrame:
-    """Every cell, and in `counts` whether enough of its networks reached their target or settled."""
-    cells = rows.groupby(list(PackingCell._fields), sort=False)["settled"].mean().reset_index(name="share")
-    return cells.assign(counts=cells["share"] >= settled_share)
+def count_cells(rows: pd.DataFrame, settled_rise: float) -> pd.DataFrame:
+    """Every cell, the mean rise of its networks at the end, and in `counts` whether that is small enough."""
+    cells = rows.groupby(list(PackingCell._fields), sort=False)["rise"].mean().reset_index()
+    return cells.assign(counts=cells["rise"] < settled_rise)
 
 
 def common_cells(rows: pd.DataFrame, arms: tuple[str, ...], counted: pd.DataFrame) -> pd.DataFrame:
@@ -203,19 +201,22 @@ def _measure_cell(cell: PackingCell, config: MapConfig) -> pd.DataFrame:
     described |= {"n_parameters": count_parameters(network), "network": range(len(right))}
     measured = {"accuracy": accuracy, "worst": packing.worst_of_halves(right)}
     measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites) if cell.n_sites else np.nan
-    measured["settled"] = [has_settled(network, config) for network in networks]
+    measured["rise"] = [late_rise(network, config, trainings[0].trained_tasks) for network in networks]
     updates = [updates_to(network, config.criterion, trainings[0].trained_tasks) for network in networks]
     measured["learned"] = np.isfinite(updates)
     measured["updates"] = np.minimum(updates, config.n_updates)
     return pd.DataFrame(described | measured)
 
 
-def has_settled(network: TrainedNetwork, config: PackingSizes) -> bool:
-    """Whether a network reached its target, or its loss had stopped to fall before the rate did."""
+def late_rise(network: TrainedNetwork, config: PackingSizes, tasks: tuple[str, ...]) -> float:
+    """What the mean score over the tasks rose by in the fifth of the updates before the rate falls.
+
+    0 for a network that reached its target, NaN for one whose training failed.
+    """
     if network.status != "exhausted":
-        return network.status == "reached"
+        return 0.0 if network.status == "reached" else np.nan
     share = network.history["update"].to_numpy() / config.n_updates
-    return packing.late_fall(share, network.history["loss"].to_numpy(), LATE) < config.settled_fall
+    return packing.late_rise(share, network.history[list(tasks)].mean(axis=1).to_numpy(), LATE)
 
 
 def updates_to(network: TrainedNetwork, criterion: float, tasks: tuple[str, ...]) -> float:

@@ -1,6 +1,7 @@
 """Populations for packing: sizes, budgets, subsets, separate networks, and networks that get one more map."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -165,12 +166,13 @@ def make_network(status, losses, scores=(0.5,)):
     return TrainedNetwork(flat=None, status=status, n_updates=len(losses), history=history)
 
 
-def test_a_network_has_settled_when_it_reached_its_target_or_its_loss_stopped_to_fall():
-    flat, falling = np.full(40, 0.2), np.linspace(1, 0.1, 40)
-    assert packing.has_settled(make_network("reached", falling[:10]), CONFIG)
-    assert packing.has_settled(make_network("exhausted", flat), CONFIG)
-    assert not packing.has_settled(make_network("exhausted", falling), CONFIG)
-    assert not packing.has_settled(make_network("failed", flat), CONFIG)
+def test_networks_that_reached_their_target_have_nothing_left_to_rise_to():
+    losses, rising = np.full(40, 0.2), np.linspace(0, 1, 40)
+    rise_of = functools.partial(packing.late_rise, config=CONFIG, tasks=("a", "b"))
+    assert rise_of(make_network("reached", losses[:10], rising[:10])) == 0
+    assert rise_of(make_network("exhausted", losses)) == 0
+    assert rise_of(make_network("exhausted", losses, rising)) == pytest.approx(8 / 39 / 2)  # of one of two tasks
+    assert np.isnan(rise_of(make_network("failed", losses)))
 
 
 def test_a_criterion_is_reached_when_the_mean_over_tasks_is():
@@ -179,18 +181,19 @@ def test_a_criterion_is_reached_when_the_mean_over_tasks_is():
     assert packing.updates_to(network, 0.96, ("a", "b")) == np.inf
 
 
-def make_rows(settled):
+def make_rows(rising):
     rows = [
-        dict(arm=arm, match="units", n_units=n, n_tasks=2, n_sites=4, network=m, settled=m < count, accuracy=0.5)
-        for (arm, n), count in settled.items()
+        dict(arm=arm, match="units", n_units=n, n_tasks=2, n_sites=4, network=m, accuracy=0.5)
+        | dict(rise=np.nan if rise is None else 2 * m * rise / 4)
+        for (arm, n), rise in rising.items()
         for m in range(5)
     ]
     return pd.DataFrame(rows)
 
 
-def test_a_cell_counts_when_enough_networks_have_settled_in_all_arms():
-    rows = make_rows({("synaptic", 4): 4, ("combined", 4): 5, ("synaptic", 8): 5, ("combined", 8): 3})
-    counted = packing.count_cells(rows, 0.8)
+def test_a_cell_counts_when_the_mean_of_its_networks_has_stopped_to_rise_in_all_arms():
+    rows = make_rows({("synaptic", 4): 0.029, ("combined", 4): -0.1, ("synaptic", 8): 0.0, ("combined", 8): 0.031})
+    counted = packing.count_cells(rows, 0.03)
     assert counted.set_index(["arm", "n_units"])["counts"].to_dict() == {
         ("synaptic", 4): True,
         ("combined", 4): True,
@@ -201,6 +204,7 @@ def test_a_cell_counts_when_enough_networks_have_settled_in_all_arms():
     assert set(common["n_units"]) == {4} and len(common) == 10
     assert set(packing.common_cells(rows, ("synaptic",), counted)["n_units"]) == {4, 8}
     assert packing.common_cells(rows, ("synaptic", "excitability"), counted).empty  # one arm has no such cell
+    assert not packing.count_cells(make_rows({("gain", 4): None}), 0.03)["counts"].any()  # all of them failed
 
 
 def test_cells_are_measured_with_a_row_for_every_replicate(store):
