@@ -84,7 +84,7 @@ class PackingSizes(Config):
     target_score: float  # training stops when the worst task scores this
     evaluation_trials: int  # trials per task, to see whether a network has reached its target
     criterion: float  # accuracy over maps that counts as packed, and as learned
-    settled_rise: float  # a cell counts when the mean accuracy of its networks rises by less over a fifth of the updates
+    settled_rise: float  # a cell counts when its mean accuracy rises by less over the last fifth before the rate falls
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,7 +166,8 @@ def measure_cells(cells: list[PackingCell], config: MapConfig) -> pd.DataFrame:
     """One row per replicate of every cell: what it is, how well it answers, and how its training ended.
 
     Columns beside those of `PackingCell`: own_units, rank, n_parameters, network; accuracy over tasks, worst (see
-    `packing.worst_of_halves`), bits stored; rise: of its accuracy at the end, see `late_rise`; updates until the criterion, and whether that came.
+    `packing.worst_of_halves`), bits stored; rise: of its accuracy at
+    the end, see `late_rise`; updates until the criterion, and whether that came.
     """
     return pd.concat([_measure_cell(cell, config) for cell in cells], ignore_index=True)
 
