@@ -115,6 +115,26 @@ def verify(profile: str, accept: bool) -> None:
 
 
 @main.command()
+@click.argument("stems", nargs=-1)
+def keep(stems: tuple[str, ...]) -> None:
+    """Keep the results of the profile night, for the book to show as the reference.
+
+    Tables and numbers of the figures STEMS, by default of all that have run, go to book/reference.
+    """
+    from cemrnn.reproduce.reference import PROFILE as LONG
+    from cemrnn.reproduce.reference import keep_results, reference_folder
+
+    project = Project()
+    for stem in stems:
+        project.notebook(stem)
+    ran = [stem for stem in project.stems() if (project.build / LONG / "results" / f"{stem}.json").exists()]
+    if not (stems or ran):
+        raise click.ClickException(f"nothing has run at profile {LONG}: make reproduce PROFILE={LONG}")
+    size = keep_results(project, [*stems] or ran)
+    click.echo(f"kept {len(stems or ran)} figures, in all {size / 1e6:.1f} MB, in {reference_folder(project)}")
+
+
+@main.command()
 @PROFILE
 def book(profile: str) -> None:
     """Build the book from the notebooks that ran at the profile."""

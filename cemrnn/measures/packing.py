@@ -77,9 +77,9 @@ def worst_of_halves(right: np.ndarray) -> np.ndarray:
 
 
 def late_rise(share: np.ndarray, scores: np.ndarray, until: float) -> float:
-    """By how much the score rose over the fifth of the updates that ends at `until`.
+    """By how much the score rose over the last doubling of the updates before `until`.
 
-    Twice the step between the mean scores of the two halves of that fifth.
+    The mean score over the tenth of the updates that ends there, less that over the tenth that ends at half of it.
 
     Args:
         share: (H,) share of the updates that was done at every look.
@@ -87,15 +87,11 @@ def late_rise(share: np.ndarray, scores: np.ndarray, until: float) -> float:
         until: share of the updates at which the learning rate begins to fall, which raises the score by itself.
 
     Returns:
-        NaN if a half has no look.
+        NaN if one of the two has no look.
     """
-    share, scores = np.asarray(share, float), np.asarray(scores, float)
-    middle, rounding = until - 0.1, 1e-9
-    first = scores[(share > until - 0.2 + rounding) & (share <= middle + rounding)]
-    second = scores[(share > middle + rounding) & (share <= until + rounding)]
-    if not (len(first) and len(second)):
-        return math.nan
-    return float(2 * (second.mean() - first.mean()))
+    share, scores, rounding = np.asarray(share, float), np.asarray(scores, float), 1e-9
+    first, last = (scores[(share > end - 0.1 + rounding) & (share <= end + rounding)] for end in (until / 2, until))
+    return float(last.mean() - first.mean()) if len(first) and len(last) else math.nan
 
 
 def predict_bits(demand: np.ndarray, n_parameters: np.ndarray, bits_per_parameter: float) -> np.ndarray:

@@ -9,14 +9,22 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import yaml
 
-from cemrnn.reproduce.claims import dropped_to_markdown, ledger, load_claims, load_dropped, to_markdown
-from cemrnn.reproduce.documents import read_yaml
+from cemrnn.reproduce.claims import load_dropped
+from cemrnn.reproduce.documents import read_json, read_yaml
+from cemrnn.reproduce.downloads import write_downloads
+from cemrnn.reproduce.evidence import Evidence, weigh_evidence
+from cemrnn.reproduce.figure_page import arrange, tell_own, tell_reference
+from cemrnn.reproduce.first_page import HERO_FIGURES, SENTENCES, describe_found, load_sentences, write_hero
+from cemrnn.reproduce.ledger_page import describe_dropped, describe_ledgers, describe_verdicts, tally
+from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
+from cemrnn.reproduce.reference import read_result, reference_folder
 from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.system.leases import hold_alone
 from cemrnn.tasks.presets import PRESETS
@@ -84,37 +92,64 @@ def assemble(project: Project, profile: str) -> Path:
     source = out / "book_source"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(project.root / "book", source, ignore=shutil.ignore_patterns("__pycache__"))
+    _check_complete(project, profile)
+    (source / GENERATED).mkdir()
+    evidence = weigh_evidence(project, profile)
     for stem in project.stems():
-        executed = out / "notebooks" / f"{stem}.ipynb"
-        if not executed.exists():
-            raise BookError(f"{stem} has not run at profile {profile}: cemrnn run {stem} --profile {profile}")
-        if lost := find_lost(out, stem):
-            again = f"cemrnn run {stem} --profile {profile}"
-            raise BookError(f"{out}: expected what {stem} left, got no {', '.join(lost)}: {again}")
-        # In Lab pages lie in another folder than notebooks, in the book beside them.
-        (source / executed.name).write_text(
-            executed.read_text(encoding="utf-8").replace("](../book/", "]("), encoding="utf-8"
-        )
-    shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
-    _write_tables(project, profile, source / GENERATED)
+        _write_figure(project, stem, evidence, source, out)
+    write_downloads(project, source, out)
+    _write_tables(project, profile, evidence, source / GENERATED)
     _write_announcement(out, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")
     return source
 
 
-def _write_tables(project: Project, profile: str, folder: Path) -> None:
+def _check_complete(project: Project, profile: str) -> None:
+    """Refuse to build a book from notebooks that have not run, or have lost what they left."""
     out = project.build / profile
-    claims = ledger(out / "results", load_claims(project.stems()))
+    for stem in project.stems():
+        again = f"cemrnn run {stem} --profile {profile}"
+        if not (out / "notebooks" / f"{stem}.ipynb").exists():
+            raise BookError(f"{stem} has not run at profile {profile}: {again}")
+        if lost := find_lost(out, stem):
+            raise BookError(f"{out}: expected what {stem} left, got no {', '.join(lost)}: {again}")
+
+
+def _write_figure(project: Project, stem: str, evidence: Evidence, source: Path, out: Path) -> None:
+    """Write the page of a figure into the book's source."""
+    # In Lab pages lie in another folder than notebooks, in the book beside them.
+    text = (out / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8").replace("](../book/", "](")
+    page, subtitle = nbformat.reads(text, as_version=4), ""
+    tellings = [tell_own(page, read_json(out / "provenance" / f"{stem}.json"), source, out)]
+    if reference := evidence.kept[stem]:
+        origin = read_json(reference_folder(project) / "provenance" / f"{stem}.json")
+        tellings, subtitle = [tell_reference(reference, origin, source), *tellings], reference.scalars.get("title", "")
+    verdicts = describe_verdicts(stem, evidence)
+    nbformat.write(arrange(page, stem, tellings, verdicts, escape(subtitle)), source / f"{stem}.ipynb")
+
+
+def _write_tables(project: Project, profile: str, evidence: Evidence, folder: Path) -> None:
+    out = project.build / profile
+    shown = evidence.decided
+    sentences = load_sentences(project.root / "book" / SENTENCES, evidence.claims)
+    results = [evidence.kept.get(stem) or read_result(out, stem) for stem in HERO_FIGURES]
     tables = {
-        "ledger": to_markdown(claims),
-        "dropped": dropped_to_markdown(load_dropped(project.stems())),
+        "ledger": _raw(describe_ledgers(evidence)),
+        "found": _raw(describe_found(sentences, shown)),
+        "tally": _raw(tally(shown)),
+        "hero": write_hero(results, folder),
+        "dropped": describe_dropped(load_dropped(project.stems())),
         "presets": describe_presets(),
         "provenance": read_table(out / "provenance").to_markdown(index=False),
     }
     tables |= {f"timings_{preset}": describe_timings(preset) for preset in PRESETS}
-    folder.mkdir()
     for name, table in tables.items():
         (folder / f"{name}.md").write_text(table.rstrip() + "\n", encoding="utf-8")
+
+
+def _raw(text: str) -> str:
+    """HTML in a Markdown page."""
+    return f"```{{raw}} html\n{text}\n```"
 
 
 def _write_announcement(out: Path, profile: str, config: Path) -> None:

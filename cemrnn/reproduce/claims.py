@@ -24,7 +24,6 @@ from cemrnn.figures import find_figure
 from cemrnn.figures.result import MEASURED
 from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.reproduce.documents import read_json, read_yaml
-from cemrnn.reproduce.markdown import escape
 
 VERDICTS = ("supported", "opposite", "equivalent", "undecided", "no evidence")
 ALPHA = 0.05  # of primary claims, corrected
@@ -244,36 +243,6 @@ def describe_doubt(row: Any) -> str:
         few = row.n_to_decide is not None and not math.isnan(row.n_to_decide)
         words.append(f"about {row.n_to_decide:.0f} networks would decide" if few else "more networks will not decide")
     return "; ".join(words)
-
-
-def to_markdown(table: pd.DataFrame, page: str = "{figure}.ipynb") -> str:
-    """The ledger as a MyST table, each figure linked to its page.
-
-    Args:
-        table: from `ledger`.
-        page: path of a figure's page, relative to the page that shows the table.
-    """
-    lines = [
-        "| claim | verdict | effect [95 % interval] | figure | criterion | networks | how firm | source |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in table.itertuples():
-        number = re.match(r"fig(\d+)_", row.figure)
-        link = f"[{number[1] if number else row.figure}]({page.format(figure=row.figure)})"
-        effect = "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        networks = f"{row.n} ({escape(row.profile)})" if row.profile else f"{row.n}"
-        statement, criterion = f"{row.statement} `{row.id}`", f"`{row.measure}` {row.criterion}"
-        source = f"{row.source}, primary" if row.primary else row.source
-        cells = [statement, f"**{row.verdict}**", effect, link, criterion, networks, describe_doubt(row), source]
-        lines.append("| " + " | ".join(re.sub(r"(?<!\\)\|", r"\|", cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def dropped_to_markdown(claims: Iterable[DroppedClaim]) -> str:
-    """Dropped claims as a MyST table."""
-    lines = ["| claim | why it was dropped |", "|---|---|"]
-    lines += [f"| {claim.statement} `{claim.id}` | {claim.dropped} |" for claim in claims]
-    return "\n".join(lines) + "\n"
 
 
 def _read_evidence(claim: Claim, measure: str, scalars: dict[str, Any]) -> dict[str, float | int]:

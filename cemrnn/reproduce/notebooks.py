@@ -118,17 +118,23 @@ def read_shown(notebook: Path) -> dict[str, Any]:
 
 
 def _finish_page(notebook: Path, results: Path) -> None:
-    """Fold the cell of injected parameters, and put the title that the results give in place of the notebook's."""
+    """Fold the cell of injected parameters, and tell what was found below the title."""
     page = nbformat.read(notebook, as_version=4)
     for cell in page.cells:
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags and FOLDED not in tags:
             cell.metadata["tags"] = [*tags, FOLDED]
     if title := read_json(results).get("title"):
-        heading = re.match(r"# Figure \d+\. ", page.cells[0].source)[0]
-        _, *rest = page.cells[0].source.splitlines()
-        page.cells[0].source = "\n".join([heading + escape(title), *rest])
+        page.cells[0].source = set_subtitle(page.cells[0].source, escape(title))
     nbformat.write(page, notebook)
+
+
+def set_subtitle(text: str, subtitle: str) -> str:
+    """The text of a page's first cell, with what was found as a line of its own below the heading."""
+    heading, *rest = text.splitlines()
+    while rest and (not rest[0].strip() or re.fullmatch(r"\*\*.*\*\*", rest[0])):
+        rest = rest[1:]
+    return "\n".join([heading, "", f"**{subtitle}.**", "", *rest])
 
 
 def _reason(error: Exception) -> str:

@@ -96,11 +96,12 @@ def rise_of(scores):
 def test_the_rise_of_a_score_is_that_before_the_rate_falls():
     steps = np.arange(1, 41)
     assert rise_of(np.full(40, 0.3)) == 0
-    # linear, from .5 at .6 to .6 at .8 of the updates, by the two halves of that fifth
-    assert rise_of(0.5 + 0.1 * (steps / 40 - 0.6) / 0.2) == pytest.approx(0.1)
+    assert rise_of(steps / 40) == pytest.approx(0.4)  # linear: from .4 to .8
+    # what grows by .07 with every doubling, wherever it began
+    assert rise_of(0.3 + 0.07 * np.log2(steps)) == pytest.approx(0.07, abs=0.01)
     cliff = np.where(steps > 32, 1.0, 0.2)  # after the rate began to fall
     assert rise_of(cliff) == 0
-    assert rise_of(np.where(steps > 28, 0.8, 0.7)) == pytest.approx(0.2)
+    assert rise_of(np.where(steps > 28, 0.8, 0.7)) == pytest.approx(0.1)
     assert math.isnan(late_rise(np.array([0.5, 1.0]), np.ones(2), 0.8))
 
 

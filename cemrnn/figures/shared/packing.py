@@ -84,7 +84,7 @@ class PackingSizes(Config):
     target_score: float  # training stops when the worst task scores this
     evaluation_trials: int  # trials per task, to see whether a network has reached its target
     criterion: float  # accuracy over maps that counts as packed, and as learned
-    settled_rise: float  # a cell counts when its mean accuracy rises by less over the last fifth before the rate falls
+    settled_rise: float  # a cell counts when twice the updates, at a constant rate, raise its mean accuracy by less
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -210,7 +210,7 @@ def _measure_cell(cell: PackingCell, config: MapConfig) -> pd.DataFrame:
 
 
 def late_rise(network: TrainedNetwork, config: PackingSizes, tasks: tuple[str, ...]) -> float:
-    """What the mean score over the tasks rose by in the fifth of the updates before the rate falls.
+    """What the mean score over the tasks rose by in the last doubling of the updates before the rate falls.
 
     0 for a network that reached its target, NaN for one whose training failed.
     """

@@ -171,7 +171,7 @@ def test_networks_that_reached_their_target_have_nothing_left_to_rise_to():
     rise_of = functools.partial(packing.late_rise, config=CONFIG, tasks=("a", "b"))
     assert rise_of(make_network("reached", losses[:10], rising[:10])) == 0
     assert rise_of(make_network("exhausted", losses)) == 0
-    assert rise_of(make_network("exhausted", losses, rising)) == pytest.approx(8 / 39 / 2)  # of one of two tasks
+    assert rise_of(make_network("exhausted", losses, rising)) == pytest.approx(16 / 39 / 2)  # of one of two tasks
     assert np.isnan(rise_of(make_network("failed", losses)))
 
 

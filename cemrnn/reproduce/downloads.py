@@ -1,0 +1,45 @@
+"""What a reader can take away: tables and numbers of every figure, and of all, in archives."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from cemrnn.reproduce.figure_page import FILES, OWN, REFERENCE
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.reference import kept_stems, reference_folder
+
+ALL = "all.zip"
+DATE = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that the same files give the same bytes
+
+
+def write_downloads(project: Project, source: Path, out: Path) -> None:
+    """Write an archive per figure, for the run and for what is kept, and one of everything.
+
+    Args:
+        project: whose figures.
+        source: folder of the book's source.
+        out: folder of the profile.
+    """
+    everything: dict[str, Path] = {}
+    for name, folder, tables, stems in (
+        (REFERENCE, reference_folder(project), "tables", kept_stems(project)),
+        (OWN, out, "figures", project.stems()),
+    ):
+        for stem in stems:
+            files = {path.name: path for path in (folder / tables).glob(f"{stem}*.csv")}
+            files |= {f"{part}.json": folder / part / f"{stem}.json" for part in ("results", "provenance")}
+            write_archive(source / FILES / name / f"{stem}.zip", files.items())
+            everything |= {f"{name}/{stem}/{file}": path for file, path in files.items()}
+    write_archive(source / FILES / ALL, everything.items())
+
+
+def write_archive(path: Path, files: Iterable[tuple[str, Path]]) -> None:
+    """Write a zip file with these names and contents."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, file in sorted(files):
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())

@@ -1,0 +1,111 @@
+"""What the first page says and shows: a sentence for each main claim by its verdict, the tally, and one figure."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cemrnn.figures import style
+from cemrnn.figures.result import Result
+from cemrnn.reproduce.claims import Claim
+from cemrnn.reproduce.documents import read_sections
+from cemrnn.reproduce.ledger_page import SIGNS, mark, number_of, write_effect
+
+SENTENCES = "found.yml"  # in the folder of the book: claim -> verdict -> sentence
+NO_EVIDENCE = "no evidence"
+HERO = "hero.svg"
+HERO_FIGURES = ("fig2_ambiguity", "fig3_packing")  # that its panels come from
+ARMS = ("excitability", "synaptic", "combined")
+READINGS = {"units": "equal units", "parameters": "equal parameters"}
+
+
+def load_sentences(path: Path, claims: list[Claim]) -> dict[str, dict[str, str]]:
+    """Claim -> verdict -> sentence of the file; none if there is no such file.
+
+    Raises:
+        ValueError: a claim is not among the primary ones, or has no sentence for a verdict.
+    """
+    sentences = read_sections(path, "claims") if path.exists() else {}
+    primary, wanted = {claim.id for claim in claims if claim.primary}, set(SIGNS) - {NO_EVIDENCE}
+    for claim, texts in sentences.items():
+        if claim not in primary:
+            raise ValueError(f"{path.name}: expected primary claims, got {claim!r}")
+        if set(texts) != wanted:
+            raise ValueError(f"{path.name}: {claim}: expected sentences for {sorted(wanted)}, got {sorted(texts)}")
+    return sentences
+
+
+def describe_found(sentences: Mapping[str, Mapping[str, str]], table: pd.DataFrame) -> str:
+    """HTML list with a sentence, effect and interval for each claim that has sentences, linked to its figure.
+
+    Args:
+        sentences: see `load_sentences`.
+        table: the ledger that the book goes by, indexed by position.
+    """
+    rows = table.set_index("id")
+    items = []
+    for claim, texts in sentences.items():
+        row = rows.loc[claim]
+        told = texts.get(row.verdict, f"No evidence yet: {row.statement}")
+        link = f'<a href="{row.figure}.html">figure {number_of(row.figure)}</a>'
+        firm = f'<a href="ledger.html#{claim}">{mark(row.verdict)}</a>'
+        items.append(f"<li>{html.escape(told)} <small>{write_effect(row)} {link} {firm}</small></li>")
+    return f'<ul class="found">{"".join(items)}</ul>' if items else ""
+
+
+@style.in_style
+def draw_hero(results: tuple[Result, Result]) -> style.Figure:
+    """Accuracy under noise and accuracy over maps, of both pathways and the two together, at both readings.
+
+    Args:
+        results: of figures 2 and 3.
+    """
+    noise, packing = results
+    figure = style.open_figure(6.2, 5.0)
+    panels = figure.subplots(2, 2, sharex="row", sharey="row")
+    for axes, (reading, name) in zip(panels[0], READINGS.items(), strict=True):
+        _draw_noise(axes, noise.tables["curves"], reading)
+        axes.set_title(name, fontsize=9)
+    for axes, reading in zip(panels[1], READINGS, strict=True):
+        _draw_packing(axes, packing, reading)
+    panels[0, 0].set_ylabel("accuracy (normalised)")
+    panels[1, 0].set_ylabel("accuracy over maps")
+    style.add_legend(figure, ARMS)
+    return figure
+
+
+def _draw_noise(axes: Axes, table: pd.DataFrame, reading: str) -> None:
+    rows = table[(table["manipulation"] == "noise") & table["arm"].isin(ARMS)]
+    both = (rows["arm"] == "combined") & (rows["group"] == "parameters")  # the same at both readings
+    style.draw_curves(axes, rows[(rows["group"] == reading) | both], "level", "normalised")
+    axes.set_xlabel("noise on the context, σ")
+
+
+def _draw_packing(axes: Axes, result: Result, reading: str) -> None:
+    table, config = result.tables["cells"], result.config
+    rows = table[(table["match"] == reading) & (table["n_sites"] == config.n_sites) & table["arm"].isin(ARMS)]
+    style.draw_curves(axes, rows[rows["n_units"] == max(config.units)], "n_tasks", "accuracy")
+    style.use_octaves(axes, config.task_counts)
+    axes.set_xlabel("number of random maps, K")
+
+
+def write_hero(results: tuple[Result | None, Result | None], folder: Path) -> str:
+    """Markdown that shows the figure of the first page, which goes to the folder; empty if a result is lacking."""
+    if any(result is None for result in results):
+        return ""
+    (folder / HERO).write_bytes(style.render(draw_hero(results), "svg", "hero"))
+    n_units = max(results[1].config.units)
+    caption = (
+        "Above: accuracy as the context becomes noisier, for networks that never saw noise. "
+        f"Below: accuracy as more random maps are packed into {n_units} units, or into as many parameters. "
+        "Bands are 95 % intervals."
+    )
+    alt = (
+        "Four panels with a curve each for excitability, synaptic and combined networks, at equal units and at equal "
+        "parameters: accuracy falls as noise grows, and as the number of maps grows."
+    )
+    return f"```{{figure}} generated/{HERO}\n:alt: {alt}\n{caption}\n```"
