@@ -24,7 +24,8 @@ from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
-from cemrnn.reproduce.reference import read_result, reference_folder
+from cemrnn.reproduce.reference import PROFILE as LONG
+from cemrnn.reproduce.reference import kept_stems, read_result, reference_folder
 from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.system.leases import hold_alone
 from cemrnn.tasks.presets import PRESETS
@@ -99,7 +100,7 @@ def assemble(project: Project, profile: str) -> Path:
         _write_figure(project, stem, evidence, source, out)
     write_downloads(project, source, out)
     _write_tables(project, profile, evidence, source / GENERATED)
-    _write_announcement(out, profile, source / "_config.yml")
+    _write_announcement(project, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")
     return source
 
@@ -152,14 +153,27 @@ def _raw(text: str) -> str:
     return f"```{{raw}} html\n{text}\n```"
 
 
-def _write_announcement(out: Path, profile: str, config: Path) -> None:
-    """Set the line above every page: profile and number of networks."""
-    counts = sorted({origin["n_replicates"] for origin in read_origins(out / "provenance")})
-    networks = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+def _write_announcement(project: Project, profile: str, config: Path) -> None:
+    """Set the line above every page: profiles and numbers of networks, of what is kept and of the run."""
     values = read_yaml(config)
+    counts = _count_networks(project.build / profile / "provenance")
     warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
-    values["html"]["announcement"] = f"Profile {profile}: {networks} networks per condition.{warning}"
+    told = f"profile {profile}: {_range(counts)} networks per condition.{warning}"
+    if kept := kept_stems(project):
+        counts = _count_networks(reference_folder(project) / "provenance")
+        reference = f"Reference of {len(kept)} {'figures' if len(kept) > 1 else 'figure'}, profile {LONG}"
+        told = f"{reference}: {_range(counts)} networks per condition. Your run, {told}"
+    values["html"]["announcement"] = told[0].upper() + told[1:]
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _count_networks(folder: Path) -> list[int]:
+    """Networks per condition of all figures of a folder of origins, from the fewest to the most."""
+    return sorted({origin["n_replicates"] for origin in read_origins(folder)})
+
+
+def _range(counts: list[int]) -> str:
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def write_contents(stems: list[str], contents: Path) -> None:

@@ -65,7 +65,7 @@ def draw_hero(results: tuple[Result, Result]) -> style.Figure:
         results: of figures 2 and 3.
     """
     noise, packing = results
-    figure = style.open_figure(6.2, 5.0)
+    figure = style.open_figure(4.5, 4.3)
     panels = figure.subplots(2, 2, sharex="row", sharey="row")
     for axes, (reading, name) in zip(panels[0], READINGS.items(), strict=True):
         _draw_noise(axes, noise.tables["curves"], reading)

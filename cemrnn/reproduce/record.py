@@ -45,7 +45,7 @@ def record(result: Result, figure: Figure) -> None:
     """Write figure, data, scalars and origin; display links and origin.
 
     The files go to the folder in the environment variable CEMRNN_OUT, build/custom of the clone by default:
-    `figures/<stem>.{svg,pdf,png}`, `figures/<stem>[.<table>].csv`, `results/<stem>.json` and
+    `figures/<stem>.{svg,pdf,png}`, `figures/<stem>.<table>.csv`, `results/<stem>.json` and
     `provenance/<stem>.json`.
 
     Args:
@@ -89,7 +89,7 @@ def _write_images(figure: Figure, stem: str, out: Path) -> dict[str, str]:
 def _write_tables(result: Result, out: Path) -> dict[str, str]:
     links = {}
     for name, table in result.tables.items():
-        file = f"{result.stem}.csv" if len(result.tables) == 1 else f"{result.stem}.{name}.csv"
+        file = f"{result.stem}.{name}.csv"
         _write(out / "figures" / file, table.to_csv(index=False, lineterminator="\n").encode())
         links[f"csv ({name})"] = file
     return links

@@ -102,5 +102,5 @@ def read_result(folder: Path, stem: str, tables: str = "figures") -> Result | No
 def _read_table(path: Path) -> pd.DataFrame:
     """A table as it was recorded: empty cells of numbers are missing, those of texts are empty texts."""
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    texts = table.select_dtypes("object").columns
-    return table.fillna(dict.fromkeys(texts, "")) if len(texts) else table
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    return table.fillna(dict.fromkeys(texts, ""))

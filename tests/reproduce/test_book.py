@@ -73,8 +73,8 @@ def test_numbers_captions_links_and_origin_reach_the_page(html):
     assert re.search(r"profile quick · seed 7 · 3 networks per condition · config \w{8} · commit", text)
     page = (html / f"{STEM}.html").read_text(encoding="utf-8")
     assert 'alt="Two curves that fall from 0.5 and 1 towards zero."' in page
-    for kind in ("svg", "pdf", "png", "csv"):
-        assert re.search(rf'href="_downloads/\w+/{STEM}\.{kind}"', page)
+    for kind in ("svg", "pdf", "zip"):
+        assert f'href="_static/results/run/{STEM}.{kind}"' in page
 
 
 def test_ledger_provenance_and_profile_are_generated(html):

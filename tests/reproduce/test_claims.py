@@ -15,15 +15,15 @@ from cemrnn.reproduce.claims import (
     VERDICTS,
     Claim,
     count_networks_to_decide,
-    dropped_to_markdown,
+    describe_doubt,
     judge,
     ledger,
     load_claims,
     load_dropped,
     read_claims,
     to_json,
-    to_markdown,
 )
+from cemrnn.reproduce.ledger_page import describe_dropped
 from tests.fixtures.copies import add_figures
 
 FIELDS = {
@@ -157,7 +157,7 @@ def test_claims_of_the_book_load_and_cover_the_ambiguity_figure():
 def test_dropped_claims_stay_with_their_reason_and_are_not_judged():
     dropped, kept = load_dropped(list_figures()), {claim.id for claim in load_claims(list_figures())}
     assert len(dropped) > 10 and not kept & {claim.id for claim in dropped}
-    table = dropped_to_markdown(dropped)
+    table = describe_dropped(dropped)
     for claim in dropped:
         assert claim.statement.endswith(".") and claim.dropped.endswith(".")
         assert f"`{claim.id}` | {claim.dropped}" in table
@@ -234,22 +234,6 @@ def test_null_and_nan_are_no_evidence_half_a_result_is_an_error(tmp_path):
         ledger(results, claims)
 
 
-def test_markdown_is_one_table_row_per_claim_with_a_link(tmp_path):
-    claims = [claim(statement="a | b."), claim(id="untested", figure="fig9_no")]
-    table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11)), claims)
-    text = to_markdown(table, page="pages/{figure}.ipynb")
-    header, rule, first, second = text.splitlines()
-    assert "<" not in text
-    shown = table.iloc[0]
-    link = "[0](pages/fig0_made_up.ipynb)"
-    assert first.startswith(f"| a \\| b. `{shown.id}` | **supported** | 0.080 [0.050, 0.110] | {link} | ")
-    assert first.endswith(f"| `{shown.measure}` {shown.criterion} | 5 (quick) |  | abstract |")
-    assert "[9](pages/fig9_no.ipynb)" in second and "nan" not in second
-    assert "**no evidence**" in second
-    cells = [line.replace("\\|", "").count("|") for line in (header, rule, first, second)]
-    assert len(set(cells)) == 1
-
-
 def test_how_firm_a_verdict_is(tmp_path):
     claims = [claim(), claim(id="open", measure="open"), claim(id="edge", measure="edge")]
     halves = {"auc_difference_halves": [[0.08, 0.05, 0.11, 2]] * 3 + [[0.08, -0.05, 0.2, 2], [None, None, None, 2]]}
@@ -257,9 +241,9 @@ def test_how_firm_a_verdict_is(tmp_path):
     table = ledger(write_result(tmp_path, evidence(0.08, 0.05, 0.11) | halves | open_ones), claims)
     assert table.halves_agree[0] == 0.6 and table.halves_agree[1:].isna().all()
     assert table.n_to_decide[1] == 24
-    firm, undecided, edge = to_markdown(table).splitlines()[2:]
-    assert "| 60% of halves agree |" in firm
-    assert "| about 24 networks would decide |" in undecided and "| more networks will not decide |" in edge
+    firm, undecided, edge = map(describe_doubt, table.itertuples())
+    assert firm == "60% of halves agree"
+    assert undecided == "about 24 networks would decide" and edge == "more networks will not decide"
 
 
 def test_primary_claims_are_corrected_for_their_number_and_others_are_not(tmp_path):

@@ -75,9 +75,9 @@ def test_the_story_stands_before_the_figure_and_is_folded(path, all_cells):
         assert ".plot(" in told[0].source.splitlines()[-1] and len(told[0].metadata.mystnb.image.alt) > 50
 
 
-def test_the_title_is_the_finding_and_the_number_is_the_files(path, cells):
+def test_the_title_is_short_and_the_number_is_the_files(path, cells):
     number = re.match(r"fig(\d+)_", path.stem)[1]
-    assert re.match(rf"# Figure {number}\. \w.{{10,}}", cells[0].source)
+    assert re.fullmatch(rf"# Figure {number}\. \w.{{5,30}}", cells[0].source.splitlines()[0])
     assert not any(cell.source.startswith("# ") for cell in cells[1:])
 
 

@@ -72,7 +72,7 @@ def test_figures_carry_no_dates(result):
 
 def test_the_csv_holds_the_plotted_data(tmp_path, result, displayed, monkeypatch):
     record_into(tmp_path, result, monkeypatch)
-    written = pd.read_csv(tmp_path / "figures" / "fig1_tiny.csv")
+    written = pd.read_csv(tmp_path / "figures" / "fig1_tiny.curves.csv")
     pd.testing.assert_frame_equal(written, result.tables["curves"], check_exact=True)
 
 
@@ -137,7 +137,7 @@ def test_origin_says_where_the_figure_comes_from(tmp_path, result, displayed, mo
     line = displayed[-1].data
     for part in ("profile quick", "seed 7", "3 networks", origin["commit"][:10], result.config.digest()[:8]):
         assert part in line
-    for link in ("svg", "pdf", "png", "csv"):
+    for link in ("svg", "pdf", "png", "curves.csv"):
         assert f"(figures/fig1_tiny.{link})" in line
     assert not any(text.startswith("#") for text in line.splitlines())
 

@@ -38,7 +38,7 @@ def test_a_run_leaves_notebook_figure_data_and_origin(project):
     path = run(project, "smoke", ["label=curve", "levels=1,2,3"])
     assert path == project.root / f"build/smoke/notebooks/{STEM}.ipynb"
     made = {str(file.relative_to(project.build)) for file in (project.build / "smoke").rglob("*") if file.is_file()}
-    images = {f"smoke/figures/{STEM}.{kind}" for kind in ("svg", "pdf", "png", "csv")}
+    images = {f"smoke/figures/{STEM}.{kind}" for kind in ("svg", "pdf", "png", "curves.csv")}
     tables = {f"smoke/{folder}/{STEM}.json" for folder in ("results", "provenance")}
     assert made == images | tables | {f"smoke/notebooks/{STEM}.{kind}" for kind in ("ipynb", "files")}
     listed = (project.build / f"smoke/notebooks/{STEM}.files").read_text().split()
@@ -50,14 +50,15 @@ def test_a_run_leaves_notebook_figure_data_and_origin(project):
     assert origin["config"]["rate"] == 0.1
 
 
-def test_what_was_changed_is_folded_and_the_title_is_that_of_the_result(project):
+def test_what_was_changed_is_folded_and_what_was_found_stands_below_the_title(project):
     compute = "result = run(config)\nresult.scalars['title'] = 'It <falls> by $3'"
     replace_source(project.notebook(STEM), "result = run(config)", compute)
     page = nbformat.read(run(project, overrides=["label=curve"]), as_version=4)
     (injected,) = [cell for cell in page.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     assert "hide-input" in injected.metadata.tags and "label = " in injected.source
-    title, *rest = page.cells[0].source.splitlines()
-    assert re.fullmatch(r"# Figure \d+\. It \\<falls\\> by \\\$3", title) and rest
+    title, blank, found, *rest = page.cells[0].source.splitlines()
+    assert title == nbformat.read(project.notebook(STEM), as_version=4).cells[0].source.splitlines()[0] and rest
+    assert not blank and re.fullmatch(r"\*\*It \\<falls\\> by \\\$3\.\*\*", found)
     assert "<falls>" not in nbformat.read(project.notebook(STEM), as_version=4).cells[0].source
 
 
@@ -106,7 +107,12 @@ def test_a_notebook_whose_products_are_lost_is_run_again(project):
     make, out = [TARGET, "-o", "build/quick/trained"], project.build / "quick"
     assert run_make(project.root, *make).returncode == 0
     assert run_make(project.root, "-q", *make).returncode == 0
-    for file in (f"results/{STEM}.json", f"figures/{STEM}.png", f"figures/{STEM}.csv", f"notebooks/{STEM}.files"):
+    for file in (
+        f"results/{STEM}.json",
+        f"figures/{STEM}.png",
+        f"figures/{STEM}.curves.csv",
+        f"notebooks/{STEM}.files",
+    ):
         kept = (out / file).read_bytes()
         (out / file).unlink()
         assert find_lost(out, STEM) == [file]

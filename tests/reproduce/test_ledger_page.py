@@ -1,0 +1,112 @@
+"""The page of all claims: one row each, with anchors, signs and what the filter reads; nothing that breaks HTML."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from cemrnn.reproduce.claims import COLUMNS, VERDICTS
+from cemrnn.reproduce.evidence import Evidence
+from cemrnn.reproduce.ledger_page import SIGNS, describe_ledgers, describe_verdicts, mark, tally
+from tests.reproduce.test_claims import claim
+
+CLAIMS = [
+    claim(id="first", statement="A < B & so.", primary=True),
+    claim(id="second", figure="fig12_other", source="control", direction="zero"),
+    claim(id="third"),
+]
+
+
+def make_ledger(profile, *verdicts, effect=0.08):
+    rows = [
+        dict(zip(COLUMNS, [None] * len(COLUMNS), strict=True))
+        | {name: getattr(one, name) for name in ("id", "statement", "source", "primary", "figure", "measure")}
+        | dict(effect=float("nan") if verdict == "no evidence" else effect, low=0.05, high=0.11, n=5, verdict=verdict)
+        | dict(profile="" if verdict == "no evidence" else profile, halves_agree=0.75, n_to_decide=40)
+        for one, verdict in zip(CLAIMS, verdicts, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def evidence(own, reference=None):
+    return Evidence(claims=CLAIMS, own=own, reference=reference, kept={})
+
+
+OWN = make_ledger("quick", "undecided", "opposite", "supported", effect=0.02)
+KEPT = make_ledger("night", "supported", "no evidence", "equivalent")
+
+
+class Reader(HTMLParser):
+    """Checks that tags are closed in their order, and collects the rows."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.rows = [], {}
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "br":
+            self.open.append(tag)
+        if tag == "tr" and "id" in (found := dict(attrs)):
+            self.rows[found["id"]] = found
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_every_claim_has_a_row_with_an_anchor_and_what_the_filter_reads():
+    rows = Reader(describe_ledgers(evidence(OWN))).rows
+    assert list(rows) == ["first", "second", "third"]
+    assert rows["first"]["data-kind"] == "abstract primary" and rows["second"]["data-kind"] == "control"
+    assert [row["data-verdict"] for row in rows.values()] == ["undecided", "opposite", "supported"]
+    assert rows["second"]["data-figure"] == "fig12_other"
+
+
+def test_the_filter_offers_what_there_is():
+    text = describe_ledgers(evidence(OWN))
+    options = re.findall(r'<option value="([^"]+)"', text)
+    assert options == ["fig0_made_up", "fig12_other", *VERDICTS, "primary", "abstract", "summary", "control"]
+
+
+def test_kept_results_stand_beside_the_run_and_come_first():
+    text = describe_ledgers(evidence(OWN, KEPT))
+    assert text.index("reference (night)") < text.index("your run (quick)")
+    rows = Reader(text).rows
+    assert [row["data-verdict"] for row in rows.values()] == ["supported", "opposite", "equivalent"]  # 2nd not kept
+    first = text[text.index('<tr id="first"') : text.index('<tr id="second"')]
+    assert first.index("0.080 [0.050, 0.110]") < first.index("0.020 [0.050, 0.110]")
+    assert "nan" not in text
+
+
+def test_a_verdict_is_told_by_a_sign_of_its_own_and_a_class():
+    assert len(set(SIGNS.values())) == len(VERDICTS)
+    for verdict in VERDICTS:
+        assert f"{SIGNS[verdict]} {verdict}" in mark(verdict) and f"v-{verdict.replace(' ', '-')}" in mark(verdict)
+
+
+def test_what_somebody_wrote_is_shown_as_it_is():
+    assert "A &lt; B &amp; so." in describe_ledgers(evidence(OWN))
+    assert html.escape("A < B & so.") in describe_verdicts("fig0_made_up", evidence(OWN))
+
+
+def test_the_tally_counts_what_the_book_goes_by():
+    decided = evidence(OWN, KEPT).decided
+    text = re.sub(r"<[^>]+>", "", tally(decided))
+    assert text == "✓ supported 1 ✗ opposite 1 ≈ equivalent 1 of 3 claims"
+
+
+def test_a_figure_lists_its_own_claims_with_links_to_their_rows():
+    text = describe_verdicts("fig0_made_up", evidence(OWN, KEPT))
+    assert re.findall(r'href="ledger.html#([^"]+)"', text) == ["first", "third"]
+    assert text.count("night") == 2 and text.count("quick") == 2
+    assert describe_verdicts("fig99_none", evidence(OWN)) == ""
+
+
+@pytest.mark.parametrize("column", ["effect", "verdict"])
+def test_a_claim_without_a_kept_effect_goes_by_the_run(column):
+    decided = evidence(OWN, KEPT).decided
+    assert decided[column][1] == OWN[column][1] and decided[column][0] == KEPT[column][0]
