@@ -73,10 +73,18 @@ def open_figure(width_in: float, height_in: float) -> Figure:
         return Figure(figsize=(width_in, height_in))
 
 
-def open_panels(rows: Sequence[str], height_in: float, **grid) -> tuple[Figure, dict[str, Axes]]:
-    """A figure as wide as the page, and its panels by letter: rows "abc", "dde" are five, one of them wide."""
+def open_panels(rows: Sequence[str], height_in: float, **heights) -> tuple[Figure, dict[str, Axes]]:
+    """A figure as wide as the page, and its panels by letter.
+
+    Args:
+        rows: a part of the figure each, which needs no room for labels in other rows; in "dde" d has twice the width.
+        height_in: of the figure, inches.
+        heights: `height_ratios` of the rows.
+    """
     figure = open_figure(WIDTH_IN, height_in)
-    return figure, figure.subplot_mosaic([list(row) for row in rows], **grid)
+    parts = figure.subfigures(len(rows), 1, squeeze=False, **heights)[:, 0]
+    panels = [part.subplot_mosaic([list(row)]) for part, row in zip(parts, rows, strict=True)]
+    return figure, dict(itertools.chain(*map(dict.items, panels)))
 
 
 def in_style(draw: Callable[[Result], Figures]) -> Callable[[Result], Figures]:
@@ -235,10 +243,12 @@ def make_handles(labels: Mapping[str, Mapping] | Iterator, **style) -> list[Line
 
 
 def add_legend(figure: Figure, arms: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
-    """Draw one legend for all panels, above them."""
+    """Draw one legend for all panels, above them, in as many rows as it needs."""
     looks = {arm: LOOKS[arm] for arm in arms}
     handles = make_handles({a: dict(color=k.colour, linestyle=k.line, marker=k.marker) for a, k in looks.items()})
-    figure.legend(handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra))
+    handles += extra
+    n_rows = math.ceil(sum(0.6 + 0.085 * len(handle.get_label()) for handle in handles) / WIDTH_IN)  # at 9 pt, about
+    figure.legend(handles=handles, loc="outside upper center", ncols=math.ceil(len(handles) / n_rows))
 
 
 def add_small_legend(axes: Axes, handles: Sequence[Line2D] | None = None, **place) -> None:
@@ -255,7 +265,7 @@ IMAGE_METADATA = {
     "png": {"Software": None},
 }
 # The tight box makes room for the footer below the axes, whatever the layout engine.
-SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
+SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.03, "dpi": 200}
 
 
 def render(figure: Figure, kind: str, salt: str) -> bytes:
