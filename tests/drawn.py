@@ -15,7 +15,6 @@ DPI = 96  # of a page
 SMALLEST_PT, SMALLEST_FOOTER_PT = 9, 7
 MOST_PANELS = 6
 SLACK_PX = 1.5  # on each side of a text: its box is a little larger than its letters
-PAD_IN = 0.1  # beyond the width of a page: the space around a saved figure
 
 
 def letters_of(figure):
@@ -58,9 +57,8 @@ def find_faults(figure):
                 faults.append(f"{text.get_text()!r} lies on panel {axes.get_title(loc='left')!r}")
     if len(letters_of(figure)) > MOST_PANELS:
         faults.append(f"{len(letters_of(figure))} panels")
-    whole = Bbox.union([*boxes.values(), figure.bbox])
-    if whole.width > (WIDTH_IN + PAD_IN) * DPI:
-        faults.append(f"{whole.width / DPI:.2f} in wide")
+    if (width_in := figure.get_tightbbox().width) > WIDTH_IN:
+        faults.append(f"{width_in:.2f} in wide")
     return faults
 
 

@@ -15,7 +15,7 @@ from cemrnn.figures.result import Result, Tables
 from cemrnn.figures.shared.frames import select
 from cemrnn.network.pathways import ARMS, PATHWAYS
 
-LEAST_IN, TASK_IN = 2.9, 0.18  # height of a row of panels: at least, and for each task
+LEAST_IN, TASK_IN = 2.9, 0.2  # height of a row of panels: at least, and for each task
 DIVERGING = "RdBu_r"
 USE_LABELS = {
     "mean_rate": "mean rate (absolute)",
@@ -38,6 +38,8 @@ def _plot_components(result: Result) -> Figure:
     figure, panels = _open_panels(["aaaabbbccc", "dddeeefff"], tasks)
     _draw_components(panels["a"], tables["components"], tasks)
     _draw_lesions(panels["b"], tables, tasks)
+    _name_tasks(panels["a"], tasks)
+    _name_tasks(panels["b"], [""] * len(tasks))
     _draw_selectivity(panels["c"], tables["networks"], arms)
     _draw_decoding(panels["d"], tables, result.scalars["first_stimulus_ms"])
     _draw_pairs(panels["e"], select(tables["pairs"], arm=SHOWN))
@@ -48,7 +50,7 @@ def _plot_components(result: Result) -> Figure:
 
 def _plot_units(result: Result) -> Figure:
     tables, arms, tasks = result.tables, result.config.arms, list(result.config.tasks)
-    figure, panels = _open_panels(["aaaaabbbccc", "dddddeeefff"], tasks)
+    figure, panels = _open_panels(["aaaabbbccc", "ddddeeefff"], tasks)
     _draw_units(panels["a"], tables["units"], tasks, "gain")
     _draw_units(panels["b"], tables["units"], tasks, "variance")
     _draw_pathways(panels["c"], select(tables["lesions"], arm=SHOWN), tasks)
@@ -80,16 +82,15 @@ def _draw_components(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
         return
     order = list(dict.fromkeys(table["component"]))
     cells = table.pivot(index="task", columns="component", values="strength").loc[tasks, order]
-    _draw_image(axes, cells, "strength", tasks)
+    _draw_image(axes, cells, "strength")
 
 
-def _draw_image(axes: Axes, cells: pd.DataFrame, label: str, tasks: list[str]) -> None:
+def _draw_image(axes: Axes, cells: pd.DataFrame, label: str) -> None:
     """Draw tasks in rows and components in columns, on a scale with zero in the middle."""
     limit = np.nanmax(np.abs(cells.to_numpy()))
     image = axes.imshow(cells, aspect="auto", interpolation="nearest", vmin=-limit, vmax=limit, cmap=DIVERGING)
     axes.figure.colorbar(image, ax=axes, label=label, pad=0.02)
     axes.set_xticks(range(cells.shape[1]), range(1, cells.shape[1] + 1))
-    _name_tasks(axes, tasks)
 
 
 def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -> None:
@@ -116,7 +117,7 @@ def _draw_lesions(axes: Axes, tables: Tables, tasks: list[str]) -> None:
     order = list(dict.fromkeys(shown["component"].astype(str)))
     part = select(tables["lesions_networks"], arm=SHOWN, network=shown["network"].iloc[0], kind="component")
     cells = part.pivot(index="task", columns="lesion", values="loss").loc[tasks, order]
-    _draw_image(axes, cells, "loss of score", tasks)
+    _draw_image(axes, cells, "loss of score")
 
 
 def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
@@ -125,7 +126,7 @@ def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
         look = style.LOOKS[SHOWN if pathway == "all" else pathway]
         style.draw_rows(axes, np.arange(len(tasks)) + offset, part, "loss", look, label=_label(pathway))
     axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
-    axes.set_xlabel("loss, pathway held at its mean")
+    axes.set_xlabel("loss, pathway at its mean")
     style.add_small_legend(axes, ncols=2)
 
 
@@ -138,8 +139,8 @@ def _draw_selectivity(axes: Axes, networks: pd.DataFrame, arms: Sequence[str]) -
             axes.plot([2 * i, 2 * i + 1], pair, color=look.colour, linewidth=0.8, alpha=0.5)
         marks = dict(linestyle="none", marker=look.marker, color=look.colour, markersize=6)
         axes.plot([2 * i, 2 * i + 1], part[ENDS].mean(), **marks)
-    axes.set_xticks(range(2 * len(shown)), ["random\ndirections", "single\ncomponents"] * len(shown))
-    axes.set(xlim=(-0.5, 2 * len(shown) - 0.5), ylabel="concentration of losses")
+    axes.set_xticks(range(2 * len(shown)), ["random", "single"] * len(shown), rotation=90)
+    axes.set(xlim=(-0.5, 2 * len(shown) - 0.5), xlabel="lesioned directions", ylabel="concentration of losses")
 
 
 def _draw_decoding(axes: Axes, tables: Tables, first_stimulus_ms: float) -> None:
@@ -181,7 +182,7 @@ def _draw_relations(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> Non
             style.draw_rows(axes, [position], row, "r", look, markerfacecolor=fill, markersize=5)
     axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
     style.name_rows(axes, [f"{arm}: {_label(name)}" for arm, name in rows])
-    axes.set_xlabel("related tasks, related modulation (r)")
+    axes.set_xlabel("related tasks,\nrelated modulation (r)")
 
 
 def _relation_names(arm: str) -> list[str]:

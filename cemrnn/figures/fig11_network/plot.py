@@ -41,8 +41,8 @@ def _plot_weights(result: Result) -> Figure:
     weights, config = result.tables["weights"], result.config
     n_inputs, n_outputs = (weights.loc[weights["matrix"] == m, k].nunique() for m, k in (("B", "row"), ("d", "column")))
     heights = [config.n_units, config.rank, n_inputs, 1, len(config.tasks), len(config.tasks)]
-    figure = style.open_figure(style.WIDTH_IN, CELL_IN * sum(heights) + 2.9)
-    above, below = figure.subfigures(2, 1, height_ratios=[CELL_IN * sum(heights) + 2.2, 0.7])
+    figure = style.open_figure(style.WIDTH_IN, CELL_IN * sum(heights) + 2.6)
+    above, below = figure.subfigures(2, 1, height_ratios=[CELL_IN * sum(heights) + 1.9, 0.7])
     panels = above.subplot_mosaic(
         PLACES, height_ratios=heights, width_ratios=[config.n_units, max(config.rank, 2), n_outputs]
     )
@@ -54,14 +54,12 @@ def _plot_weights(result: Result) -> Figure:
         panels[matrix].set_title(TITLES.get(matrix, matrix), pad=3)
     for matrix in "VCSd":  # beside a matrix with the same rows, or with none
         panels[matrix].set_yticklabels([])
-    for matrix in "WUBbE":  # above a matrix with the same columns
+    for matrix in "WUBbEVC":  # above a matrix with the same columns
         panels[matrix].set_xticklabels([])
-    for matrix, label in {"V": "component", "S": "component", "G": "to unit"}.items():
-        panels[matrix].set_xlabel(label)
-    for matrix, label in {"W": "from unit", "U": "component"}.items():
-        panels[matrix].set_ylabel(label)
-    for matrix in "Cd":
-        panels[matrix].tick_params(axis="x", labelrotation=90)
+    panels["d"].tick_params(axis="x", labelrotation=90)
+    panels["G"].set_xlabel("to unit")
+    panels["S"].set_xlabel("component")
+    panels["W"].set_ylabel("from unit")
     panels["bar"].set_axis_off()
     inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.12))
     above.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices")

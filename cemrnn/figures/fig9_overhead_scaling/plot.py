@@ -63,7 +63,7 @@ def _plot_sizes(result: Result) -> Figure:
         _draw_cost(panels[letter], select(on_cpu["scaling"], quantity=quantity, varied=varied), factor)
         style.name_axes(panels[letter], letter, x, y)
         exponents = select(on_cpu["exponents"], quantity=quantity, varied=varied).set_index("arm")["exponent"]
-        text = "\n".join(f"exponent, {arm}: {exponents[arm]:.2f}" for arm in ("plain", "combined"))
+        text = "\n".join(f"exponent, {arm}: {style.write_number(exponents[arm])}" for arm in ("plain", "combined"))
         panels[letter].set_title(text, loc="right")
     _draw_scores(panels["e"], panels["f"], select(tables["scores"], match="updates"), config)
     style.add_legend(figure, config.arms)
