@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from cemrnn.figures.style import WIDTH_IN
+from cemrnn.figures.style import WIDTH_IN, list_parts
 from cemrnn.reproduce.record import FOOTER
 
 DPI = 96  # of a page
@@ -17,11 +17,22 @@ MOST_PANELS = 6
 SLACK_PX = 1.5  # on each side of a text: its box is a little larger than its letters
 
 
+def panels_of(figures, part=""):
+    """Letter -> axes of the panels of a part of a figure that have one in their title."""
+    titled = {axes.get_title(loc="left"): axes for axes in list_parts(figures)[part].get_axes()}
+    return {letter: axes for letter, axes in titled.items() if letter}
+
+
 def letters_of(figure):
     """Bold letters of the panels, in the titles of axes and in texts of parts of the figure."""
-    titles = [axes.get_title(loc="left") for axes in figure.get_axes()]
     texts = [text.get_text() for part in figure.subfigs for text in part.texts]
-    return sorted(text for text in titles + texts if re.fullmatch("[a-z]", text))
+    return sorted(text for text in [*panels_of(figure), *texts] if re.fullmatch("[a-z]", text))
+
+
+def legends_of(figures):
+    """All legends that stand beside the panels."""
+    parts = list_parts(figures).values()
+    return [legend for part in parts for whole in (part, *part.subfigs) for legend in whole.legends]
 
 
 def drawn_texts(figure):

@@ -264,8 +264,8 @@ IMAGE_METADATA = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-# The tight box makes room for the footer below the axes, whatever the layout engine.
-SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.03, "dpi": 200}
+# The tight box makes room for the footer below the axes, whatever the layout engine. The page is the ground.
+SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.03, "dpi": 200, "transparent": True}
 
 
 def render(figure: Figure, kind: str, salt: str) -> bytes:
