@@ -22,6 +22,7 @@ from cemrnn.figures.result import Result
 from cemrnn.network.pathways import ARMS, PATHWAYS, Look
 
 SHEET = ["default", Path(__file__).with_name("cemrnn.mplstyle")]  # over matplotlib's own defaults, not a reader's
+WIDTH_IN = 9.0  # of every figure of the book, which shows as much
 MAX_MARKERS = 12  # per curve, about
 FILLS = ("full", "none", "left", "top", "right", "bottom")  # faces of markers, where colours are those of arms
 GREY = dict(color="0.3", marker="o", linestyle="none")  # of markers in a legend, whatever their arm
@@ -58,17 +59,39 @@ class Figure(MatplotlibFigure):
         return render(self, "svg", "shown").decode()
 
 
+Figures = MatplotlibFigure | Mapping[str, MatplotlibFigure]  # one, or parts: "" is the first, "b" the second, ...
+
+
+def list_parts(figures: Figures) -> dict[str, MatplotlibFigure]:
+    """Every part of what a figure module's `plot` returned: "" is the first, or all there is."""
+    return dict(figures) if isinstance(figures, Mapping) else {"": figures}
+
+
 def open_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure in the book's style, which pyplot neither shows nor keeps; sizes in inches."""
     with pyplot.style.context(SHEET):
         return Figure(figsize=(width_in, height_in))
 
 
-def in_style(draw: Callable[[Result], Figure]) -> Callable[[Result], Figure]:
+def open_panels(rows: Sequence[str], height_in: float, **heights) -> tuple[Figure, dict[str, Axes]]:
+    """A figure as wide as the page, and its panels by letter.
+
+    Args:
+        rows: a part of the figure each, which needs no room for labels in other rows; in "dde" d has twice the width.
+        height_in: of the figure, inches.
+        heights: `height_ratios` of the rows.
+    """
+    figure = open_figure(WIDTH_IN, height_in)
+    parts = figure.subfigures(len(rows), 1, squeeze=False, **heights)[:, 0]
+    panels = [part.subplot_mosaic([list(row)]) for part, row in zip(parts, rows, strict=True)]
+    return figure, dict(itertools.chain(*map(dict.items, panels)))
+
+
+def in_style(draw: Callable[[Result], Figures]) -> Callable[[Result], Figures]:
     """The `plot` of a figure, drawn in the book's style."""
 
     @functools.wraps(draw)
-    def plot(result: Result) -> Figure:
+    def plot(result: Result) -> Figures:
         with pyplot.style.context(SHEET):
             return draw(result)
 
@@ -119,7 +142,7 @@ def name_rows(axes: Axes, names: Sequence[str], **text) -> None:
 def say_blank(axes: Axes, text: str = "not compared") -> None:
     """Say that a panel has nothing to show."""
     axes.set(xticks=[], yticks=[])
-    axes.annotate(text, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=6, color="0.4")
+    axes.annotate(text, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color="0.4")
 
 
 def use_octaves(axes: Axes, sizes: Sequence[int]) -> None:
@@ -167,7 +190,7 @@ def draw_estimates(axes: Axes, table: pd.DataFrame, arms: Sequence[str], value: 
     rows = table.set_index("arm").reindex(arms)
     for position, (arm, row) in enumerate(rows.iterrows()):
         if np.isnan(row[value]):
-            place = dict(xycoords=("axes fraction", "data"), va="center", fontsize=6, color="0.4")
+            place = dict(xycoords=("axes fraction", "data"), va="center", color="0.4")
             axes.annotate("not compared", (0.02, position), **place)
             continue
         look = LOOKS[arm]
@@ -220,16 +243,18 @@ def make_handles(labels: Mapping[str, Mapping] | Iterator, **style) -> list[Line
 
 
 def add_legend(figure: Figure, arms: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
-    """Draw one legend for all panels, above them."""
+    """Draw one legend for all panels, above them, in as many rows as it needs."""
     looks = {arm: LOOKS[arm] for arm in arms}
     handles = make_handles({a: dict(color=k.colour, linestyle=k.line, marker=k.marker) for a, k in looks.items()})
-    figure.legend(handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra))
+    handles += extra
+    n_rows = math.ceil(sum(0.6 + 0.085 * len(handle.get_label()) for handle in handles) / WIDTH_IN)  # at 9 pt, about
+    figure.legend(handles=handles, loc="outside upper center", ncols=math.ceil(len(handles) / n_rows))
 
 
 def add_small_legend(axes: Axes, handles: Sequence[Line2D] | None = None, **place) -> None:
     """Draw a legend of one row above the panel, beside its letter."""
     handles = axes.get_legend_handles_labels()[0] if handles is None else handles
-    beside = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.1, fontsize=6)
+    beside = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.1)
     axes.legend(handles=handles, **beside | dict(columnspacing=0.6, handletextpad=0.2) | place)
 
 
@@ -239,8 +264,8 @@ IMAGE_METADATA = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-# The tight box makes room for the footer below the axes, whatever the layout engine.
-SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.05, "dpi": 200}
+# The tight box makes room for the footer below the axes, whatever the layout engine. The page is the ground.
+SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.03, "dpi": 200, "transparent": True}
 
 
 def render(figure: Figure, kind: str, salt: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,47 +15,52 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from cemrnn.figures.result import FAILED, MEASURED, NONE_FAILED, Result
-from cemrnn.figures.style import IMAGE_METADATA, render, show_text
+from cemrnn.figures.style import IMAGE_METADATA, Figures, list_parts, render, show_text
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 from cemrnn.reproduce.settings import CUSTOM
 from cemrnn.system.clone import find_clone, find_named
 
 FOOTER = "provenance"
+FOOTER_COLUMNS = 140  # characters of 7 pt that a figure is wide
 matplotlib.rcdefaults()  # notebooks alone import this: they draw alike, whatever a reader's matplotlibrc says
 
 
-def show(figure: Figure, result: Result) -> Figure:
-    """The figure with its footer, displayed once as SVG.
+def show(figures: Figures, result: Result) -> Figures:
+    """The figure, or its parts, with a footer each, displayed once as SVG.
 
     Args:
-        figure: what the figure module's `plot` returned.
+        figures: what the figure module's `plot` returned.
         result: the result that was plotted; profile, seeds, replicates and what failed are written below the figure.
 
     Returns:
-        The same figure.
+        The same figures.
     """
-    _add_footer(figure, result)
-    display(SVG(data=render(figure, "svg", result.stem)))
-    # Closed, or the notebook would display an open pyplot figure a second time.
-    pyplot.close(figure)
-    return figure
+    for part, figure in list_parts(figures).items():
+        _add_footer(figure, result)
+        display(SVG(data=render(figure, "svg", result.stem + part)))
+        # Closed, or the notebook would display an open pyplot figure a second time.
+        pyplot.close(figure)
+    return figures
 
 
-def record(result: Result, figure: Figure) -> None:
+def record(result: Result, figures: Figures) -> None:
     """Write figure, data, scalars and origin; display links and origin.
 
     The files go to the folder in the environment variable CEMRNN_OUT, build/custom of the clone by default:
     `figures/<stem>.{svg,pdf,png}`, `figures/<stem>.<table>.csv`, `results/<stem>.json` and
-    `provenance/<stem>.json`.
+    `provenance/<stem>.json`; those of another part, b, are `figures/<stem>b.{svg,pdf,png}`.
 
     Args:
         result: tables and scalars of the experiment.
-        figure: what was plotted from it.
+        figures: what was plotted from it.
     """
     out = find_named("CEMRNN_OUT") or find_clone() / "build" / CUSTOM
-    _add_footer(figure, result)
-    links = _write_images(figure, result.stem, out) | _write_tables(result, out)
+    links: dict[str, str] = {}
+    for part, figure in list_parts(figures).items():
+        _add_footer(figure, result)
+        links |= _write_images(figure, result.stem, part, out)
+    links |= _write_tables(result, out)
     scalars = {name: _plain(value) for name, value in result.scalars.items()}
     scalars |= {MEASURED: sorted(result.measured)} if result.measured else {}
     origin = describe(result)
@@ -77,13 +83,15 @@ def _add_footer(figure: Figure, result: Result) -> None:
     line, failed = summarise(describe(result)), result.scalars.get(FAILED, NONE_FAILED)
     if failed != NONE_FAILED:
         line += f" · failed, with a loss that is not finite: {failed}"
-    figure.text(0.0, -0.01, show_text(line), va="top", ha="left", fontsize=6, color="0.35", gid=FOOTER)
+    text = show_text(textwrap.fill(line, FOOTER_COLUMNS))
+    figure.text(0.0, -0.01, text, va="top", ha="left", fontsize=7, color="0.35", gid=FOOTER)
 
 
-def _write_images(figure: Figure, stem: str, out: Path) -> dict[str, str]:
+def _write_images(figure: Figure, stem: str, part: str, out: Path) -> dict[str, str]:
+    """Label of every link, and its file: "svg" of the first part, "svg b" of part b."""
     for kind in IMAGE_METADATA:
-        _write(out / "figures" / f"{stem}.{kind}", render(figure, kind, stem))
-    return {kind: f"{stem}.{kind}" for kind in IMAGE_METADATA}
+        _write(out / "figures" / f"{stem}{part}.{kind}", render(figure, kind, stem + part))
+    return {f"{kind} {part}".strip(): f"{stem}{part}.{kind}" for kind in IMAGE_METADATA}
 
 
 def _write_tables(result: Result, out: Path) -> dict[str, str]:

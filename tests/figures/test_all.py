@@ -1,10 +1,12 @@
 """Experiments and their figures, on small networks that are really trained, and on answers made by hand."""
 
 import dataclasses
+import importlib
 import json
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
 from cemrnn.figures.shared.frames import summarise
 from cemrnn.figures.shared.packing import SEPARATE
-from cemrnn.figures.style import LOOKS
+from cemrnn.figures.style import LOOKS, list_parts
 from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims
 from cemrnn.reproduce.finding import FIELD, TEMPLATE, write_finding
@@ -34,6 +36,7 @@ from cemrnn.sweep.run import train_missing
 from cemrnn.tasks import TrialStream, conflict_pairs
 from cemrnn.tasks.encoding import decode_inputs
 from cemrnn.tasks.scores import answer_outputs, score_trials
+from tests.drawn import find_faults, legends_of, letters_of, panels_of
 
 NETWORKS = dict(
     arms=["plain", "excitability", "synaptic", "combined"],
@@ -61,6 +64,7 @@ AMBIGUITY = RobustnessConfig.from_params(
     | dict(test_sigma=0.4, test_step_sigma=1.0, test_mixture=0.35, test_strength=0.4, test_ms=400.0)
 )
 CPU = torch.device("cpu")
+recorder = importlib.import_module("cemrnn.reproduce.record")
 ROOT = Path(__file__).parents[2]
 CLAIMS = load_claims(list_figures())
 
@@ -98,9 +102,9 @@ def result(request, store):
 
 
 @pytest.fixture(scope="module")
-def figure(result):
-    """The figure of every registered experiment."""
-    return load_plot(result.stem).plot(result)
+def figures(result):
+    """Every part of the figure of every registered experiment, by its name."""
+    return list_parts(load_plot(result.stem).plot(result))
 
 
 def test_every_arm_has_a_look_of_its_own():
@@ -120,7 +124,7 @@ def test_the_finding_is_told_though_an_arm_is_lacking(store, stem):
     arms = {"arms": ("plain", "synaptic")} | ({"side_arms": ("bias",)} if stem == "fig3_packing" else {})
     result = load_experiment(stem).run(dataclasses.replace(shrink(stem), **arms))
     assert "excitability_minus_synaptic" in " ".join(result.scalars) and "nan" not in write_finding(result)
-    assert load_plot(stem).plot(result).get_axes()
+    assert all(figure.get_axes() for figure in list_parts(load_plot(stem).plot(result)).values())
 
 
 def test_both_figures_use_the_same_networks():
@@ -306,31 +310,36 @@ def labels_beside(axes):
     return any([axes.get_xlabel(), part.get_supxlabel(), *column]), any([axes.get_ylabel(), part.get_supylabel(), *row])
 
 
-def test_every_axis_with_numbers_says_what_they_are(figure):
-    for axes in (a for a in figure.get_axes() if a.get_visible()):
+def test_every_axis_with_numbers_says_what_they_are(figures):
+    for axes in (a for figure in figures.values() for a in figure.get_axes() if a.get_visible()):
         for axis, is_labelled in zip((axes.xaxis, axes.yaxis), labels_beside(axes), strict=True):
             numbered = any(re.fullmatch(r"[-−\d.]+|\$.+\$", label.get_text()) for label in axis.get_ticklabels())
             assert is_labelled or not numbered, axes.get_title(loc="left")
 
 
-def letters_of(figure):
-    """Bold letters of the panels, in the titles of axes and in texts of parts of the figure."""
-    titles = {axes.get_title(loc="left") for axes in figure.get_axes()}
-    texts = {text.get_text() for part in figure.subfigs for text in part.texts}
-    return {text for text in titles | texts if re.fullmatch("[a-z]", text)}
+def test_panels_have_letters_without_a_gap_which_the_captions_name(result, figures):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{result.stem}.ipynb", as_version=4)
+    metadata = next(cell.metadata for cell in notebook.cells if cell.source.startswith("figure = show("))
+    texts = {"": metadata.mystnb.figure | metadata.mystnb.image, **metadata.get("cemrnn", {})}
+    assert texts.keys() == figures.keys()
+    for part, figure in figures.items():
+        letters = letters_of(figure)
+        assert letters == list("abcdef"[: len(letters)])
+        named = re.findall(r"\(([a-f](?:, [a-f])*)\)", texts[part]["caption"])
+        assert sorted(", ".join(named).split(", ")) == letters
+        assert len(texts[part]["alt"]) > 30
 
 
-def test_panels_have_letters_without_a_gap(figure):
-    letters = letters_of(figure)
-    assert len(letters) >= 3
-    assert letters == set("abcdefghijklmnop"[: len(letters)])
+def test_every_text_can_be_read(result, figures, monkeypatch):
+    monkeypatch.setattr(recorder, "display", lambda shown: None)
+    for figure in recorder.show(figures, result).values():
+        assert find_faults(figure) == []
 
 
-def test_every_arm_has_its_colour_in_the_legend(result, figure):
-    legends = [*figure.legends, *(legend for part in figure.subfigs for legend in part.legends)]
+def test_every_arm_has_its_colour_in_the_legend(result, figures):
     colours = {
         text.get_text(): to_hex(line.get_color())
-        for legend in legends
+        for legend in legends_of(figures)
         for text, line in zip(legend.get_texts(), legend.get_lines(), strict=False)
     }
     shown = colours.keys() & LOOKS.keys()
@@ -339,9 +348,8 @@ def test_every_arm_has_its_colour_in_the_legend(result, figure):
 
 
 def test_plotted_points_are_the_table(results):
-    figure = load_plot("fig2_ambiguity").plot(results["fig2_ambiguity"])
+    panel = panels_of(load_plot("fig2_ambiguity").plot(results["fig2_ambiguity"]))["a"]
     curves = results["fig2_ambiguity"].tables["curves"]
-    panel = next(a for a in figure.get_axes() if a.get_title(loc="left") == "a")
     drawn = {line.get_label(): line.get_ydata() for line in panel.get_lines() if line.get_label() in NETWORKS["arms"]}
     assert set(drawn) == {"excitability", "synaptic", "combined"}
     for arm, values in drawn.items():

@@ -10,7 +10,7 @@ import pytest
 
 from cemrnn.figures import list_figures, load_experiment, load_plot
 from cemrnn.figures.result import FAILED
-from cemrnn.figures.style import render
+from cemrnn.figures.style import list_parts, render
 from cemrnn.reproduce import record as recorder
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.project import Project
@@ -69,13 +69,14 @@ def test_what_is_there_is_drawn_and_what_failed_is_named(case, monkeypatch):
     assert {part.split(" (")[0] for part in result.scalars[FAILED].split(", ")} == (failed or {"none"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        figure = load_plot(result.stem).plot(result)
-        assert len(figure.get_axes()) > 2 and render(figure, "svg", result.stem)
+        figures = list_parts(load_plot(result.stem).plot(result))
+        assert all(figure.get_axes() and render(figure, "svg", result.stem) for figure in figures.values())
     monkeypatch.setattr(recorder, "display", lambda shown: None)
-    recorder.show(figure, result)
-    texts = " ".join(text.get_text() for text in figure.texts)
-    assert ("failed, with a loss that is not finite" in texts) == bool(failed)
-    assert all(f"{arm} (" in texts for arm in failed)
+    recorder.show(figures, result)
+    for figure in figures.values():
+        texts = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+        assert ("failed, with a loss that is not finite" in texts) == bool(failed)
+        assert all(f"{arm} (" in texts for arm in failed)
     finding = write_finding(result)
     assert finding.startswith("**Failed") == bool(failed) and "nan" not in finding
 

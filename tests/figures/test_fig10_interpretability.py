@@ -30,6 +30,7 @@ from cemrnn.measures.sharing import active_fraction
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import PATHWAYS, Told
 from cemrnn.tasks import BATTERY, TaskSet, TrialStream
+from tests.drawn import panels_of
 from tests.figures.test_all import NETWORKS
 
 CONFIG = InterpretabilityConfig.from_params(
@@ -288,12 +289,12 @@ def test_components_come_in_the_order_of_their_variance(result):
 
 
 def test_the_figure_shows_the_tables(result):
-    panels = {a.get_title(loc="left"): a for a in load_plot(result.stem).plot(result).get_axes()}
+    panels = panels_of(load_plot(result.stem).plot(result))
     networks = result.tables["networks"].query("arm == 'combined'")
-    drawn = [np.asarray(line.get_ydata(), float) for line in panels["f"].get_lines()]
+    drawn = [np.asarray(line.get_ydata(), float) for line in panels["c"].get_lines()]
     for ends in networks[["selectivity_random", "selectivity"]].to_numpy():
         assert any(len(y) == 2 and np.allclose(ends, y, equal_nan=True) for y in drawn)
-    curves = {to_hex(x.get_color()): x.get_ydata() for x in panels["g"].get_lines() if x.get_label() in CONFIG.arms}
+    curves = {to_hex(x.get_color()): x.get_ydata() for x in panels["d"].get_lines() if x.get_label() in CONFIG.arms}
     for arm in CONFIG.arms:
         expected = result.tables["decoding"].query("arm == @arm and labels == 'true'")["accuracy"]
         np.testing.assert_array_equal(curves[to_hex(LOOKS[arm].colour)], expected)
@@ -303,8 +304,8 @@ def test_without_comparable_networks_there_are_no_numbers_but_a_figure(store):
     result = fig10_interpretability.run(dataclasses.replace(CONFIG, passing_score=1.1))
     assert result.scalars["compared_combined"] == 0 and result.scalars["compared_plain"] == 2
     assert np.isnan(result.scalars["selectivity_combined_minus_random"])
-    texts = {text.get_text() for axes in load_plot(result.stem).plot(result).get_axes() for text in axes.texts}
-    assert "not compared" in texts
+    for figure in load_plot(result.stem).plot(result).values():
+        assert "not compared" in {text.get_text() for axes in figure.get_axes() for text in axes.texts}
 
 
 # one network
@@ -345,8 +346,8 @@ def test_neighbouring_units_answer_alike(page):
 
 
 def test_every_number_is_written_in_its_cell(page):
-    figure = load_plot(page.stem).plot(page)
-    panels = {axes.get_title().split(",")[0]: axes for axes in figure.get_axes()}
+    figures = load_plot(page.stem).plot(page)
+    panels = {axes.get_title().split(",")[0]: axes for axes in figures[""].get_axes()}
     n_written, limits = 0, set()
     for name in page.tables["weights"]["matrix"].unique():
         expected = matrix_of(page.tables["weights"], name)

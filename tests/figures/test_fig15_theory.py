@@ -15,6 +15,7 @@ from cemrnn.figures.shared.conflict_groups import conditions
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
+from tests.drawn import panels_of
 from tests.verdicts import judge_result
 
 ROOT = Path(__file__).parents[2]
@@ -103,8 +104,7 @@ def test_the_solvable_cases_are_as_they_are_simulated():
 
 
 def test_the_figure_shows_the_tables(monkeypatch):
-    panels = {axes.get_title(loc="left") for axes in plot(run(monkeypatch)).get_axes()}
-    assert set("abcd") <= panels
+    assert set(panels_of(plot(run(monkeypatch)))) == set("abcd")
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])

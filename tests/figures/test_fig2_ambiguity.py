@@ -20,6 +20,7 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.tasks import conflict_pairs
+from tests.drawn import panels_of
 from tests.verdicts import judge_result
 
 ROOT = Path(__file__).parents[2]
@@ -156,14 +157,14 @@ def test_known_answers_get_their_verdict(monkeypatch, tmp_path, name):
 
 def test_the_figure_shows_the_tables(monkeypatch):
     result = run(monkeypatch, everywhere((0.9, 0.5, 0.7)))
-    panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes() if axes.get_title(loc="left")}
-    assert set(panels) == set("abcdefg")
+    panels = panels_of(plot(result))
+    assert set(panels) == set("abcde") and set(panels_of(plot(result), "b")) == set("ab")
     rows = result.tables["curves"]
     rows = rows[(rows["group"] == "units") & (rows["manipulation"] == "noise") & (rows["arm"] == "synaptic")]
     drawn = {line.get_label(): line.get_ydata() for line in panels["b"].get_lines()}
     np.testing.assert_array_equal(drawn["synaptic"], rows["normalised"])
     assert "combined" in drawn  # of the parameters' reading, which is the same
-    names = [label.get_text() for label in panels["f"].get_yticklabels()]
+    names = [label.get_text() for label in panels["d"].get_yticklabels()]
     assert names[0] == "delay pro / anti" and len(names) == 5
 
 

@@ -10,6 +10,7 @@ from cemrnn.figures.shared.packing import SEPARATE, PackingCell
 from cemrnn.measures.packing import bits_stored, kept_share, majority_share, predict_bits
 from cemrnn.network.config import count_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
+from tests.drawn import panels_of
 from tests.populations import packing_config
 from tests.verdicts import judge_result
 
@@ -195,8 +196,8 @@ def test_known_networks_get_their_verdict(monkeypatch, tmp_path, name):
 
 def test_the_figure_shows_the_tables_and_hollow_marks_are_still_learning(monkeypatch):
     result = run(monkeypatch, settled=lambda cell: cell.n_tasks < 32)
-    panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes() if axes.get_title(loc="left")}
-    assert set(panels) == set("abcdefgh")
+    panels = panels_of(plot(result))
+    assert set(panels) == set(panels_of(plot(result), "b")) == set("abcd")
     cells = result.tables["cells"]
     shown = cells[(cells["match"] == "units") & (cells["n_sites"] == 4) & (cells["n_units"] == 4)]
     curves = [line for line in panels["a"].get_lines() if line.get_linestyle() == "-" and len(line.get_xdata()) == 3]
@@ -205,4 +206,4 @@ def test_the_figure_shows_the_tables_and_hollow_marks_are_still_learning(monkeyp
         assert any(np.array_equal(line.get_ydata(), values) for line in curves)
     hollow = [line for line in panels["a"].get_lines() if line.get_markerfacecolor() == "white"]
     assert {tuple(line.get_xdata()) for line in hollow if len(line.get_xdata())} == {(32,)}
-    assert len(panels["d"].get_lines()) >= 12  # arms, readings, and the two bounds
+    assert len(panels["c"].get_lines()) >= 12  # arms, readings, and the two bounds

@@ -22,6 +22,7 @@ from cemrnn.figures.style import LOOKS
 from cemrnn.measures.geometry import find_components, measure_spread
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks.encoding import decode_inputs
+from tests.drawn import panels_of
 from tests.figures.test_all import NETWORKS
 from tests.systems import tanh_flow
 
@@ -289,11 +290,11 @@ def test_results_repeat_exactly(result, store):
 
 
 def test_the_figure_shows_the_tables(result):
-    figure = plot(result)
-    panels = {a.get_title(loc="left"): a for a in figure.get_axes() if a.get_title(loc="left")}
-    assert set(panels) == set("bcdefg")
-    assert all(a.get_xlabel() for a in panels.values())
-    assert len([a for a in figure.get_axes() if a.get_xlabel() == "PC 1"]) == 6
+    figures = plot(result)
+    panels, others = panels_of(figures), panels_of(figures, "b")
+    assert set(panels) == set("bcd") and set(others) == set("abc")
+    assert all(a.get_xlabel() for a in [*panels.values(), *others.values()])
+    assert len([a for a in figures[""].get_axes() if a.get_xlabel() == "PC 1"]) == 6
     networks = result.tables["networks"]
     drawn = {to_hex(x.get_color()): x.get_xdata() for x in panels["b"].get_lines() if len(x.get_xdata()) == 2}
     for arm in ARMS:
@@ -311,5 +312,5 @@ def test_without_comparable_networks_there_are_no_numbers_but_a_figure(store):
     result = fig4_dynamics.run(dataclasses.replace(CONFIG, passing_score=1.1))
     assert result.scalars["arms_compared"] == "none"
     assert np.isnan(result.scalars["displacement_excitability_minus_synaptic"])
-    texts = {text.get_text() for axes in plot(result).get_axes() for text in axes.texts}
-    assert "not compared" in texts
+    for figure in plot(result).values():
+        assert "not compared" in {text.get_text() for axes in figure.get_axes() for text in axes.texts}

@@ -15,6 +15,7 @@ from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.fig5_synergy.plot import plot
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
+from tests.drawn import panels_of
 from tests.verdicts import judge_result
 
 CONFIG = dataclasses.replace(
@@ -161,7 +162,7 @@ def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
 
 def test_the_figure_shows_the_tables(monkeypatch):
     result = run(monkeypatch)
-    panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes()}
+    panels = panels_of(plot(result))
     assert set(panels) == set("abcde")
     lesions = result.tables["lesions"].set_index("lesion")["accuracy"]
     assert [bar.get_width() for bar in panels["d"].patches] == [lesions[lesion] for lesion in LESIONS]
@@ -178,5 +179,5 @@ def test_a_figure_without_comparable_networks_is_drawn_without_a_warning(monkeyp
     result = run(monkeypatch, **NOTHING)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes()}
+        panels = panels_of(plot(result))
     assert panels["a"].get_ylim() == pytest.approx((-0.03, 1.03))

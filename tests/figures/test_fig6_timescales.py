@@ -20,6 +20,7 @@ from cemrnn.measures.robustness import Threshold
 from cemrnn.network.config import count_parameters
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks.scores import answer_outputs
+from tests.drawn import panels_of
 
 CONFIG = TimescalesConfig.from_params(
     dict(
@@ -250,10 +251,9 @@ def test_untrained_networks_are_at_chance():
 
 
 def test_the_figure_shows_the_tables(result):
-    figure = plot(result)
-    panels = {a.get_title(loc="left"): a for a in figure.get_axes() if a.get_title(loc="left")}
-    assert set(panels) == set("abcdefg")
-    assert all(a.get_xlabel() and a.get_ylabel() for a in panels.values())
+    panels, others = (panels_of(plot(result), part) for part in ("", "b"))
+    assert set(panels) == set("abcd") and set(others) == set("abc")
+    assert all(a.get_xlabel() and a.get_ylabel() for a in [*panels.values(), *others.values()])
     measures = result.tables["measures"]
     for letter, name in (("a", "latency"), ("b", "sigma75")):
         cells = np.asarray(panels[letter].get_images()[0].get_array())
@@ -265,9 +265,9 @@ def test_the_figure_shows_the_tables(result):
         assert cells[0, 2] == value["synaptic", 0.0, 500.0]
         texts = {t.get_text() for t in panels[letter].texts}
         assert len(texts) > 1
-    colours = {to_hex(line.get_color()) for line in panels["d"].get_lines() if len(line.get_xdata()) == 6}
+    colours = {to_hex(line.get_color()) for line in others["a"].get_lines() if len(line.get_xdata()) == 6}
     assert colours <= {to_hex(LOOKS[arm].colour) for arm in ("excitability", "synaptic", "combined")}
-    drawn = [line.get_ydata() for line in panels["d"].get_lines() if len(line.get_xdata()) == 6]
+    drawn = [line.get_ydata() for line in others["a"].get_lines() if len(line.get_xdata()) == 6]
     curves = result.tables["curves"]
     fast = curves[(curves["manipulation"] == "switch") & (curves["arm"] == "excitability")].iloc[:6]["normalised"]
     assert any(np.array_equal(line, fast) for line in drawn)
@@ -277,5 +277,5 @@ def test_a_figure_without_comparable_networks_says_so(result):
     tables = {name: table.copy() for name, table in result.tables.items()}
     tables["measures"][["value", "low", "high"]] = np.nan
     tables["curves"][["normalised", "low", "high"]] = np.nan
-    panels = {a.get_title(loc="left"): a for a in plot(dataclasses.replace(result, tables=tables)).get_axes()}
+    panels = panels_of(plot(dataclasses.replace(result, tables=tables)))
     assert {text.get_text() for text in panels["a"].texts} == {"n.c."}

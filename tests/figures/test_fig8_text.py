@@ -17,6 +17,7 @@ from cemrnn.figures.style import render
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
+from tests.drawn import panels_of
 
 SMOKE = make_config(Project(Path(__file__).parents[2]), "fig8_text", "smoke")
 THREE = dataclasses.replace(
@@ -111,7 +112,7 @@ def test_an_encoder_that_knows_the_characters_separates_more_than_one_that_ignor
 
 
 def test_the_figure_tells_three_registers_apart(result):
-    panels = {axes.get_title(loc="left"): axes for axes in plot(result).get_axes()}
+    panels = panels_of(plot(result))
     labels = [text.get_text() for text in panels["d"].get_legend().get_texts()]
     assert labels == ["code", "c", "prose"]
     n_conditions = len(panels["d"].get_yticks())
@@ -132,9 +133,9 @@ def test_the_figure_tells_three_registers_apart(result):
 def test_what_a_model_writes_is_drawn_character_by_character(result):
     text = "a \x00\x1b\x9b $x$ {glue}`b` <i>c</i> _d_ \ufffe"
     samples = result.tables["samples"].assign(text=text)
-    figure = plot(dataclasses.replace(result, tables=result.tables | {"samples": samples}))
-    ElementTree.fromstring(render(figure, "svg", "x"))
-    panel = next(axes for axes in figure.get_axes() if axes.get_title(loc="left") == "e")
+    figures = plot(dataclasses.replace(result, tables=result.tables | {"samples": samples}))
+    ElementTree.fromstring(render(figures["b"], "svg", "x"))
+    panel = panels_of(figures, "b")["a"]
     written = [drawn.get_text() for drawn in panel.texts if drawn.get_family() == ["monospace"]]
     assert written == ["a \ufffd\ufffd\ufffd \\$x\\$ {glue}`b` <i>c</i> _d_ \ufffd"] * len(samples)
 

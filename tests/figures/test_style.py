@@ -1,5 +1,6 @@
 """The look that all figures share."""
 
+import io
 import warnings
 from xml.etree import ElementTree
 
@@ -8,8 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot, rc_context, rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from cemrnn.figures.style import SHEET, open_figure, render, show_text, write_number
+from cemrnn.figures.style import (
+    LOOKS,
+    SHEET,
+    WIDTH_IN,
+    add_legend,
+    open_figure,
+    open_panels,
+    render,
+    show_text,
+    write_number,
+)
+from tests.drawn import find_faults
 
 
 def test_figures_of_the_book_are_not_kept_by_pyplot_however_many_there_are():
@@ -24,6 +37,54 @@ def test_a_figure_at_the_end_of_a_cell_is_shown():
     figure = open_figure(4, 3)
     figure.text(0.5, 0.5, "here")
     assert ElementTree.fromstring(figure._repr_svg_()).tag.endswith("svg")
+
+
+def test_the_ground_of_the_page_shows_through():
+    figure = open_figure(4, 3)
+    figure.subplots()
+    image = pyplot.imread(io.BytesIO(render(figure, "png", "x")))
+    assert image[..., 3].min() == 0 and np.median(image[..., 3]) == 0
+
+
+def test_panels_of_a_row_share_the_width_and_other_rows_do_not_matter():
+    figure, panels = open_panels(["aab", "c"], 4)
+    panels["c"].set_yticks([0.5], ["a long name that needs much room"])
+    FigureCanvasAgg(figure).draw()
+    boxes = {letter: axes.get_window_extent() for letter, axes in panels.items()}
+    assert 1.8 < boxes["a"].width / boxes["b"].width < 2.8
+    assert boxes["a"].x0 < boxes["c"].x0 - 100
+    assert figure.get_figwidth() == WIDTH_IN
+
+
+def test_a_legend_has_the_rows_that_it_needs():
+    arms = list(LOOKS)
+    for some, n_rows in ((arms[:3], 1), (arms, 2)):
+        figure, _ = open_panels("a", 3)
+        add_legend(figure, some)
+        FigureCanvasAgg(figure).draw()
+        (legend,) = figure.legends
+        tops = {round(text.get_window_extent().y0) for text in legend.get_texts()}
+        assert len(tops) == n_rows
+        assert legend.get_window_extent().width < figure.bbox.width
+
+
+FAULTY = {
+    "nothing": lambda axes: None,
+    "small text": lambda axes: axes.set_xlabel("time", fontsize=8.9),
+    "tick labels on each other": lambda axes: axes.set_xticks([0.4, 0.5], ["one long name", "another long name"]),
+    "a title beside its panel": lambda axes: axes.set_title("x" * 200),
+    "a label on another panel": lambda axes: axes.text(1.6, 0.5, "here"),
+    "seven panels": lambda axes: [axes.inset_axes((0, 0, 1, 1)).set_title(c, loc="left") for c in "abcdefg"],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_what_a_reader_cannot_read_is_found(fault):
+    figure, panels = open_panels(["ab"], 3)
+    for axes in panels.values():
+        axes.set_xticks([0, 1])
+    FAULTY[fault](panels["a"])
+    assert bool(find_faults(figure)) == (fault != "nothing")
 
 
 CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x200B, 0xD800, 0xFFFE]))

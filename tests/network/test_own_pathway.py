@@ -27,6 +27,7 @@ from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.store.entry import check_entry, entry_key, pack_entry
 from cemrnn.training.train import train
+from tests.drawn import legends_of
 from tests.networks import TASKS, small_config
 
 PROJECT = Project(Path(__file__).parents[2])
@@ -279,8 +280,7 @@ def test_it_is_computed_and_drawn_in_every_figure(stem, store):
     named = [table for table in result.tables.values() if "arm" in table and "input_gain" in set(table["arm"])]
     assert len(named) >= 2
     assert any("input_gain" in name for name in result.scalars)
-    figure = load_plot(stem).plot(result)
-    legends = [*figure.legends, *(legend for part in figure.subfigs for legend in part.legends)]
+    legends = legends_of(load_plot(stem).plot(result))
     assert "input_gain" in {text.get_text() for legend in legends for text in legend.get_texts()}
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cemrnn.figures import config_class, load_experiment, load_plot
+from cemrnn.figures.style import WIDTH_IN, open_figure
 from tests.fixtures.copies import add_figures, copy_tiny_project
 
 recorder = importlib.import_module("cemrnn.reproduce.record")
@@ -151,6 +153,36 @@ def test_the_footer_is_drawn_once_below_the_axes(result, displayed, monkeypatch)
     renderer = FigureCanvasAgg(figure).get_renderer()
     lowest_axis = min(axes.get_tightbbox(renderer).ymin for axes in figure.axes)
     assert footers[0].get_window_extent(renderer).ymax <= lowest_axis
+
+
+def test_a_figure_of_two_parts_is_shown_and_recorded_as_two(tmp_path, result, displayed, monkeypatch):
+    whole = record_into(tmp_path / "whole", result, monkeypatch)
+    displayed.clear()
+    monkeypatch.setenv("CEMRNN_OUT", str(tmp_path / "parts"))
+    parts = {"": plot(result), "b": plot(result)}
+    parts["b"].axes[0].set_xlabel("another label")
+    assert recorder.show(parts, result) is parts
+    assert len(displayed) == 2 and displayed[0].data != displayed[1].data
+    recorder.record(result, parts)
+    for part in ("", "b"):
+        footers = [text for text in parts[part].texts if text.get_gid() == recorder.FOOTER]
+        assert len(footers) == 1
+        assert f"(figures/fig1_tiny{part}.svg)" in displayed[-1].data
+    files = {path.name: path.read_bytes() for path in (tmp_path / "parts" / "figures").iterdir()}
+    assert set(files) == {f"fig1_tiny{part}.{kind}" for part in ("", "b") for kind in ("svg", "pdf", "png")} | {
+        "fig1_tiny.csv"
+    }
+    assert files["fig1_tiny.svg"] == whole[Path("figures/fig1_tiny.svg")] != files["fig1_tinyb.svg"]
+
+
+def test_a_long_footer_is_no_wider_than_a_figure(result, displayed):
+    result.scalars["networks_failed"] = ", ".join(f"arm_{i} (2 of 3)" for i in range(40))
+    figure = open_figure(WIDTH_IN, 3)
+    recorder.show(figure, result)
+    (footer,) = [text for text in figure.texts if text.get_gid() == recorder.FOOTER]
+    assert footer.get_text().count("\n") >= 3
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    assert footer.get_window_extent(renderer).width < figure.bbox.width
 
 
 def test_show_leaves_no_open_figure_to_display_twice(result, displayed):

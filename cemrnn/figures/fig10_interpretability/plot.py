@@ -15,12 +15,12 @@ from cemrnn.figures.result import Result, Tables
 from cemrnn.figures.shared.frames import select
 from cemrnn.network.pathways import ARMS, PATHWAYS
 
-WIDTHS = ((1, 1.5, 1.5), (1.1, 1.3, 1), (1, 1, 1), (1, 1, 1))  # of the panels in each row
+LEAST_IN, TASK_IN = 2.9, 0.2  # height of a row of panels: at least, and for each task
 DIVERGING = "RdBu_r"
 USE_LABELS = {
     "mean_rate": "mean rate (absolute)",
-    "active_fraction": "active fraction (share of units)",
-    "energy": "energy (squared rate, all units)",
+    "active_fraction": "active share of units",
+    "energy": "energy (sum of rate²)",
 }
 ENDS = ["selectivity_random", "selectivity"]
 DOTTED = (0, (1, 1))
@@ -28,59 +28,74 @@ CONTROL = dict(color="0.55", linestyle="--", linewidth=1)
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig10_interpretability.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig10_interpretability.experiment.run`, and part b: units and pathways."""
+    return {"": _plot_components(result), "b": _plot_units(result)}
+
+
+def _plot_components(result: Result) -> Figure:
     tables, arms, tasks = result.tables, result.config.arms, list(result.config.tasks)
-    figure = style.open_figure(10, 9.6)
-    figure.get_layout_engine().set(wspace=0.08)  # or the label of a colour bar touches the next panel
-    panels, rows = {}, figure.subfigures(4, 1, height_ratios=[1, 1, 1.05, 1.1])
-    for row, names, widths in zip(rows, ("abc", "def", "ghi", "jkl"), WIDTHS, strict=True):
-        panels |= row.subplot_mosaic([list(names)], width_ratios=widths)
-    for letter, axes in panels.items():
-        style.add_letter(axes, letter)
+    figure, panels = _open_panels(["aaaabbbccc", "dddeeefff"], tasks)
     _draw_components(panels["a"], tables["components"], tasks)
-    _draw_units(panels["b"], tables["units"], tasks, "gain")
-    _draw_units(panels["c"], tables["units"], tasks, "variance")
-    _draw_lesions(panels["d"], tables, tasks)
-    _draw_pathways(panels["e"], select(tables["lesions"], arm=SHOWN), tasks)
-    _draw_selectivity(panels["f"], tables["networks"], arms)
-    _draw_decoding(panels["g"], tables, result.scalars["first_stimulus_ms"])
-    _draw_pairs(panels["h"], select(tables["pairs"], arm=SHOWN))
-    _draw_relations(panels["i"], tables["relations"], arms)
-    for letter, (measure, label) in zip("jkl", USE_LABELS.items(), strict=True):
-        _draw_use(panels[letter], select(tables["use"], measure=measure), arms, tasks)
-        _name_tasks(panels[letter], tasks if letter == "j" else [""] * len(tasks))
-        panels[letter].set(xlabel=label, xlim=(0, None))
+    _draw_lesions(panels["b"], tables, tasks)
+    _name_tasks(panels["a"], tasks)
+    _name_tasks(panels["b"], [""] * len(tasks))
+    _draw_selectivity(panels["c"], tables["networks"], arms)
+    _draw_decoding(panels["d"], tables, result.scalars["first_stimulus_ms"])
+    _draw_pairs(panels["e"], select(tables["pairs"], arm=SHOWN))
+    _draw_relations(panels["f"], tables["relations"], arms)
     style.add_legend(figure, arms)
     return figure
 
 
+def _plot_units(result: Result) -> Figure:
+    tables, arms, tasks = result.tables, result.config.arms, list(result.config.tasks)
+    figure, panels = _open_panels(["aaaabbbccc", "ddddeeefff"], tasks)
+    _draw_units(panels["a"], tables["units"], tasks, "gain")
+    _draw_units(panels["b"], tables["units"], tasks, "variance")
+    _draw_pathways(panels["c"], select(tables["lesions"], arm=SHOWN), tasks)
+    for letter, (measure, label) in zip("def", USE_LABELS.items(), strict=True):
+        _draw_use(panels[letter], select(tables["use"], measure=measure), arms, tasks)
+        panels[letter].set(xlabel=label, xlim=(0, None))
+    for letter in "abcdef":
+        _name_tasks(panels[letter], tasks if letter in "ad" else [""] * len(tasks))
+    style.add_legend(figure, arms)
+    return figure
+
+
+def _open_panels(rows: list[str], tasks: list[str]) -> tuple[Figure, dict[str, Axes]]:
+    """Figure and panels with their letters, as high as the names of tasks need it."""
+    figure, panels = style.open_panels(rows, 2 * max(LEAST_IN, TASK_IN * len(tasks) + 0.7))
+    for letter, axes in panels.items():
+        style.add_letter(axes, letter)
+    return figure, panels
+
+
 def _name_tasks(axes: Axes, tasks: list[str]) -> None:
-    style.name_rows(axes, list(map(style.spell, tasks)), fontsize=5.5)
+    style.name_rows(axes, list(map(style.spell, tasks)))
 
 
 def _draw_components(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
-    axes.set_xlabel(f"components of one {SHOWN} network")
+    axes.set_xlabel("components of one network")
     if table["strength"].isna().all():
         style.say_blank(axes)
         return
     order = list(dict.fromkeys(table["component"]))
     cells = table.pivot(index="task", columns="component", values="strength").loc[tasks, order]
-    _draw_image(axes, cells, "strength", tasks)
+    _draw_image(axes, cells, "strength")
 
 
-def _draw_image(axes: Axes, cells: pd.DataFrame, label: str, tasks: list[str]) -> None:
+def _draw_image(axes: Axes, cells: pd.DataFrame, label: str) -> None:
     """Draw tasks in rows and components in columns, on a scale with zero in the middle."""
     limit = np.nanmax(np.abs(cells.to_numpy()))
     image = axes.imshow(cells, aspect="auto", interpolation="nearest", vmin=-limit, vmax=limit, cmap=DIVERGING)
     axes.figure.colorbar(image, ax=axes, label=label, pad=0.02)
     axes.set_xticks(range(cells.shape[1]), range(1, cells.shape[1] + 1))
-    _name_tasks(axes, tasks)
 
 
 def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -> None:
     """Draw gain, or task variance relative to each unit's largest, of units in the order of their clusters."""
-    axes.set_xlabel("units of the same network, by cluster")
+    axes.set_xlabel("units, by cluster")
     if table[value].isna().all():
         style.say_blank(axes)
         return
@@ -90,7 +105,6 @@ def _draw_units(axes: Axes, table: pd.DataFrame, tasks: list[str], value: str) -
     image = style.draw_units(axes, table, tasks, value, **look)
     label = "gain of the context" if value == "gain" else "task variance (relative)"
     axes.figure.colorbar(image, ax=axes, label=label, pad=0.02)
-    _name_tasks(axes, [""] * len(tasks))
 
 
 def _draw_lesions(axes: Axes, tables: Tables, tasks: list[str]) -> None:
@@ -103,7 +117,7 @@ def _draw_lesions(axes: Axes, tables: Tables, tasks: list[str]) -> None:
     order = list(dict.fromkeys(shown["component"].astype(str)))
     part = select(tables["lesions_networks"], arm=SHOWN, network=shown["network"].iloc[0], kind="component")
     cells = part.pivot(index="task", columns="lesion", values="loss").loc[tasks, order]
-    _draw_image(axes, cells, "loss of score", tasks)
+    _draw_image(axes, cells, "loss of score")
 
 
 def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
@@ -112,9 +126,8 @@ def _draw_pathways(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:
         look = style.LOOKS[SHOWN if pathway == "all" else pathway]
         style.draw_rows(axes, np.arange(len(tasks)) + offset, part, "loss", look, label=_label(pathway))
     axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
-    axes.set_xlabel(f"loss of score, {SHOWN} networks, pathway held at its mean")
-    style.add_small_legend(axes)
-    _name_tasks(axes, [""] * len(tasks))
+    axes.set_xlabel("loss, pathway at its mean")
+    style.add_small_legend(axes, ncols=2)
 
 
 def _draw_selectivity(axes: Axes, networks: pd.DataFrame, arms: Sequence[str]) -> None:
@@ -126,8 +139,8 @@ def _draw_selectivity(axes: Axes, networks: pd.DataFrame, arms: Sequence[str]) -
             axes.plot([2 * i, 2 * i + 1], pair, color=look.colour, linewidth=0.8, alpha=0.5)
         marks = dict(linestyle="none", marker=look.marker, color=look.colour, markersize=6)
         axes.plot([2 * i, 2 * i + 1], part[ENDS].mean(), **marks)
-    axes.set_xticks(range(2 * len(shown)), ["random\ndirections", "single\ncomponents"] * len(shown), fontsize=6)
-    axes.set(xlim=(-0.5, 2 * len(shown) - 0.5), ylabel="concentration of losses")
+    axes.set_xticks(range(2 * len(shown)), ["random", "single"] * len(shown), rotation=90)
+    axes.set(xlim=(-0.5, 2 * len(shown) - 0.5), xlabel="lesioned directions", ylabel="concentration of losses")
 
 
 def _draw_decoding(axes: Axes, tables: Tables, first_stimulus_ms: float) -> None:
@@ -143,7 +156,7 @@ def _draw_decoding(axes: Axes, tables: Tables, first_stimulus_ms: float) -> None
     axes.set_ylim(min(0.4, np.nanmin([CHANCE, *accuracy["low"]]) - 0.03), 1.03)
     axes.set(xlabel="time from the onset of the cue (ms)", ylabel="context decoded\n(share of held-out trials)")
     lines = {"early decoder": dict(color="0.3", linewidth=0.9, linestyle=DOTTED), "shuffled labels": CONTROL}
-    style.add_small_legend(axes, style.make_handles(lines), handletextpad=0.8)
+    style.add_small_legend(axes, style.make_handles(lines), ncols=1)
 
 
 def _draw_pairs(axes: Axes, part: pd.DataFrame) -> None:
@@ -168,8 +181,8 @@ def _draw_relations(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> Non
             fill = look.colour if row["p"].item() < 0.05 else "white"
             style.draw_rows(axes, [position], row, "r", look, markerfacecolor=fill, markersize=5)
     axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
-    style.name_rows(axes, [f"{arm}: {_label(name)}" for arm, name in rows], fontsize=6)
-    axes.set_xlabel("related tasks, related modulation (r)")
+    style.name_rows(axes, [f"{arm}: {_label(name)}" for arm, name in rows])
+    axes.set_xlabel("related tasks,\nrelated modulation (r)")
 
 
 def _relation_names(arm: str) -> list[str]:

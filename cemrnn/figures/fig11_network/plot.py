@@ -12,8 +12,8 @@ from cemrnn.figures import style
 from cemrnn.figures.result import Result
 
 # Matrices that send to the same units stand in one column, those that read from the same units in one row.
-PLACES = [["W", "V", "C"], ["U", "text", "text"], ["B", "text", "text"], ["b", ".", "d"], ["E", "S", "."]]
-PLACES += [["G", "bar", "bar"]]
+PLACES = [["W", "V", "C"], ["U", "bar", "bar"], ["B", "bar", "bar"], ["b", ".", "d"], ["E", "S", "."], ["G", ".", "."]]
+CELL_IN = 0.18  # height of a cell
 TITLES = {
     "W": "W, recurrent weights",
     "U": "U, from components (transposed)",
@@ -32,26 +32,18 @@ DIVERGING = "RdBu_r"
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig11_network.experiment.run`."""
-    tables, tasks = result.tables, [task.replace("_", " ") for task in result.config.tasks]
-    figure = style.open_figure(12, 7)
-    left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
-    _draw_weights(left, tables["weights"], result.config)
-    upper, lower = right.subfigures(2, 1, height_ratios=[3.2, 1])
-    _draw_trials(upper, tables["rates"], tasks)
-    axes = lower.subplots()
-    _draw_scores(axes, tables["scores"], tasks)
-    style.add_letter(axes, "c")
-    for part, letter in ((left, "a"), (right, "b")):
-        part.text(0.005, 0.995, letter, fontweight="bold", va="top")
-    return figure
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig11_network.experiment.run`, and part b: trials and scores."""
+    return {"": _plot_weights(result), "b": _plot_trials(result)}
 
 
-def _draw_weights(figure: SubFigure, weights: pd.DataFrame, config) -> None:
+def _plot_weights(result: Result) -> Figure:
+    weights, config = result.tables["weights"], result.config
     n_inputs, n_outputs = (weights.loc[weights["matrix"] == m, k].nunique() for m, k in (("B", "row"), ("d", "column")))
     heights = [config.n_units, config.rank, n_inputs, 1, len(config.tasks), len(config.tasks)]
-    panels = figure.subplot_mosaic(
+    figure = style.open_figure(style.WIDTH_IN, CELL_IN * sum(heights) + 2.6)
+    above, below = figure.subfigures(2, 1, height_ratios=[CELL_IN * sum(heights) + 1.9, 0.7])
+    panels = above.subplot_mosaic(
         PLACES, height_ratios=heights, width_ratios=[config.n_units, max(config.rank, 2), n_outputs]
     )
     limit, image = weights["value"].abs().max(), None
@@ -59,40 +51,45 @@ def _draw_weights(figure: SubFigure, weights: pd.DataFrame, config) -> None:
         cells = part.pivot(index="row", columns="column", values="value")
         cells = cells.loc[list(dict.fromkeys(part["row"])), list(dict.fromkeys(part["column"]))]
         image = _draw_matrix(panels[matrix], cells.T if matrix == "U" else cells, limit)
-        panels[matrix].set_title(TITLES.get(matrix, matrix), fontsize=7, pad=2)
+        panels[matrix].set_title(TITLES.get(matrix, matrix), pad=3)
     for matrix in "VCSd":  # beside a matrix with the same rows, or with none
         panels[matrix].set_yticklabels([])
-    for matrix in "WUBbE":  # above a matrix with the same columns
+    for matrix in "WUBbEVC":  # above a matrix with the same columns
         panels[matrix].set_xticklabels([])
-    for matrix, label in {"V": "component", "S": "component", "G": "to unit"}.items():
-        panels[matrix].set_xlabel(label, fontsize=6)
-    for matrix, label in {"W": "from unit", "U": "component"}.items():
-        panels[matrix].set_ylabel(label, fontsize=6)
-    for matrix in "Cd":
-        panels[matrix].tick_params(axis="x", labelrotation=90)
-    for name in ("text", "bar"):
-        panels[name].set(xticks=[], yticks=[])
-        panels[name].set_axis_off()
-    _write_equations(panels["text"])
-    inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.18))
-    figure.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices").ax.tick_params(labelsize=6)
+    panels["d"].tick_params(axis="x", labelrotation=90)
+    panels["G"].set_xlabel("to unit")
+    panels["S"].set_xlabel("component")
+    panels["W"].set_ylabel("from unit")
+    panels["bar"].set_axis_off()
+    inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.12))
+    above.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices")
+    style.add_letter(panels["W"], "a")
+    for line, height in zip(EQUATIONS, (0.8, 0.5, 0.2), strict=True):
+        below.text(0.5, height, line, ha="center", va="center")
+    return figure
 
 
 def _draw_matrix(axes: Axes, cells: pd.DataFrame, limit: float) -> AxesImage:
     """The image; a number in every cell, on one scale for all matrices."""
     values = cells.to_numpy()
     image = axes.imshow(values, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    style.draw_cells(axes, values, style.write_number, lambda value: abs(value) > 0.6 * limit, fontsize=5)
-    axes.set_xticks(range(values.shape[1]), list(map(style.show_text, cells.columns)), fontsize=5.5)
-    axes.set_yticks(range(values.shape[0]), list(map(style.show_text, cells.index)), fontsize=5.5)
+    style.draw_cells(axes, values, style.write_number, lambda value: abs(value) > 0.6 * limit)
+    axes.set_xticks(range(values.shape[1]), list(map(style.show_text, cells.columns)))
+    axes.set_yticks(range(values.shape[0]), list(map(style.show_text, cells.index)))
     axes.tick_params(length=0, pad=1.5)
     axes.spines[["top", "right"]].set_visible(True)
     return image
 
 
-def _write_equations(axes: Axes) -> None:
-    for line, height in zip(EQUATIONS, (0.8, 0.55, 0.3), strict=True):
-        axes.text(0, height, line, fontsize=6.5, va="center", transform=axes.transAxes)
+def _plot_trials(result: Result) -> Figure:
+    tables, tasks = result.tables, [task.replace("_", " ") for task in result.config.tasks]
+    figure = style.open_figure(style.WIDTH_IN, 7)
+    upper, lower = figure.subfigures(2, 1, height_ratios=[5.1, 1.9])
+    _draw_trials(upper, tables["rates"], tasks)
+    axes = lower.subplots()
+    _draw_scores(axes, tables["scores"], tasks)
+    style.add_letter(axes, "b")
+    return figure
 
 
 def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> None:
@@ -108,7 +105,7 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
             end = cells.columns[-1] + (cells.columns[-1] - cells.columns[-2])
             limits = dict(vmin=low * largest[kind], vmax=largest[kind], extent=(0, end, len(cells) - 0.5, -0.5))
             image = panels[i, k].imshow(cells, aspect="auto", cmap=cmap, interpolation="nearest", **limits)
-            panels[i, k].set_yticks(range(len(cells)), cells.index if k == 0 else [], fontsize=5.5)
+            panels[i, k].set_yticks(range(len(cells)), cells.index if k == 0 else [])
             if k == len(tasks) - 1:
                 figure.colorbar(image, ax=panels[i, k], label="input" if kind == "input" else "rate", pad=0.03)
         for name, values in part["output"].groupby("name", sort=False):
@@ -117,12 +114,13 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
         panels[2, k].set_ylim(-largest["output"] * 1.1, largest["output"] * 1.1)
         if k:
             panels[2, k].set_yticklabels([])
-        panels[0, k].set_title(style.show_text(task), fontsize=7)
+        panels[0, k].set_title(style.show_text(task))
     panels[1, 0].set_ylabel("unit")
     panels[2, 0].set_ylabel("output")
-    figure.supxlabel("time (ms)", fontsize=8)
+    figure.supxlabel("time (ms)", fontsize=9)
     handles, labels = panels[2, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=6.5)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    style.add_letter(panels[0, 0], "a")
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame, tasks: list[str]) -> None:
@@ -131,6 +129,6 @@ def _draw_scores(axes: Axes, scores: pd.DataFrame, tasks: list[str]) -> None:
     axes.hlines(position, scores["low"], scores["high"], color=look.colour, linewidth=1)
     axes.plot(scores["score"], position, linestyle="none", marker=look.marker, color=look.colour, label="all networks")
     axes.plot(scores["chance"], position, linestyle="none", marker="|", markersize=9, color="0.4", label="chance")
-    style.name_rows(axes, list(map(style.show_text, tasks)), fontsize=6)
+    style.name_rows(axes, list(map(style.show_text, tasks)))
     axes.set(xlim=(0, 1.02), xlabel="score (share of fresh trials)")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1, fontsize=6.5)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)

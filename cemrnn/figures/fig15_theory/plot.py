@@ -22,8 +22,7 @@ def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig15_theory.experiment.run`."""
     tables = result.tables
     arms = list(result.config.arms)
-    figure = style.open_figure(10, 3.4)
-    panels = figure.subplot_mosaic([list("abcd")])
+    figure, panels = style.open_panels(["ab", "cd"], 6)
     _draw_solvable(panels["a"], tables["solvable"])
     _draw_points(panels["b"], tables["pairs"], arms)
     style.name_axes(panels["b"], "b", "predicted accuracy under noise", "measured accuracy under noise")
@@ -40,7 +39,7 @@ def _draw_solvable(axes: Axes, table: pd.DataFrame) -> None:
         part = select(table, case=case)
         colour = style.LOOKS["synaptic" if case == "synapses" else "excitability"].colour
         axes.plot(part["sigma"], part["exact"], color=colour, linestyle=line, label=case)
-        axes.plot(part["sigma"], part["drawn"], color=colour, linestyle="none", marker=".", markersize=3)
+        axes.plot(part["sigma"], part["drawn"], color=colour, linestyle="none", marker=".")
     axes.legend(loc="lower left")
     style.name_axes(axes, "a", "cue noise σ (in units of the cue)", "share of right answers", ylim=(0, 1.02))
 
@@ -49,7 +48,7 @@ def _draw_points(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
     """A point for each arm, group and pair of tasks, mean over networks."""
     for (group, arm), part in table.groupby(["group", "arm"], sort=False):
         look = style.LOOKS[arm]
-        marks = dict(marker=look.marker, color=look.colour, linestyle="none", markersize=3.5, fillstyle=FACES[group])
+        marks = dict(marker=look.marker, color=look.colour, linestyle="none", markersize=4.5, fillstyle=FACES[group])
         axes.plot(part["predicted"], part["measured"], alpha=0.8, **marks)
     both = pd.concat([table["predicted"], table["measured"]])
     if both.notna().any():

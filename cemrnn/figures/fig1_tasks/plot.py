@@ -1,19 +1,19 @@
-"""Figure 1: example trials, learning curves, score per task and arm."""
+"""Figure 1: learning curves, score per task and arm, example trials."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.result import Result
 
 N_COLUMNS = 4  # of example trials
+ROW_IN = 1.8  # height of a row of them
+LEAST_IN, TASK_IN = 3.4, 0.26  # height of the other panels: at least, and for each task
 # None of these is an arm's colour; cosines are solid and sines dashed throughout.
 FIXATION, FIRST, SECOND, ANSWER = "black", "#6A3D9A", "#8C6D1F", "#A50F3C"
 INPUTS = (
@@ -27,26 +27,28 @@ OUTPUTS = (("fixation", FIXATION, "-"), ("cos", ANSWER, "-"), ("sin", ANSWER, "-
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig1_tasks.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig1_tasks.experiment.run`, and part b: example trials."""
+    return {"": _plot_scores(result), "b": _plot_examples(result)}
+
+
+def _plot_scores(result: Result) -> Figure:
     tables, config = result.tables, result.config
-    n_rows = -(-len(config.tasks) // N_COLUMNS)
-    figure = style.open_figure(10, 2.0 * n_rows + 3.4)
-    above, below = figure.subfigures(2, 1, height_ratios=[2.0 * n_rows, 3.4])
-    _draw_examples(above, tables["examples"], config.tasks, n_rows)
-    left, right = below.subplots(1, 2, width_ratios=[1, 1.6])
-    style.draw_curves(left, tables["learning"], "update", "score")
-    style.name_axes(left, "b", "updates", "score on the worst task (last36)", xlim=(0, None))
-    _draw_scores(right, tables["scores"], config)
-    _draw_chance(right, tables["chance"].set_index("task").loc[list(config.tasks), "chance"])
-    for axes in (left, right):
-        axes.axhline(config.passing_score, color="0.6", linewidth=0.7, zorder=0)
-        axes.set_ylim(0, 1.02)
-    style.add_legend(below, config.arms)
+    figure, panels = style.open_panels(["ab"], max(LEAST_IN, TASK_IN * len(config.tasks) + 1.0))
+    style.draw_curves(panels["a"], tables["learning"], "update", "score")
+    limits = dict(xlim=(0, None), ylim=(0, 1.02))
+    style.name_axes(panels["a"], "a", "updates", "score on the worst task (last36)", **limits)
+    panels["a"].axhline(config.passing_score, color="0.6", linewidth=0.7, zorder=0)
+    _draw_scores(panels["b"], tables["scores"], config)
+    _draw_chance(panels["b"], tables["chance"].set_index("task").loc[list(config.tasks), "chance"])
+    style.add_legend(figure, config.arms)
     return figure
 
 
-def _draw_examples(figure: SubFigure, table: pd.DataFrame, tasks: Sequence[str], n_rows: int) -> None:
+def _plot_examples(result: Result) -> Figure:
+    table, tasks = result.tables["examples"], result.config.tasks
+    n_rows = -(-len(tasks) // N_COLUMNS)
+    figure = style.open_figure(style.WIDTH_IN, ROW_IN * n_rows + 0.6)
     grid = figure.subplots(2 * n_rows, N_COLUMNS, squeeze=False)
     for k, (upper, lower) in enumerate(zip(grid[::2].flat, grid[1::2].flat, strict=True)):
         if k >= len(tasks):
@@ -54,18 +56,19 @@ def _draw_examples(figure: SubFigure, table: pd.DataFrame, tasks: Sequence[str],
             lower.remove()
             continue
         _draw_trial(upper, lower, table[table["task"] == tasks[k]])
-        upper.set_title(style.spell(tasks[k]), fontsize=7)
+        upper.set_title(style.spell(tasks[k]))
         upper.tick_params(labelbottom=False)
-        lower.set_xlabel("time (ms)", fontsize=7, labelpad=1)
         if k % N_COLUMNS == 0:
-            upper.set_ylabel("input", fontsize=7)
-            lower.set_ylabel("output", fontsize=7)
-    figure.text(0.0, 0.99, "a", fontweight="bold", va="top")
+            upper.set_ylabel("input")
+            lower.set_ylabel("output")
+    figure.supxlabel("time (ms)", fontsize=9)
+    style.add_letter(grid[0, 0], "a")
     lines = [("input " * (name != "fixation") + name, colour, line) for name, colour, line in INPUTS]
     lines += [(f"output {name}", colour, line) for name, colour, line in OUTPUTS[1:]]
     handles = style.make_handles({name: dict(color=colour, linestyle=line) for name, colour, line in lines})
     handles += style.make_handles({"target": dict(color="0.6", linewidth=2.5, alpha=0.6)})
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=6, columnspacing=1)
+    figure.legend(handles=handles, loc="outside upper center", ncols=-(-len(handles) // 2))
+    return figure
 
 
 def _draw_trial(upper: Axes, lower: Axes, part: pd.DataFrame) -> None:
@@ -79,18 +82,14 @@ def _draw_trial(upper: Axes, lower: Axes, part: pd.DataFrame) -> None:
 
 
 def _draw_scores(axes: Axes, table: pd.DataFrame, config: TasksConfig) -> None:
-    n_tasks = len(config.tasks)
     for offset, arm in style.spread_over(config.arms, 0.32):
         part = table[table["arm"] == arm].set_index("task").loc[list(config.tasks)]
-        style.draw_points(axes, np.arange(n_tasks) + offset, part, "score", style.LOOKS[arm], markersize=3.5)
-    crowded = n_tasks > 10
-    names = [style.spell(task) if crowded else style.show_text(task.replace("_", "\n")) for task in config.tasks]
-    turned = dict(rotation=35, ha="right", rotation_mode="anchor") if crowded else {}
-    axes.set_xticks(range(n_tasks), names, fontsize=6, **turned)
-    style.name_axes(axes, "c", "", "score (last36)", xlim=(-0.6, n_tasks - 0.1))
+        style.draw_rows(axes, np.arange(len(part)) + offset, part, "score", style.LOOKS[arm], markersize=4)
+    style.name_rows(axes, list(map(style.spell, config.tasks)))
+    axes.axvline(config.passing_score, color="0.6", linewidth=0.7, zorder=0)
+    style.name_axes(axes, "b", "score (last36); dotted: chance", xlim=(0, 1.02))
 
 
 def _draw_chance(axes: Axes, levels: pd.Series) -> None:
-    position, beside = np.arange(len(levels)), dict(xytext=(2, 0), textcoords="offset points", fontsize=6, va="center")
-    axes.hlines(levels, position - 0.45, position + 0.45, color="0.4", linewidth=1, linestyle=":")
-    axes.annotate("chance", (len(levels) - 0.53, levels.iloc[-1]), **beside)
+    position = np.arange(len(levels))
+    axes.vlines(levels, position - 0.45, position + 0.45, color="0.4", linewidth=1, linestyle=":")

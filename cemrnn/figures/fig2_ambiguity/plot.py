@@ -16,28 +16,28 @@ from cemrnn.figures.fig2_ambiguity.matrix import TESTS
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
 
-LABELS = {
-    "noise": "cue noise σ (in units of the cue)",
-    "mixture": "mixture λ (share of the other cue)",
-    "strength": "share κ of the right cue",
-}
+LABELS = {"noise": "cue noise σ (cue heights)", "mixture": "mixture λ (share of the other cue)"}
 PANELS = (  # letter, group, manipulation, title
     ("a", "parameters", "noise", "equal parameters"),
     ("b", "units", "noise", "equal units"),
     ("c", "trained", "noise", "trained with noise"),
-    ("d", "parameters", "mixture", "equal parameters"),
+    ("e", "parameters", "mixture", "equal parameters"),
 )
+LEAST_IN, PAIR_IN = 2.6, 0.22  # height of the lower panels: at least, and for each pair of tasks
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
 ANSWER_LINES = dict(zip(ANSWERS, ("-", "--", ":", "-."), strict=True))
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`, and part b: whose answers, and other tests."""
+    return {"": _plot_accuracy(result), "b": _plot_answers(result)}
+
+
+def _plot_accuracy(result: Result) -> Figure:
     tables, config = result.tables, result.config
-    figure = style.open_figure(10, 7.4)
-    above, below = figure.subfigures(2, 1, height_ratios=[3.0, 4.4])
-    panels = above.subplot_mosaic([list("abcd")])
+    heights = 3.1, max(LEAST_IN, PAIR_IN * tables["pairs"]["pair"].nunique() + 0.7)
+    figure, panels = style.open_panels(["abc", "dde"], sum(heights), height_ratios=heights)
     for letter, group, manipulation, title in PANELS:
         rows = select(tables["curves"], group=group, manipulation=manipulation)
         if group == "units":  # the combined arm is the same at both readings
@@ -45,15 +45,22 @@ def plot(result: Result) -> Figure:
                 [rows, select(tables["curves"], group="parameters", manipulation=manipulation, arm="combined")]
             )
         _draw_curves(panels[letter], rows)
-        panels[letter].set_title(title, fontsize=7)
-        style.name_axes(panels[letter], letter, LABELS[manipulation], "normalised accuracy", ylim=(-0.15, 1.05))
+        panels[letter].set_title(title)
+        style.name_axes(panels[letter], letter, LABELS[manipulation], "normalised accuracy")
     for letter in "abc":
+        panels[letter].set_ylim(-0.15, 1.05)
         panels[letter].plot(tables["ideal"]["sigma"], tables["ideal"]["normalised"], zorder=1, **IDEAL)
-    style.add_legend(above, config.arms, style.make_handles({"ideal observer": IDEAL}))
-    parts = below.subfigures(1, 3, width_ratios=[2.9, 3.3, 3.8])
-    _draw_answers(parts[0].subplots(), tables["answers"], config)
-    _draw_tests(parts[2], tables["tests"], config)
-    _draw_pairs(parts[1].subplots(), tables["pairs"], config)
+    _draw_pairs(panels["d"], tables["pairs"], config)
+    style.add_legend(figure, config.arms, style.make_handles({"ideal observer": IDEAL}))
+    return figure
+
+
+def _plot_answers(result: Result) -> Figure:
+    figure = style.open_figure(style.WIDTH_IN, 3.9)
+    left, right = figure.subfigures(1, 2, width_ratios=[3.4, 5.6])
+    _draw_answers(left.subplots(), result.tables["answers"], result.config)
+    _draw_tests(right, result.tables["tests"], result.config)
+    style.add_legend(figure, result.config.compared_arms)
     return figure
 
 
@@ -72,8 +79,9 @@ def _draw_answers(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> 
             style.draw_curve(axes, part, "level", "share", style.LOOKS[arm], band=0.08, linestyle=line, markersize=0)
     names = {"own": "of the cued task", "other": "of the other task", "silent": "no answer", "astray": "elsewhere"}
     lines = {names[answer]: dict(linestyle=line) for answer, line in ANSWER_LINES.items()}
-    axes.legend(handles=style.make_handles(lines, color="0.4"), loc="upper right")
-    style.name_axes(axes, "e", LABELS["noise"], "share of answers", ylim=(-0.02, 1.02))
+    handles = style.make_handles(lines, color="0.4")
+    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, columnspacing=1, borderaxespad=0.1)
+    style.name_axes(axes, "a", LABELS["noise"], "share of answers", ylim=(-0.02, 1.02))
 
 
 def _draw_pairs(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> None:
@@ -82,9 +90,10 @@ def _draw_pairs(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> No
     names = list(dict.fromkeys(rows["pair"]))
     for offset, arm in style.spread_over(config.compared_arms, 0.22):
         part = select(rows, arm=arm).set_index("pair").loc[names]
-        style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=3)
-    style.name_rows(axes, [_shorten(name) for name in names], fontsize=5.5)
-    style.name_axes(axes, "f", "mean accuracy over σ")
+        style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=4)
+    style.name_rows(axes, [_shorten(name) for name in names])
+    axes.set_title("equal parameters")
+    style.name_axes(axes, "d", "normalised accuracy, mean over σ")
 
 
 def _shorten(pair: str) -> str:
@@ -103,12 +112,12 @@ def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig
         rows = select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
         cells = rows.reindex(index=list(TESTS), columns=["parameters", "trained"]).to_numpy(float)
         image = axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6, fontsize=6)
-        axes.set_title(arm, fontsize=7, loc="right")
-        axes.set_xticks([0, 1], ["clean", "noisy"], fontsize=6)
+        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6)
+        axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
+        axes.set_xticks([0, 1], ["clean", "noisy"])
         axes.spines[["top", "right"]].set_visible(True)
-    panels[0].set_yticks(range(len(TESTS)), TESTS, fontsize=6)
+    panels[0].set_yticks(range(len(TESTS)), TESTS)
     panels[0].set_ylabel("tested with")
-    figure.supxlabel("trained with a cue that is", fontsize=8)
-    style.add_letter(panels[0], "g")
+    figure.supxlabel("trained with a cue that is", fontsize=9)
+    style.add_letter(panels[0], "b")
     figure.colorbar(image, ax=list(panels), label="normalised accuracy", pad=0.02, fraction=0.05)

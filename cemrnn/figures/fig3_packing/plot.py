@@ -21,24 +21,35 @@ KNOWN_BITS = 5  # per parameter. Source: Collins, Sohl-Dickstein & Sussillo 2017
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig3_packing.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig3_packing.experiment.run`, and part b: other families of tasks and arms."""
+    return {"": _plot_maps(result), "b": _plot_others(result)}
+
+
+def _plot_maps(result: Result) -> Figure:
     config, tables = result.config, result.tables
     cells, arms = tables["cells"], [*config.arms, SEPARATE]
     usual = select(cells, n_sites=config.n_sites)
-    figure = style.open_figure(10, 5.6)
-    panels = figure.subplot_mosaic([list("abcd"), list("efgh")])
+    figure, panels = style.open_panels(["ab", "cd"], 6.4)
     for letter, match in zip("ab", MATCHES, strict=True):
         _draw_accuracy(panels[letter], select(usual, match=match), arms, config, legend=letter == "b")
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
-        panels[letter].set_title(f"equal {match}", fontsize=7)
-    _draw_sites(panels["c"], select(cells, n_units=config.units[-1], n_tasks=config.middle_count), config)
-    _draw_bits(panels["d"], cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)])
-    _draw_speed(panels["e"], select(tables["speed"], match="units"), config)
-    _draw_battery(panels["f"], tables["battery"], config)
-    _draw_beside(panels["g"], cells, config)
-    _draw_added(panels["h"], tables["added"], config)
-    style.add_legend(figure, [*arms, *config.side_arms])
+        panels[letter].set_title(f"equal {match}")
+    _draw_bits(panels["c"], cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)])
+    _draw_speed(panels["d"], select(tables["speed"], match="units"), config)
+    style.add_legend(figure, arms)
+    return figure
+
+
+def _plot_others(result: Result) -> Figure:
+    config, tables = result.config, result.tables
+    figure, panels = style.open_panels(["ab", "cd"], 6.4)
+    largest = select(tables["cells"], n_units=config.units[-1], n_tasks=config.middle_count)
+    _draw_sites(panels["a"], largest, config)
+    _draw_battery(panels["b"], tables["battery"], config)
+    _draw_beside(panels["c"], tables["cells"], config)
+    _draw_added(panels["d"], tables["added"], config)
+    style.add_legend(figure, [*config.arms, *config.side_arms])
     return figure
 
 
@@ -59,7 +70,7 @@ def _draw_line(axes: Axes, part: pd.DataFrame, x: str, arm: str, **look) -> None
     style.draw_curve(axes, part, x, "accuracy", style.LOOKS[arm], band=0.1, markersize=0, **look)
     for counts, face in ((True, style.LOOKS[arm].colour), (False, "white")):
         points = part[part["counts"] == counts]
-        marks = dict(marker=style.LOOKS[arm].marker, color=style.LOOKS[arm].colour, linestyle="none", markersize=4.5)
+        marks = dict(marker=style.LOOKS[arm].marker, color=style.LOOKS[arm].colour, linestyle="none", markersize=5)
         axes.plot(points[x], points["accuracy"], markerfacecolor=face, **marks)
 
 
@@ -79,27 +90,27 @@ def _draw_sites(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
     axes.minorticks_off()
     lines = {f"equal {match}": dict(linestyle=line) for match, line in zip(MATCHES, SIZE_LINES, strict=False)}
     axes.legend(handles=style.make_handles(lines, color="0.4"), loc="lower left")
-    axes.set_title(f"N = {config.units[-1]}, K = {config.middle_count}", fontsize=7)
-    style.name_axes(axes, "c", "bits of a map", "accuracy over maps", ylim=(-0.02, 1.04))
+    axes.set_title(f"N = {config.units[-1]}, K = {config.middle_count}")
+    style.name_axes(axes, "a", "bits of a map", "accuracy over maps", ylim=(-0.02, 1.04))
 
 
 def _draw_bits(axes: Axes, table: pd.DataFrame) -> None:
     for (arm, match, counts), part in table.groupby(["arm", "match", "counts"], sort=False):
         look = style.LOOKS[arm]
-        marks = dict(color=look.colour, marker=look.marker, linestyle="none", markersize=4.5)
+        marks = dict(color=look.colour, marker=look.marker, linestyle="none", markersize=5)
         marks |= dict(fillstyle=READINGS[match], alpha=1.0 if counts else 0.35)
         axes.plot(part["n_parameters"], part["bits"].where(part["bits"] > 0.5), **marks)
     span = np.array([table["n_parameters"].min(), table["n_parameters"].max()])
     for bits, line in ((1, "-"), (KNOWN_BITS, "--")):
         axes.plot(span, bits * span, color="0.5", linewidth=0.8, linestyle=line)
-        axes.annotate(f"{bits} bit{'s' * (bits > 1)} per parameter", (span[0], bits * span[0]), fontsize=6, color="0.4",
-                      xytext=(0, 3), textcoords="offset points")  # fmt: skip
+        place = dict(xytext=(0, 3), textcoords="offset points", ha="right", color="0.4")
+        axes.annotate(f"{bits} bit{'s' * (bits > 1)} per parameter", (span[1], bits * span[1]), **place)
     axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())
-    style.name_axes(axes, "d", "trained parameters", "bits stored")
+    style.name_axes(axes, "c", "trained parameters", "bits stored")
 
 
 def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
@@ -109,9 +120,9 @@ def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
             style.draw_curve(axes, part, "n_tasks", "updates", style.LOOKS[arm], band=0.1, linestyle=line)
     axes.axhline(config.n_updates, color="0.6", linewidth=0.7)
     style.use_octaves(axes, config.task_counts)
-    axes.set_title("equal units; grey: never", fontsize=7)
+    axes.set_title("equal units; grey: never")
     limits = config.n_updates / N_LOOKS, 1.5 * config.n_updates
-    style.name_axes(axes, "e", "number of maps K", f"updates to {config.criterion:g}", yscale="log", ylim=limits)
+    style.name_axes(axes, "d", "number of maps K", f"updates to {config.criterion:g}", yscale="log", ylim=limits)
 
 
 def _draw_battery(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
@@ -122,8 +133,8 @@ def _draw_battery(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> Non
             style.draw_points(axes, part["n_units"] * 2**offset, part, "worst", style.LOOKS[arm], **points)
     axes.axhline(config.battery_target, color="0.6", linewidth=0.7)
     style.use_octaves(axes, config.battery_units)
-    axes.set_title(f"{config.battery_count} tasks of the battery", fontsize=7)
-    style.name_axes(axes, "f", "units N of the combined arm", "score on the worst task", ylim=(-0.02, 1.04))
+    axes.set_title(f"{config.battery_count} tasks of the battery")
+    style.name_axes(axes, "b", "units N of the combined arm", "score on the worst task", ylim=(-0.02, 1.04))
 
 
 def _draw_beside(axes: Axes, cells: pd.DataFrame, config: PackingConfig) -> None:
@@ -137,8 +148,8 @@ def _draw_beside(axes: Axes, cells: pd.DataFrame, config: PackingConfig) -> None
     handles = style.make_handles({f"rotations, N = {config.units[-1]}": dict(linestyle="-.")}, color="0.4")
     axes.legend(handles=handles, loc="lower left")
     _name_counts(axes, config)
-    axes.set_title(f"other arms, N = {config.units[-1]}; other tasks", fontsize=7)
-    style.name_axes(axes, "g", "number of tasks K", "accuracy over tasks")
+    axes.set_title(f"other arms, N = {config.units[-1]}; other tasks")
+    style.name_axes(axes, "c", "number of tasks K", "accuracy over tasks")
 
 
 def _draw_added(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
@@ -146,6 +157,6 @@ def _draw_added(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
     for row in scores.to_dict(orient="records"):
         style.draw_points(axes, [row["n_trained"]], pd.DataFrame([row]), "value", style.LOOKS[row["arm"]], markersize=6)
     axes.axhline(1 / config.n_sites, color="0.6", linewidth=0.7, linestyle=":")
-    axes.set_title(f"one more map, N = {config.units[-1]}", fontsize=7)
-    style.name_axes(axes, "h", "numbers that a context brings", "accuracy on the new map", ylim=(-0.02, 1.04))
+    axes.set_title(f"one more map, N = {config.units[-1]}")
+    style.name_axes(axes, "d", "numbers that a context brings", "accuracy on the new map", ylim=(-0.02, 1.04))
     axes.set_xlim(0, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,33 +22,46 @@ KINDS = {
 }
 POINT = dict(linestyle="none", markersize=4.5, markeredgewidth=0.7, zorder=5)
 HELD = ("fixation", "delay1", "delay2")  # epochs with the input under which the flow is drawn
+TITLE_COLUMNS = 18  # characters that a portrait is wide
 AT_REST = dict(color="#5E3C99", linewidth=1.1)  # no colour of an arm
 DRIVEN = dict(color="#B2ABD2", linewidth=0.8)
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig4_dynamics.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig4_dynamics.experiment.run`, and part b: sizes, times and units."""
+    measures = dict(list(result.tables["measures"].groupby("measure")))
+    return {"": _plot_change(result, measures), "b": _plot_states(result, measures)}
+
+
+def _plot_change(result: Result, measures: dict[str, pd.DataFrame]) -> Figure:
     tables, arms = result.tables, result.config.arms
-    measures = dict(list(tables["measures"].groupby("measure")))
-    figure = style.open_figure(10, 7.2)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.75])
+    figure = style.open_figure(style.WIDTH_IN, 5.9)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[2.5, 3.4])
     _draw_portraits(top, result)
-    panels = bottom.subplot_mosaic([list("bcd"), list("efg")])
+    panels = bottom.subplot_mosaic([list("bcd")])
     _draw_plane(panels["b"], tables["networks"], arms)
-    _draw_both(panels["c"], measures, arms, {"angle": "two tasks", "angle_same_task": "halves of one task"})
-    style.name_axes(panels["c"], "c", "mean principal angle (degrees)")
-    _draw_both(panels["d"], measures, arms, {"participation": "all tasks", "participation_task": "one task"})
-    style.name_axes(panels["d"], "d", "participation ratio (dimensions)")
-    style.draw_estimates(panels["e"], measures["slowest_ms"], arms, "value")
-    _draw_networks(panels["e"], tables["networks"], arms, "slowest_ms")
-    style.name_axes(panels["e"], "e", "slowest time constant of a stable point (ms)", xlim=(0, None))
-    style.draw_curves(panels["f"], tables["bifurcations"], "lambda", "share")
-    mixture = "share of the second task in the context, λ"
-    style.name_axes(panels["f"], "f", mixture, "paths with a bifurcation", xlim=(0, 1), ylim=(0, None))
-    _draw_variance(panels["g"], tables["units"], result)
-    style.add_letter(panels["g"], "g")
+    _draw_both(panels["c"], measures, arms, {"angle": "two tasks", "angle_same_task": "one task"})
+    style.name_axes(panels["c"], "c", "principal angle (degrees)")
+    style.draw_curves(panels["d"], tables["bifurcations"], "lambda", "share")
+    limits = dict(xlim=(0, 1), ylim=(0, None))
+    style.name_axes(panels["d"], "d", "share of the second task, λ", "paths with a bifurcation", **limits)
     style.add_legend(bottom, arms)
+    return figure
+
+
+def _plot_states(result: Result, measures: dict[str, pd.DataFrame]) -> Figure:
+    tables, arms = result.tables, result.config.arms
+    figure = style.open_figure(style.WIDTH_IN, 5.2)
+    panels = figure.subplot_mosaic([list("ac"), list("bc")], width_ratios=[1, 1.2])
+    _draw_both(panels["a"], measures, arms, {"participation": "all tasks", "participation_task": "one task"})
+    style.name_axes(panels["a"], "a", "participation ratio (dimensions)")
+    style.draw_estimates(panels["b"], measures["slowest_ms"], arms, "value")
+    _draw_networks(panels["b"], tables["networks"], arms, "slowest_ms")
+    style.name_axes(panels["b"], "b", "slowest time constant (ms)", xlim=(0, None))
+    _draw_variance(panels["c"], tables["units"], result)
+    style.add_letter(panels["c"], "c")
+    style.add_legend(figure, arms)
     return figure
 
 
@@ -55,20 +69,22 @@ def _draw_portraits(figure: SubFigure, result: Result) -> None:
     """Draw two panels per arm: the flow in the context of either task, on the same plane."""
     shown = [arm for arm in PORTRAYED if arm in result.config.arms]
     for arm, part in zip(shown, np.atleast_1d(figure.subfigures(1, max(1, len(shown)))), strict=bool(shown)):
-        part.suptitle(arm, color=style.LOOKS[arm].colour, fontweight="bold", fontsize=8)
+        part.suptitle(arm, color=style.LOOKS[arm].colour, fontweight="bold", fontsize=9)
         for axes, name in zip(part.subplots(1, 2), result.config.example_tasks, strict=True):
             axes.set_box_aspect(1)
-            axes.set(xticks=[], yticks=[], xlabel="PC 1", ylabel="PC 2", title=f"in context {style.spell(name)}")
+            title = textwrap.fill(f"in {style.spell(name)}", TITLE_COLUMNS)
+            axes.set(xticks=[], yticks=[], xlabel="PC 1", title=title)
             if select(result.tables["portrait_field"], arm=arm)["x"].notna().any():
                 _draw_portrait(axes, result, arm, result.config.tasks.index(name))
             else:
                 style.say_blank(axes)
+        part.axes[0].set_ylabel("PC 2")
     figure.text(0.005, 0.98, "a", fontweight="bold", va="top")
     handles = style.make_handles({f"{kind} point": look for kind, look in KINDS.items()}, **POINT)
     handles += style.make_handles(
         {"trial, under the input of the flow": AT_REST, "trial, stimulus or response": DRIVEN}
     )
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
 def _draw_portrait(axes: Axes, result: Result, arm: str, task: int) -> None:
@@ -106,7 +122,7 @@ def _draw_both(axes: Axes, measures: dict[str, pd.DataFrame], arms: Sequence[str
     for position, arm in enumerate(arms):
         style.draw_rows(axes, [position], rows.loc[[arm]], "value", style.LOOKS[arm], markersize=5, **hollow)
     axes.set_xlim(0, None)
-    style.add_small_legend(axes, style.make_handles({label: {}, other: hollow}, **style.GREY), fontsize=7)
+    style.add_small_legend(axes, style.make_handles({label: {}, other: hollow}, **style.GREY))
 
 
 def _draw_networks(axes: Axes, networks: pd.DataFrame, arms: Sequence[str], measure: str) -> None:
@@ -128,5 +144,5 @@ def _draw_variance(axes: Axes, units: pd.DataFrame, result: Result) -> None:
     part, tasks = select(units, arm=arm), result.config.tasks
     part = part[part["network"] == part["network"].min()]
     image = style.draw_units(axes, part, tasks, "variance", "white", cmap="cividis", vmin=0, vmax=1)
-    axes.set_yticks(range(len(tasks)), list(map(style.spell, tasks)), fontsize=5.5)
+    axes.set_yticks(range(len(tasks)), list(map(style.spell, tasks)))
     axes.figure.colorbar(image, ax=axes, label="task variance", pad=0.02)

@@ -28,8 +28,7 @@ DECIDES = ("excitability", "synapses", "neither")
 def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig5_synergy.experiment.run`."""
     tables, arms = result.tables, result.config.shown_arms
-    figure = style.open_figure(10, 5.4)
-    panels = figure.subplot_mosaic([list("aabb"), list("ccde")])
+    figure, panels = style.open_panels(["ab", "cde"], 6)
     _draw_outcomes(panels["a"], tables["outcomes"], arms)
     _draw_synergy(panels["b"], tables["synergy"])
     _draw_plane(panels["c"], tables["outcomes_networks"], arms)
@@ -61,7 +60,7 @@ def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xticks(range(len(OUTCOMES)), OUTCOMES)
     marks = {label: dict(color=shade, marker=marker) for _, shade, marker, label in MEASURES}
     marks["p > .05 (Holm)"] = dict(color="0.4", marker="o", markerfacecolor="white")
-    style.add_small_legend(axes, style.make_handles(marks, linestyle="none"), columnspacing=0.5, handletextpad=0)
+    style.add_small_legend(axes, style.make_handles(marks, linestyle="none"), ncols=2)
     style.name_axes(axes, "b", "", "synergy (share of the scale)")
 
 

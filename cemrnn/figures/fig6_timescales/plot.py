@@ -18,9 +18,9 @@ MAPS = (
     ("sigma75", "σ₇₅ of noise at each step (cue heights)", "viridis", "{:.2f}".format, "b"),
 )
 CURVES = (
-    ("switch", "age of the switch when the answer is read (ms)", "d"),
-    ("noise", "noise at each step σ (cue heights)", "e"),
-    ("brief", "cue on for (ms)", "f"),
+    ("switch", "time since the switch (ms)", "a"),
+    ("noise", "noise at each step σ (cue heights)", "b"),
+    ("brief", "cue on for (ms)", "c"),
 )
 NO_PATHWAY = "–"
 INTERVALS = {"trained": "trained", "extrapolated": "others", "all": "all"}
@@ -28,19 +28,29 @@ PUBLISHED_MARKS = {"NM-RNN": "_", "low-rank RNN": "x"}
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig6_timescales.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig6_timescales.experiment.run`, and part b: the curves behind it."""
+    return {"": _plot_measures(result), "b": _plot_curves(result)}
+
+
+def _plot_measures(result: Result) -> Figure:
     taus_ms, tables = list(result.config.taus_ms), result.tables
-    figure = style.open_figure(13, 6)
-    panels = figure.subplot_mosaic([list("abcg"), list("defg")], width_ratios=[1, 1, 1, 0.85])
+    figure, panels = style.open_panels(["ab", "cd"], 6.4)
     for measure, *described, letter in MAPS:
         _draw_map(panels[letter], select(tables["measures"], measure=measure), taus_ms, *described)
         style.name_axes(panels[letter], letter, "τ of synapses, τ_S (ms)", "τ of excitability, τ_E (ms)")
     _draw_front(panels["c"], tables["measures"])
+    _draw_intervals(panels["d"], tables)
+    style.add_legend(figure, ARMS)
+    return figure
+
+
+def _plot_curves(result: Result) -> Figure:
+    taus_ms, curves = list(result.config.taus_ms), result.tables["curves"]
+    figure, panels = style.open_panels(["abc"], 3.4)
     for name, label, letter in CURVES:
-        _draw_extremes(panels[letter], select(tables["curves"], manipulation=name), taus_ms)
+        _draw_extremes(panels[letter], select(curves, manipulation=name), taus_ms)
         style.name_axes(panels[letter], letter, label, "normalised accuracy")
-    _draw_intervals(panels["g"], tables)
     fast, slow = (f"{taus_ms[k]:g} ms" for k in (0, -1))
     extremes = {f"τ = {fast}": "--", f"τ = {slow}; combined: {fast} and {slow}": "-"}
     lines = style.make_handles({label: dict(linestyle=line) for label, line in extremes.items()}, color="0.3")
@@ -63,7 +73,6 @@ def _draw_map(axes: Axes, table: pd.DataFrame, taus_ms: list[float], label: str,
         cells,
         lambda value: "n.c." if np.isnan(value) else write(value),
         lambda value: (value < middle) == dark_is_low,
-        fontsize=6.5,
     )
     texts[0, 0].remove()  # neither pathway
     for edge in (axes.axhline, axes.axvline):
@@ -122,4 +131,4 @@ def _draw_intervals(axes: Axes, tables: Tables) -> None:
     axes.set_xticks(range(len(INTERVALS)), INTERVALS.values())
     marks = {model: dict(marker=mark) for model, mark in PUBLISHED_MARKS.items()}
     style.add_small_legend(axes, style.make_handles(marks, color="0.4", linestyle="none"))
-    style.name_axes(axes, "g", "intervals", "error of the interval given back (steps)", ylim=(0, None))
+    style.name_axes(axes, "d", "intervals", "error of the interval (steps)", ylim=(0, None))

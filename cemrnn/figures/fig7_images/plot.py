@@ -17,7 +17,7 @@ def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig7_images.experiment.run`."""
     config, tables = result.config, result.tables
     units = config.packing_units
-    figure = style.open_figure(10, 5.4)
+    figure = style.open_figure(style.WIDTH_IN, 5.6)
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1))
     panels = dict(zip("abc", above.subplots(1, 3), strict=True))
     for scan, letter in SCANS.items():

@@ -17,18 +17,20 @@ from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
 
 CUES = {"none": "", "told": "told", "ambiguous": "ambiguous", "swapped": "told another", "inferred": "inferred"}
-SAMPLE_COLUMNS = 96
-UPPER_IN = 3.05  # height of the upper panels
-LOWER_IN, POINT_IN = 3.35, 0.065  # height of the lower ones at least, and for each point of panel d
+SAMPLE_COLUMNS, SAMPLE_IN = 94, 0.45  # width in characters of what a model wrote, and height
+LEAST_IN, POINT_IN = 3.2, 0.11  # height of the lower panels: at least, and for each point of panel d
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig8_text.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig8_text.experiment.run`, and part b: what the models write."""
+    return {"": _plot_bits(result), "b": _plot_samples(result)}
+
+
+def _plot_bits(result: Result) -> Figure:
     config, tables = result.config, result.tables
-    lower_in = max(LOWER_IN, POINT_IN * len(tables["packed"]))
-    figure = style.open_figure(10, UPPER_IN + lower_in)
-    panels = figure.subplot_mosaic([list("aabbcc"), list("ddeeee")], height_ratios=(UPPER_IN, lower_in))
+    heights = 2.8, max(LEAST_IN, POINT_IN * len(tables["packed"]))
+    figure, panels = style.open_panels(["ab", "cd"], sum(heights), height_ratios=heights)
     style.draw_estimates(panels["a"], tables["bits"], config.models, "bits")
     panels["a"].axvline(result.scalars["bits_bigram"], color="0.4", linestyle=":", linewidth=0.8)
     style.name_axes(panels["a"], "a", "bits per character (dotted: bigrams)")
@@ -41,8 +43,14 @@ def plot(result: Result) -> Figure:
     passages = f"passages of {config.passage_characters} characters whose\ncontext tells the register (dotted: chance)"
     style.name_axes(panels["c"], "c", passages, xlim=(0, 1))
     _draw_packed(panels["d"], tables["packed"], config.learned_registers)
-    _write_samples(panels["e"], tables["samples"])
     style.add_legend(figure, list(dict.fromkeys([*config.models, *config.packing_models])))
+    return figure
+
+
+def _plot_samples(result: Result) -> Figure:
+    table = result.tables["samples"]
+    figure, panels = style.open_panels(["a"], SAMPLE_IN * len(table) + 0.3)
+    _write_samples(panels["a"], table)
     return figure
 
 
@@ -53,7 +61,7 @@ def _draw_packed(axes: Axes, table: pd.DataFrame, registers: Sequence[str]) -> N
     for position, (arm, cue) in enumerate(conditions):
         part = select(table, arm=arm, cue=cue).set_index("register")
         for offset, register in style.spread_over(registers, reach):
-            marks = dict(fillstyle=fills[register], markersize=4)
+            marks = dict(fillstyle=fills[register])
             style.draw_rows(axes, [position + offset], part.loc[[register]], "bits", style.LOOKS[arm], **marks)
     style.name_rows(axes, [f"{arm} {CUES[cue]}".strip() for arm, cue in conditions])
     handles = style.make_handles({name: dict(fillstyle=fill) for name, fill in fills.items()}, **style.GREY)
@@ -65,9 +73,9 @@ def _draw_packed(axes: Axes, table: pd.DataFrame, registers: Sequence[str]) -> N
 def _write_samples(axes: Axes, table: pd.DataFrame) -> None:
     axes.set(xticks=[], yticks=[])
     axes.set_axis_off()
-    style.add_letter(axes, "e")
+    style.add_letter(axes, "a")
     tops = np.linspace(0.97, 0, len(table), endpoint=False)
-    text = dict(transform=axes.transAxes, va="top", ha="left", fontsize=6)
+    text = dict(transform=axes.transAxes, va="top", ha="left")
     for top, row in zip(tops, table.itertuples(), strict=True):
         lines = textwrap.wrap(" ".join(row.text.split()), SAMPLE_COLUMNS)[:2] or [style.MISSING]
         axes.text(0.0, top, row.arm, color=style.LOOKS[row.arm].colour, fontweight="bold", **text)

@@ -11,16 +11,17 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from cemrnn.figures import style
 from cemrnn.figures.fig9_overhead_scaling.cost import OverheadConfig
-from cemrnn.figures.result import Result, Tables
+from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
 
-RATIOS = {"update": "time of an update / plain", "step": "time of a simulated step / plain", "memory": "memory / plain"}
+RATIOS = {"update": "time of an update / plain", "step": "time of a step / plain", "memory": "memory / plain"}
 COSTS = (
     ("update", "n_units", "units N", "time per update (ms)", 1e3),
     ("update", "n_contexts", "contexts K", "time per update (ms)", 1e3),
     ("update", "n_steps", "steps T", "time per update (ms)", 1e3),
     ("memory", "n_units", "units N", "memory per network (MB)", 1e-6),
 )
+SIZES = {"n_units": "units N of the combined arm", "n_tasks": "tasks K"}
 NARROW = 5  # a cost that varies less is drawn from zero on a linear axis
 # Device and match -> face of the marker, and place beside the arm's line.
 KINDS = {
@@ -32,29 +33,40 @@ KINDS = {
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig9_overhead_scaling.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig9_overhead_scaling.experiment.run`, and part b: costs and scores by size."""
+    return {"": _plot_worth(result), "b": _plot_sizes(result)}
+
+
+def _plot_worth(result: Result) -> Figure:
+    config, tables = result.config, result.tables
+    figure, panels = style.open_panels(["abc", "def"], 6.2)
+    for letter, (quantity, label) in zip("abc", RATIOS.items(), strict=True):
+        _draw_ratios(panels[letter], select(tables["overhead"], quantity=quantity, again=0), config)
+        style.name_axes(panels[letter], letter, label)
+    style.draw_curves(panels["d"], tables["learning"], "seconds", "score")
+    panels["d"].axhline(config.passing_score, color="0.6", linewidth=0.7, zorder=0)
+    style.name_axes(panels["d"], "d", "time of training (s)", "score on the worst task", xlim=(0, None))
+    gained = select(tables["differences"], match="time", reference="bias")
+    for letter, (varied, label) in zip("ef", SIZES.items(), strict=True):
+        _draw_differences(panels[letter], select(gained, varied=varied), config.smallest_effect)
+        style.name_axes(panels[letter], letter, label, "score minus bias, equal time")
+    style.add_legend(figure, config.arms, _explain_marks(tables["overhead"]))
+    return figure
+
+
+def _plot_sizes(result: Result) -> Figure:
     config, tables = result.config, result.tables
     on_cpu = {name: select(tables[name], device="cpu") for name in ("scaling", "exponents")}
-    figure = style.open_figure(10, 9.6)
-    rows = figure.subfigures(4, 1, height_ratios=[1.15, 1, 1, 1])
-    for axes, letter, (quantity, label) in zip(rows[0].subplots(1, 3), "abc", RATIOS.items(), strict=True):
-        _draw_ratios(axes, select(tables["overhead"], quantity=quantity, again=0), config)
-        style.name_axes(axes, letter, label)
-    for axes, letter, (quantity, varied, x, y, factor) in zip(rows[1].subplots(1, 4), "defg", COSTS, strict=True):
-        _draw_cost(axes, select(on_cpu["scaling"], quantity=quantity, varied=varied), factor)
-        style.name_axes(axes, letter, x, y)
+    figure, panels = style.open_panels(["abc", "def"], 6.2)
+    for letter, (quantity, varied, x, y, factor) in zip("abcd", COSTS, strict=True):
+        _draw_cost(panels[letter], select(on_cpu["scaling"], quantity=quantity, varied=varied), factor)
+        style.name_axes(panels[letter], letter, x, y)
         exponents = select(on_cpu["exponents"], quantity=quantity, varied=varied).set_index("arm")["exponent"]
-        text = ", ".join(f"{arm} {exponents[arm]:.2f}" for arm in ("plain", "combined"))
-        axes.set_title(f"exponent: {text}", loc="right", fontsize=6)
-    _draw_times(*rows[2].subplots(1, 4)[:2], tables, config)
-    _draw_scores(*rows[2].axes[2:], select(tables["scores"], match="updates"), config)
-    gained = select(tables["differences"], match="time", reference="bias")
-    labels = {"n_units": "units N of the combined arm", "n_tasks": "tasks K"}
-    for axes, letter, (varied, label) in zip(rows[3].subplots(1, 2), "lm", labels.items(), strict=True):
-        _draw_differences(axes, select(gained, varied=varied), config.smallest_effect)
-        style.name_axes(axes, letter, label, "score minus bias, equal time")
-    style.add_legend(figure, config.arms, _explain_marks(tables["overhead"]))
+        text = "\n".join(f"exponent, {arm}: {style.write_number(exponents[arm])}" for arm in ("plain", "combined"))
+        panels[letter].set_title(text, loc="right")
+    _draw_scores(panels["e"], panels["f"], select(tables["scores"], match="updates"), config)
+    style.add_legend(figure, config.arms)
     return figure
 
 
@@ -89,22 +101,14 @@ def _draw_cost(axes: Axes, rows: pd.DataFrame, factor: float) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_times(learning: Axes, passing: Axes, tables: Tables, config: OverheadConfig) -> None:
-    style.draw_curves(learning, tables["learning"], "seconds", "score")
-    learning.axhline(config.passing_score, color="0.6", linewidth=0.7, zorder=0)
-    style.name_axes(learning, "h", "time of training (s)", "score on the worst task", xlim=(0, None))
-    style.draw_estimates(passing, tables["passing"], config.arms, "seconds")
-    style.name_axes(passing, "i", f"time to a score of {config.passing_score:g} (s)", xlim=(0, None))
-
-
 def _draw_scores(by_units: Axes, by_tasks: Axes, scores: pd.DataFrame, config: OverheadConfig) -> None:
     units, counts = config.packing.units, config.packing.task_counts
     style.draw_curves(by_units, select(scores, n_tasks=max(counts)), "n_units", "score")
     style.use_octaves(by_units, units)
     style.draw_curves(by_tasks, select(scores, n_units=max(units)), "n_tasks", "score")
     style.use_octaves(by_tasks, counts)
-    labels = f"units N of the combined arm (K = {max(counts)})", f"tasks K (N = {max(units)})"
-    for axes, letter, label in zip((by_units, by_tasks), "jk", labels, strict=True):
+    labels = f"units N, combined (K = {max(counts)})", f"tasks K (N = {max(units)})"
+    for axes, letter, label in zip((by_units, by_tasks), "ef", labels, strict=True):
         style.name_axes(axes, letter, label, "score on the worst map", ylim=(-0.02, 1.02))
 
 
