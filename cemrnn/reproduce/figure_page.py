@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.result import Result
-from cemrnn.figures.style import IMAGE_METADATA, render
+from cemrnn.figures.style import IMAGE_METADATA, list_parts, render
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.notebooks import FOLDED, set_subtitle
@@ -49,8 +49,7 @@ class Telling:
 
 def tell_reference(reference: Result, origin: dict, source: Path) -> Telling:
     """The telling of kept results, whose pictures are drawn into the book's source."""
-    drawn = load_plot(reference.stem).plot(reference)
-    figures = drawn if isinstance(drawn, dict) else {"": drawn}
+    figures = list_parts(load_plot(reference.stem).plot(reference))
     for part, figure in figures.items():
         for kind in IMAGE_METADATA:
             path = source / FILES / REFERENCE / f"{reference.stem}{part}.{kind}"
