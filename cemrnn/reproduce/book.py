@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from cemrnn.tasks.presets import PRESETS
 
 GENERATED = "generated"  # folder of tables and figures that no notebook writes
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+OTHER_FOLDER = re.compile(r"\]\((?:\.\./)+(?:book/|tutorials/)?(?=[\w-]+\.(?:md|ipynb))")
+TERM = re.compile(r"\[([^\]\[]+)\]\((?:\.\./)+book/glossary\.md#([\w-]+)\)")
 FEWEST_NETWORKS = 5  # per condition, for the book to make no reservation
 
 
@@ -84,22 +87,29 @@ def assemble(project: Project, profile: str) -> Path:
     source = out / "book_source"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(project.root / "book", source, ignore=shutil.ignore_patterns("__pycache__"))
-    for stem in project.stems():
+    for stem in [*project.stems(), *project.tutorials()]:
         executed = out / "notebooks" / f"{stem}.ipynb"
         if not executed.exists():
             raise BookError(f"{stem} has not run at profile {profile}: cemrnn run {stem} --profile {profile}")
         if lost := find_lost(out, stem):
             again = f"cemrnn run {stem} --profile {profile}"
             raise BookError(f"{out}: expected what {stem} left, got no {', '.join(lost)}: {again}")
-        # In Lab pages lie in another folder than notebooks, in the book beside them.
-        (source / executed.name).write_text(
-            executed.read_text(encoding="utf-8").replace("](../book/", "]("), encoding="utf-8"
-        )
+        text = link_beside(executed.read_text(encoding="utf-8"))
+        (source / executed.name).write_text(text, encoding="utf-8")
     shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
     _write_tables(project, profile, source / GENERATED)
     _write_announcement(out, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")
     return source
+
+
+def link_beside(text: str) -> str:
+    """A notebook whose links lead to where its targets lie in the book: beside it, and to terms of the glossary.
+
+    In Lab pages lie in another folder than notebooks, tutorials in a third, and a term has no link of its own.
+    """
+    text = TERM.sub(lambda found: f"{{term}}`{found[1]} <{found[2].replace('-', ' ')}>`", text)
+    return OTHER_FOLDER.sub("](", text)
 
 
 def _write_tables(project: Project, profile: str, folder: Path) -> None:
