@@ -25,6 +25,7 @@ from cemrnn.tasks.presets import PRESETS
 GENERATED = "generated"  # folder of tables and figures that no notebook writes
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 OTHER_FOLDER = re.compile(r"\]\((?:\.\./)+(?:book/|tutorials/)?(?=[\w-]+\.(?:md|ipynb))")
+SOURCE = re.compile(r"\]\((?:\.\./)+(cemrnn/figures/\w+/\w+)\.py\)")
 TERM = re.compile(r"\[([^\]\[]+)\]\((?:\.\./)+book/glossary\.md#([\w-]+)\)")
 FEWEST_NETWORKS = 5  # per condition, for the book to make no reservation
 
@@ -106,8 +107,10 @@ def assemble(project: Project, profile: str) -> Path:
 def link_beside(text: str) -> str:
     """A notebook whose links lead to where its targets lie in the book: beside it, and to terms of the glossary.
 
-    In Lab pages lie in another folder than notebooks, tutorials in a third, and a term has no link of its own.
+    In Lab pages lie in another folder than notebooks, tutorials in a third, and a term has no link of its own. The
+    source of a figure's module is a page of the book.
     """
+    text = SOURCE.sub(r"](source:\1)", text)
     text = TERM.sub(lambda found: f"{{term}}`{found[1]} <{found[2].replace('-', ' ')}>`", text)
     return OTHER_FOLDER.sub("](", text)
 
