@@ -42,7 +42,7 @@ ROOMS := config.py random.py system tasks network measures training dynamics fig
   figures/cemrnn.mplstyle figures/result.py figures/remember.py reproduce/record.py reproduce/finding.py
 SOURCES := $(shell find $(ROOMS:%=$(PACKAGE)/%) \( -name '*.py' -o -name '*.mplstyle' \) 2>/dev/null)
 CONDITIONS := $(shell find $(PACKAGE)/figures -name '*.py' -not -name 'plot.py' 2>/dev/null)
-PAGES := $(shell find book -type f -not -name '*.pyc') $(wildcard $(PACKAGE)/figures/*/claims.yml)
+PAGES := $(shell find book -type f -not -name '*.pyc') $(wildcard $(PACKAGE)/figures/*/claims.yml CITATION.cff)
 MEASURED := $(wildcard build/bench/*.json)
 # A figure is what has a folder of its own; other notebooks (Untitled, a copy) are left alone.
 FIGURES := $(shell for folder in $(PACKAGE)/figures/*/experiment.py; do basename "$$(dirname "$$folder")"; done; \

@@ -40,19 +40,23 @@ ELSEWHERE |= {
     f"collections.abc.{name}": f"{PYTHON}collections.abc.html#collections.abc.{name}"
     for name in ("Callable", "Iterable", "Iterator", "Mapping", "Sequence")
 }
-MARKS = re.compile(r"([|*])")  # of reStructuredText
 MODULES = ("experiment", "plot")  # of a figure, whose source the book shows
 
 
 def keep_text(app, what, name, obj, options, lines):
-    """Let a docstring be the plain text that it is: bars and stars mark nothing; of a module the first line counts."""
-    lines[:] = [MARKS.sub(r"\\\1", line) for line in (lines[:2] if what == "module" else lines)]
+    """Let a docstring be the plain text that it is; of a module the first line counts."""
+    lines[:] = [escape(line) for line in (lines[:2] if what == "module" else lines)]
+
+
+def escape(line):
+    """A line in which bars and stars mark nothing, and a letter with a full stop begins no list."""
+    return re.sub(r"(: [A-Z])\.$", r"\1\\.", re.sub(r"([|*])", r"\\\1", line))
 
 
 def keep_property(app, what, name, obj, options, lines):
     """Take back what napoleon does to a property: it reads what stands before a colon as a type."""
     if what == "property":
-        lines[:] = [*(MARKS.sub(r"\\\1", line) for line in inspect.getdoc(obj).splitlines()), ""]
+        lines[:] = [*map(escape, inspect.getdoc(obj).splitlines()), ""]
 
 
 def find_reference(app, env, node, content):
@@ -79,7 +83,7 @@ def show_sources(app):
     for stem in list_figures():
         for module in MODULES:
             source = (find_figure(stem) / f"{module}.py").read_text(encoding="utf-8")
-            title = f"cemrnn/figures/{stem}/{module}.py"
+            title = f"{stem}/{module}.py"
             body = f"<h1>{title}</h1>{app.builder.highlighter.highlight_block(source, 'python')}"
             yield f"_modules/cemrnn/figures/{stem}/{module}", {"title": title, "body": body, "parents": []}, "page.html"
 

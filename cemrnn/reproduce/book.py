@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from cemrnn.reproduce.citation import write_citation
 from cemrnn.reproduce.claims import dropped_to_markdown, ledger, load_claims, load_dropped, to_markdown
 from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
@@ -121,6 +122,7 @@ def _write_tables(project: Project, profile: str, folder: Path) -> None:
     tables = {
         "ledger": to_markdown(claims),
         "dropped": dropped_to_markdown(load_dropped(project.stems())),
+        "cite": write_citation(project.root / "CITATION.cff"),
         "presets": describe_presets(),
         "provenance": read_table(out / "provenance").to_markdown(index=False),
     }

@@ -46,7 +46,7 @@ class Project:
         return stems
 
     def tutorials(self) -> list[str]:
-        """Names of the notebooks that teach, without extension: they have no settings, and are alike at all profiles."""
+        """Names of the notebooks that teach, without extension, which have no settings and no profile."""
         return sorted(path.stem for path in (self.root / TUTORIALS).glob("*.ipynb"))
 
     def strays(self) -> list[str]:
