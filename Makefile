@@ -34,6 +34,7 @@ CEMRNN := $(RUN) cemrnn.commands.main
 OUT := build/$(PROFILE)
 BOOK := $(OUT)/html/index.html
 PARAMS := notebooks/params/$(PROFILE).yml
+SMALLEST := $(wildcard notebooks/params/smoke.yml notebooks/params/quick.yml)
 SIZES := $(sort $(PARAMS) notebooks/params/quick.yml)
 # A figure's own folder makes its notebook stale; what all figures compute and draw with makes all of them stale; what
 # keeps, runs and publishes (store, sweep, reproduce, commands, bench) makes none stale.
@@ -41,7 +42,7 @@ ROOMS := config.py random.py system tasks network measures training dynamics fig
   figures/cemrnn.mplstyle figures/result.py figures/remember.py reproduce/record.py reproduce/finding.py
 SOURCES := $(shell find $(ROOMS:%=$(PACKAGE)/%) \( -name '*.py' -o -name '*.mplstyle' \) 2>/dev/null)
 CONDITIONS := $(shell find $(PACKAGE)/figures -name '*.py' -not -name 'plot.py' 2>/dev/null)
-PAGES := $(shell find book -type f -not -name '*.pyc') $(wildcard $(PACKAGE)/figures/*/claims.yml)
+PAGES := $(shell find book -type f -not -name '*.pyc') $(wildcard $(PACKAGE)/figures/*/claims.yml CITATION.cff)
 MEASURED := $(wildcard build/bench/*.json)
 # A figure is what has a folder of its own; other notebooks (Untitled, a copy) are left alone.
 FIGURES := $(shell for folder in $(PACKAGE)/figures/*/experiment.py; do basename "$$(dirname "$$folder")"; done; \
@@ -50,9 +51,12 @@ FIGURES := $(shell for folder in $(PACKAGE)/figures/*/experiment.py; do basename
 FOUND := $(basename $(notdir $(wildcard notebooks/*.ipynb)))
 STEMS := $(filter $(FIGURES),$(FOUND))
 STRAY := $(filter-out $(STEMS),$(FOUND))
-EXECUTED := $(STEMS:%=$(OUT)/notebooks/%.ipynb)
+TUTORIALS := $(basename $(notdir $(wildcard notebooks/tutorials/*.ipynb)))
+TAUGHT := $(TUTORIALS:%=$(OUT)/notebooks/%.ipynb)
+ALL := $(STEMS) $(TUTORIALS)
+EXECUTED := $(ALL:%=$(OUT)/notebooks/%.ipynb)
 # A notebook is run again if some of what it left is lost, by the list that lies beside it.
-LOST := $(shell for stem in $(STEMS); do list="$(OUT)/notebooks/$$stem.files"; ( [ -e "$$list" ] && \
+LOST := $(shell for stem in $(ALL); do list="$(OUT)/notebooks/$$stem.files"; ( [ -e "$$list" ] && \
   while IFS= read -r file; do [ -e "$(OUT)/$$file" ] || exit 1; done < "$$list" ) || echo "$(OUT)/notebooks/$$stem.ipynb"; \
   done)
 
@@ -149,11 +153,17 @@ $(OUT)/trained: $(SIZES) $(SOURCES) $(CONDITIONS) | $(STAMP)
 	@{ mkdir -p $(@D) && touch $@; } 2>/dev/null || { \
 	  echo "nothing can be written in $$PWD/$(@D): a full disk, or not yours?" >&2; exit 1; }
 
+run = n=$$(echo $(ALL) | tr ' ' '\n' | grep -nx '$(1)' | cut -d: -f1); echo "notebook $$n/$(words $(ALL)): $(1)"; \
+  exec $(CEMRNN) run $(1) --profile $(PROFILE)
+
 .SECONDEXPANSION:
 $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*.py $(PACKAGE)/figures/$$*/finding.md) $(SIZES) $(SOURCES) $(OUT)/trained
-	@n=$$(echo $(STEMS) | tr ' ' '\n' | grep -nx '$*' | cut -d: -f1); \
-	  echo "notebook $$n/$(words $(STEMS)): $*"
-	@exec $(CEMRNN) run $* --profile $(PROFILE)
+	@$(call run,$*)
+
+# A tutorial has fixed sizes, and may call anything that a reader may.
+$(TAUGHT): $(OUT)/notebooks/%.ipynb: notebooks/tutorials/%.ipynb $(wildcard $(PACKAGE)/api.py) $(CONDITIONS) $(SMALLEST) $(SOURCES) \
+    | $(OUT)/trained
+	@$(call run,$*)
 
 ifneq ($(LOST),)
 .PHONY: again

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from typing import Any
 
 import click
 
@@ -36,22 +37,35 @@ def main() -> None:
 @click.option("-p", "overrides", metavar="NAME=VALUE", multiple=True, help="Another value for a parameter; repeatable.")
 @click.option("--parameters", default="", metavar="'NAME=VALUE ...'", help="Several; a value ends where a name begins.")
 def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) -> None:
-    """Run the notebook STEM, e.g. fig2_ambiguity.
+    """Run the notebook STEM, e.g. fig2_ambiguity, or the tutorial STEM, e.g. ten_lines.
 
     With -p the run starts from the profile's values and goes to build/custom. Lists are written with
     commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
     """
-    from cemrnn.figures import load_experiment
     from cemrnn.reproduce.notebooks import run_notebook
-    from cemrnn.reproduce.settings import CUSTOM, make_config, parse_overrides
+    from cemrnn.reproduce.settings import CUSTOM
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
     project.notebook(stem)
-    changes = parse_overrides(stem, [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))])
-    load_experiment(stem).conditions(make_config(project, stem, profile, changes))  # refused before anything starts
+    given = [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))]
+    changes = _read_changes(project, stem, profile, given)
     path = run_notebook(project, stem, profile, project.build / (CUSTOM if changes else profile), changes)
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
+
+
+def _read_changes(project: Project, stem: str, profile: str, given: list[str]) -> dict[str, Any]:
+    """Other values of a figure's settings, refused before anything starts; a tutorial has none."""
+    from cemrnn.figures import load_experiment
+    from cemrnn.reproduce.settings import make_config, parse_overrides
+
+    if stem in project.tutorials():
+        if given:
+            raise ValueError(f"{stem}: expected no parameters, because it is a tutorial, got {', '.join(given)}")
+        return {}
+    changes = parse_overrides(stem, given)
+    load_experiment(stem).conditions(make_config(project, stem, profile, changes))
+    return changes
 
 
 @main.command()

@@ -61,8 +61,7 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
         shutil.rmtree(left, ignore_errors=True)
     notebook = staging / "notebooks" / f"{stem}.ipynb"
     notebook.parent.mkdir(parents=True)
-    shown, values = read_shown(project.notebook(stem)), read_values(project, stem, profile)
-    differing = {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
+    differing = {} if stem in project.tutorials() else _find_differing(project, stem, profile)
     ours = dict(
         CEMRNN_OUT=staging,
         CEMRNN_PROFILE=profile,
@@ -95,6 +94,12 @@ def isolation(scratch: str) -> dict[str, str]:
     """Variables with which a kernel is that of this environment, and reads nothing of a reader's own settings."""
     ours = {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_RUNTIME_DIR": scratch, "IPYTHONDIR": scratch}
     return dict.fromkeys(("JUPYTER_PATH", "MATPLOTLIBRC", "MPLBACKEND", "PYTHONSTARTUP"), "") | ours
+
+
+def _find_differing(project: Project, stem: str, profile: str) -> dict[str, Any]:
+    """The values of a profile that are not those which a figure's notebook shows."""
+    shown, values = read_shown(project.notebook(stem)), read_values(project, stem, profile)
+    return {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
 
 
 def read_shown(notebook: Path) -> dict[str, Any]:

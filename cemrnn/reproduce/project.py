@@ -12,6 +12,7 @@ from cemrnn.figures import list_figures
 from cemrnn.system.clone import PROFILES, find_clone
 
 CUSTOM = "custom"  # where runs with other values than a profile's go
+TUTORIALS = Path("notebooks") / "tutorials"
 KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store")  # folders of build/ that are no profile's
 NO_ROOM = re.compile(r"No space left on device|File too large|Read-only file system|[Qq]uota exceeded")
 
@@ -44,6 +45,10 @@ class Project:
             raise ValueError(f"no notebook of a figure in {self.root}/notebooks; run this in the folder of the clone")
         return stems
 
+    def tutorials(self) -> list[str]:
+        """Names of the notebooks that teach, without extension, which have no settings and no profile."""
+        return sorted(path.stem for path in (self.root / TUTORIALS).glob("*.ipynb"))
+
     def strays(self) -> list[str]:
         """Names of the other notebooks: Untitled, a copy; nobody runs them."""
         return [stem for stem in self._notebooks() if stem not in list_figures()]
@@ -57,8 +62,10 @@ class Project:
         Raises:
             ValueError: there is none; the nearest name is suggested.
         """
+        if stem in self.tutorials():
+            return self.root / TUTORIALS / f"{stem}.ipynb"
         if stem not in self.stems():
-            raise ValueError(unknown_name(stem, self.stems(), "notebook"))
+            raise ValueError(unknown_name(stem, [*self.stems(), *self.tutorials()], "notebook"))
         return self.root / "notebooks" / f"{stem}.ipynb"
 
     def profiles(self) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cemrnn.reproduce.book import BookError, assemble, build_book, write_contents
+from cemrnn.reproduce.assembly import BookError, assemble, write_contents
+from cemrnn.reproduce.book import build_book
 from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project

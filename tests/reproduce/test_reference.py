@@ -11,7 +11,8 @@ import pytest
 from cemrnn.figures import load_plot
 from cemrnn.figures.style import render
 from cemrnn.reproduce import reference
-from cemrnn.reproduce.book import assemble, build_book
+from cemrnn.reproduce.assembly import assemble
+from cemrnn.reproduce.book import build_book
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.project import Project

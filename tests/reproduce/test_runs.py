@@ -11,7 +11,7 @@ import time
 import nbformat
 import pytest
 
-from cemrnn.reproduce.book import BookError, assemble
+from cemrnn.reproduce.assembly import BookError, assemble
 from cemrnn.reproduce.notebooks import NotebookError, run_notebook
 from cemrnn.reproduce.products import find_lost, write_products
 from cemrnn.reproduce.project import Project
