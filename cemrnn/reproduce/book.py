@@ -14,6 +14,7 @@ import yaml
 from cemrnn.reproduce.claims import dropped_to_markdown, ledger, load_claims, load_dropped, to_markdown
 from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
+from cemrnn.reproduce.play import write_play
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
@@ -97,6 +98,7 @@ def assemble(project: Project, profile: str) -> Path:
         )
     shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
     _write_tables(project, profile, source / GENERATED)
+    write_play(project, profile, source, source / GENERATED)
     _write_announcement(out, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")
     return source

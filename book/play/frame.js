@@ -1,0 +1,70 @@
+/* What all panels share: a figure with a title, an SVG as wide as there is room, axes, a text for screen readers. */
+"use strict";
+
+(function (play) {
+  const MARGIN = { top: 8, right: 10, bottom: 34, left: 46 };
+
+  class Frame {
+    /** A panel inside an element; a subclass draws. */
+    constructor(parent, title, { height = 220, name }) {
+      this.figure = play.add(parent, "figure", { class: `play-panel play-${name}` });
+      play.add(this.figure, "figcaption", {}, title);
+      this.height = height;
+      const body = play.add(this.figure, "div", { class: "play-body" });
+      this.svg = d3.select(body).append("svg").attr("role", "img").attr("height", height);
+    }
+
+    /** Take the width that there is; returns the scales' ranges. */
+    fit() {
+      this.width = Math.max(160, this.figure.clientWidth);
+      this.svg.attr("width", this.width);
+      return {
+        x: [MARGIN.left, this.width - MARGIN.right],
+        y: [this.height - MARGIN.bottom, MARGIN.top],
+      };
+    }
+
+    /** The group of this name, made when it is first asked for; groups made later lie above. */
+    group(name, tag = "g") {
+      const found = this.svg.select(`.${name}`);
+      return found.empty() ? this.svg.append(tag).attr("class", name) : found;
+    }
+
+    /** Draw or update a path of this name. */
+    path(name, d) {
+      this.group(name, "path").attr("d", d);
+    }
+
+    /** Draw or update axes with labels. */
+    axes(x, y, xLabel, yLabel, yTicks = 4) {
+      const { x: across, y: up } = { x: x.range(), y: y.range() };
+      this.group("axis-x").attr("transform", `translate(0,${up[0]})`).call(d3.axisBottom(x).ticks(5).tickSizeOuter(0));
+      this.group("axis-y").attr("transform", `translate(${across[0]},0)`).call(d3.axisLeft(y).ticks(yTicks).tickSizeOuter(0));
+      const middle = (range) => (range[0] + range[1]) / 2;
+      this.label("label-x", xLabel, middle(across), this.height - 4);
+      this.label("label-y", yLabel, 0, 0).attr("transform", `translate(12,${middle(up)}) rotate(-90)`);
+    }
+
+    /** Write or update a text centred at a place. */
+    label(name, text, x, y) {
+      return this.group(name, "text").attr("text-anchor", "middle").attr("x", x).attr("y", y).text(text);
+    }
+
+    /** Say in words what is shown. */
+    describe(text) {
+      this.svg.attr("aria-label", text);
+    }
+  }
+
+  /** A linear scale. */
+  function scale(domain, range) {
+    return d3.scaleLinear().domain(domain).range(range);
+  }
+
+  /** Path data of a line through points [x, y]. */
+  function trace(points) {
+    return points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join("");
+  }
+
+  Object.assign(play, { Frame, scale, trace });
+})((globalThis.cemrnnPlay ??= {}));
