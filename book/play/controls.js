@@ -134,5 +134,5 @@
     }
   }
 
-  Object.assign(play, { Controls, add });
+  Object.assign(play, { ARM_LABELS, Controls, add });
 })((globalThis.cemrnnPlay ??= {}));

@@ -4,10 +4,11 @@
 "use strict";
 
 (function (play) {
-  const MOST_STEPS = 40; // of Newton's method, from one start
+  const MOST_STEPS = 20; // of Newton's method, from one start
   const STILL = 1e-9; // speed below which a state is fixed
   const MERGED = 1e-3; // distance within which two points are the same
-  const ITERATIONS = 300; // for a principal component
+  const LONG_RUN = 400; // steps
+  const ITERATIONS = 150; // for a principal component
   const SQUARINGS = 12; // of the Jacobian, for its spectral radius: within a factor of N^(2^-12)
 
   class Flow {
@@ -21,6 +22,16 @@
     /** dr/dt (N) at rates (N). */
     velocity(rates) {
       return this.network.target(rates, this.driven, this.set).map((value, i) => value - rates[i]);
+    }
+
+    /** The rates (N) after many steps of the flow. */
+    follow(rates) {
+      const { alpha } = this.network.config;
+      for (let step = 0; step < LONG_RUN; step++) {
+        const velocity = this.velocity(rates);
+        rates = rates.map((value, i) => value + alpha * velocity[i]);
+      }
+      return rates;
     }
 
     /** Derivative (N, N) of the velocity, row i of its element i. */

@@ -2,7 +2,7 @@
 "use strict";
 
 (function (play) {
-  const MARGIN = { top: 8, right: 10, bottom: 34, left: 46 };
+  const MARGIN = { top: 8, right: 18, bottom: 34, left: 46 };
 
   class Frame {
     /** A panel inside an element; a subclass draws. */
@@ -10,13 +10,13 @@
       this.figure = play.add(parent, "figure", { class: `play-panel play-${name}` });
       play.add(this.figure, "figcaption", {}, title);
       this.height = height;
-      const body = play.add(this.figure, "div", { class: "play-body" });
-      this.svg = d3.select(body).append("svg").attr("role", "img").attr("height", height);
+      this.body = play.add(this.figure, "div", { class: "play-body" });
+      this.svg = d3.select(this.body).append("svg").attr("role", "img").attr("height", height);
     }
 
     /** Take the width that there is; returns the scales' ranges. */
     fit() {
-      this.width = Math.max(160, this.figure.clientWidth);
+      this.width = Math.max(160, this.body.clientWidth);
       this.svg.attr("width", this.width);
       return {
         x: [MARGIN.left, this.width - MARGIN.right],
@@ -38,7 +38,7 @@
     /** Draw or update axes with labels. */
     axes(x, y, xLabel, yLabel, yTicks = 4) {
       const { x: across, y: up } = { x: x.range(), y: y.range() };
-      this.group("axis-x").attr("transform", `translate(0,${up[0]})`).call(d3.axisBottom(x).ticks(5).tickSizeOuter(0));
+      this.group("axis-x").attr("transform", `translate(0,${up[0]})`).call(d3.axisBottom(x).ticks(5, "~g").tickSizeOuter(0));
       this.group("axis-y").attr("transform", `translate(${across[0]},0)`).call(d3.axisLeft(y).ticks(yTicks).tickSizeOuter(0));
       const middle = (range) => (range[0] + range[1]) / 2;
       this.label("label-x", xLabel, middle(across), this.height - 4);

@@ -60,7 +60,7 @@
 
   class States extends play.Frame {
     constructor(parent, session) {
-      super(parent, "states in the plane of the two tasks, with the flow", { height: 300, name: "states" });
+      super(parent, "states in the plane of the two tasks, with the flow", { height: 370, name: "states" });
       this.session = session;
       for (const name of ["field", "walk"]) this.group(name, "path");
       this.group("points");
@@ -129,7 +129,7 @@
   class Curve extends play.Frame {
     /** The curve of figure 2 for one manipulation, "mixture" or "noise". */
     constructor(parent, session, manipulation) {
-      super(parent, `figure 2: accuracy against ${CURVES[manipulation].label}`, { height: 180, name: manipulation });
+      super(parent, `figure 2: accuracy against ${CURVES[manipulation].label}`, { height: 172, name: manipulation });
       this.session = session;
       this.manipulation = manipulation;
     }
@@ -145,11 +145,13 @@
         this.path(`arm-${arm}`, play.trace(points.map(([level, value]) => [x(level), y(value)])));
         this.group(`arm-${arm}`).classed("chosen", arm === this.session.settings.arm);
       }
+      this.svg.selectAll('[class^="arm-"]:not(.chosen)').raise(); // thin lines above the thick one
       const level = Math.min(this.session.settings[setting], x.domain()[1]);
       this.path("level", play.trace(range.y.map((at) => [x(level), at])));
       const chosen = curves.find(([arm]) => arm === this.session.settings.arm);
       const value = chosen && interpolate(chosen[1], level);
-      this.group("now", "circle").attr("r", chosen ? 5 : 0).attr("cx", x(level)).attr("cy", y(value ?? 0));
+      const now = this.group("now", "circle").raise().attr("r", chosen ? 5 : 0);
+      now.attr("cx", x(level)).attr("cy", y(value ?? 0));
       this.describe(`Mean of all networks of figure 2 at ${label} ${level}: ${value?.toFixed(2) ?? "not there"}.`);
     }
   }

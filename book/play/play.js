@@ -62,9 +62,10 @@
       this.verdict.textContent = play.tell(view);
       this.verdict.dataset.whose = view.verdict.whose;
       for (const [whose, count] of Object.entries(this.session.tally)) {
-        this.tally[whose].bar.style.flexGrow = total ? count : 1;
+        this.tally[whose].bar.style.flexGrow = count;
         this.tally[whose].count.textContent = count;
       }
+      this.total.parentElement.hidden = !total;
       this.total.textContent = total === 1 ? "1 trial" : `${total} trials`;
       clearTimeout(this.quiet);
       this.quiet = setTimeout(() => this._finish(view, flow), QUIET_MS);
@@ -74,7 +75,7 @@
     _finish(view, flow) {
       this.live.textContent = this.verdict.textContent;
       if (!flow) return;
-      const found = play.search(flow, this.session.starts(view));
+      const found = play.search(flow, this.session.starts(view, flow));
       const step = () => {
         const { value, done } = found.next();
         if (done) return;
@@ -105,6 +106,8 @@
       if (!this.data.curves.mixture) return;
       const curves = play.add(parent, "div", { class: "play-curves" });
       for (const name of ["mixture", "noise"]) this.panels.push(new play.Curve(curves, this.session, name));
+      const list = play.add(curves.firstChild, "ul", { class: "play-legend" });
+      for (const arm of this.session.networks.keys()) play.add(list, "li", { class: `key-${arm}` }, play.ARM_LABELS[arm]);
     }
   }
 

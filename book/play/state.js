@@ -8,7 +8,7 @@
     other: "memory_pro",
     mixture: 0.3,
     sigma: 0,
-    direction: 60, // degrees
+    direction: 30, // degrees
     onset: 0, // ms
     switched: 0, // ms; 0: never
     holdExcitability: false,
@@ -18,7 +18,7 @@
     moment: 0, // ms
   };
   const KEPT = ["direction", "moment"]; // settings whose change leaves the tally as it is
-  const BASIS_DIRECTIONS = 16; // of the stimulus, in the states that span the plane
+  const BASIS_DIRECTIONS = 8; // of the stimulus, in the states that span the plane
   const N_STARTS = 8; // states of the trajectory from which fixed points are looked for
   const PATHWAYS = { excitability: ["bias_modulation", "gain_modulation"], synaptic: ["strength_modulation"] };
 
@@ -89,10 +89,10 @@
       return new play.Flow(this._changed(), view.excitability[at], view.synaptic[at], view.inputs[at]);
     }
 
-    /** States of the trajectory from which fixed points are looked for, the present one first. */
-    starts(view) {
+    /** States from which fixed points are looked for: where the flow leads in the long run, and some of the trajectory. */
+    starts(view, flow) {
       const every = Math.ceil(view.rates.length / N_STARTS);
-      return [view.rates[view.moment], ...view.rates.filter((_, step) => step % every === 0)];
+      return [flow.follow(view.rates[view.moment]), ...view.rates.filter((_, step) => step % every === 0)];
     }
 
     /** The plane of both tasks, and the units in the order of their peaks: of the network as it was trained. */

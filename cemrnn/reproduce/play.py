@@ -55,6 +55,10 @@ class Shown:
     passed: bool
 
 
+class NoNetworkError(Exception):
+    """The page has nothing to run; the message says what is missing."""
+
+
 def write_play(project: Project, profile: str, source: Path, tables: Path) -> None:
     """Write the data of the live model into the sources of the book, and the table of its networks for the page.
 
@@ -65,22 +69,24 @@ def write_play(project: Project, profile: str, source: Path, tables: Path) -> No
         tables: folder of its generated tables.
     """
     try:
-        config = make_config(project, SOURCE, profile)
-        shown = find_networks(config, project.build / profile / "figures" / f"{SOURCE}.networks.csv")
-        data = describe(config.task_set, shown)
-        data["curves"] = read_curves(project.build / profile / "figures" / f"{CURVES}.curves.csv")
-        script = to_script(data | {"profile": profile, **read_commit(Path(__file__))})
-        table = _write_table(shown, profile)
-    except MissingError as missing:
-        log.warning("the page Play has no network: %s", missing)
-        script, table = to_script({"missing": str(missing)}), f"There is no network here: {missing}."
+        script, table = _describe_profile(project, profile)
+    except NoNetworkError as reason:
+        log.warning("the page Play has no network: %s", reason)
+        script, table = to_script({"missing": str(reason)}), f"There is no network here: {reason}."
     (source / FOLDER).mkdir(exist_ok=True)
     (source / FOLDER / DATA).write_text(script, encoding="utf-8")
     (tables / TABLE).write_text(table + "\n", encoding="utf-8")
 
 
-class MissingError(Exception):
-    """The page has nothing to run; the message says what is missing."""
+def _describe_profile(project: Project, profile: str) -> tuple[str, str]:
+    """Script and table."""
+    if SOURCE not in project.stems():
+        raise NoNetworkError(f"this clone has no {SOURCE}")
+    config, figures = make_config(project, SOURCE, profile), project.build / profile / "figures"
+    shown = find_networks(config, figures / f"{SOURCE}.networks.csv")
+    origin = {"profile": profile, **read_commit(Path(__file__))}
+    data = describe(config.task_set, shown) | {"curves": read_curves(figures / f"{CURVES}.curves.csv")} | origin
+    return to_script(data), _write_table(shown, origin)
 
 
 def find_networks(config: BatteryConfig, scores: Path) -> list[Shown]:
@@ -91,21 +97,21 @@ def find_networks(config: BatteryConfig, scores: Path) -> list[Shown]:
         scores: its table of networks.
 
     Raises:
-        MissingError: the table, an arm or a network is not there, or the page cannot show such networks.
+        NoNetworkError: the table, an arm or a network is not there, or the page cannot show such networks.
     """
     if config.encoding != "cosine":
-        raise MissingError(f"it shows networks with the encoding cosine, and these have {config.encoding}")
+        raise NoNetworkError(f"it shows networks with the encoding cosine, and these have {config.encoding}")
     if not scores.exists():
-        raise MissingError(f"{SOURCE} has not run")
+        raise NoNetworkError(f"{SOURCE} has not run")
     table, store, found = pd.read_csv(scores), Store.default(), []
     for arm in ARMS_SHOWN:
         rows = table[(table["arm"] == arm) & (table["status"] != "failed")]
         if rows.empty:
-            raise MissingError(f"there is no network of the arm {arm}")
+            raise NoNetworkError(f"there is no network of the arm {arm}")
         best = rows.loc[rows["worst_score"].idxmax()]
         training = config.training(arm)[int(best["network"])]
         if (record := store.load(training)) is None:
-            raise MissingError(f"the store lacks {training.label}, seed {training.seed}")
+            raise NoNetworkError(f"the store lacks {training.label}, seed {training.seed}")
         worst = float(best["worst_score"])
         found.append(Shown(training, record.flat, worst, worst >= config.passing_score))
     return found
@@ -115,11 +121,11 @@ def describe(tasks: TaskSet, shown: list[Shown]) -> dict[str, Any]:
     """Networks and tasks, ready for JSON.
 
     Raises:
-        MissingError: no two of the tasks turn the same stimulus by different angles.
+        NoNetworkError: no two of the tasks turn the same stimulus by different angles.
     """
     offered = describe_tasks(tasks)
     if not offered:
-        raise MissingError("it shows tasks that turn one stimulus by different angles, and there are none")
+        raise NoNetworkError("it shows tasks that turn one stimulus by different angles, and there are none")
     return {"tasks": offered, "networks": [_describe_network(network) for network in shown]}
 
 
@@ -192,15 +198,17 @@ def to_script(data: Mapping[str, Any]) -> str:
     """A script that sets `cemrnnPlay.data`.
 
     Raises:
-        MissingError: it would be larger than a page should load.
+        NoNetworkError: it would be larger than a page should load.
     """
     script = f"(globalThis.cemrnnPlay ??= {{}}).data = {json.dumps(data, allow_nan=False)};\n"
     if len(script) > MOST_BYTES:
-        raise MissingError(f"the networks take {len(script) // 1000} kB, and a page loads {MOST_BYTES // 1000} at most")
+        raise NoNetworkError(
+            f"the networks take {len(script) // 1000} kB, and a page loads {MOST_BYTES // 1000} at most"
+        )
     return script
 
 
-def _write_table(shown: list[Shown], profile: str) -> str:
+def _write_table(shown: list[Shown], origin: Mapping[str, Any]) -> str:
     """The networks, with what is needed to find them again, in Markdown."""
     rows = [
         {
@@ -214,7 +222,6 @@ def _write_table(shown: list[Shown], profile: str) -> str:
         }
         for network in shown
     ]
-    commit = read_commit(Path(__file__))
-    changed = " with uncommitted changes" if commit["has_uncommitted_changes"] else ""
-    origin = f"Profile {profile}, commit {commit['commit'][:10]}{changed}."
-    return f"{pd.DataFrame(rows).to_markdown(index=False)}\n\n{origin}"
+    changed = " with uncommitted changes" if origin["has_uncommitted_changes"] else ""
+    line = f"Profile {origin['profile']}, commit {origin['commit'][:10]}{changed}."
+    return f"{pd.DataFrame(rows).to_markdown(index=False)}\n\n{line}"
