@@ -109,7 +109,7 @@
         this.path(`network-${row}`, line(view.outputs));
         this.label(`row-${row}`, name, 0, 0).attr("transform", `translate(30,${y(0)}) rotate(-90)`);
       });
-      this.group("axis-x").attr("transform", `translate(0,${range.y[0]})`).call(d3.axisBottom(x).ticks(5, "~g").tickSizeOuter(0));
+      this.group("axis-x").attr("transform", `translate(0,${range.y[0]})`).call(play.ticks(d3.axisBottom(x)));
       this.label("label-x", "time (ms); shaded: the stimulus, line: go", (range.x[0] + range.x[1]) / 2, this.height - 4);
       this.describe(`Three outputs against time, with what the two tasks ask for. ${tell(view)}`);
     }

@@ -2,7 +2,7 @@
 "use strict";
 
 (function (play) {
-  const MARGIN = { top: 8, right: 18, bottom: 34, left: 46 };
+  const MARGIN = { top: 8, right: 18, bottom: 42, left: 54 };
 
   class Frame {
     /** A panel inside an element; a subclass draws. */
@@ -38,8 +38,8 @@
     /** Draw or update axes with labels. */
     axes(x, y, xLabel, yLabel, yTicks = 4) {
       const { x: across, y: up } = { x: x.range(), y: y.range() };
-      this.group("axis-x").attr("transform", `translate(0,${up[0]})`).call(d3.axisBottom(x).ticks(5, "~g").tickSizeOuter(0));
-      this.group("axis-y").attr("transform", `translate(${across[0]},0)`).call(d3.axisLeft(y).ticks(yTicks).tickSizeOuter(0));
+      this.group("axis-x").attr("transform", `translate(0,${up[0]})`).call(ticks(d3.axisBottom(x)));
+      this.group("axis-y").attr("transform", `translate(${across[0]},0)`).call(ticks(d3.axisLeft(y), yTicks));
       const middle = (range) => (range[0] + range[1]) / 2;
       this.label("label-x", xLabel, middle(across), this.height - 4);
       this.label("label-y", yLabel, 0, 0).attr("transform", `translate(12,${middle(up)}) rotate(-90)`);
@@ -56,6 +56,11 @@
     }
   }
 
+  /** The axis with about so many ticks, whose numbers have no comma. */
+  function ticks(axis, count = 5) {
+    return axis.ticks(count).tickSizeOuter(0).tickFormat((value) => String(Number(value.toFixed(3))));
+  }
+
   /** A linear scale. */
   function scale(domain, range) {
     return d3.scaleLinear().domain(domain).range(range);
@@ -66,5 +71,5 @@
     return points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join("");
   }
 
-  Object.assign(play, { Frame, scale, trace });
+  Object.assign(play, { Frame, scale, ticks, trace });
 })((globalThis.cemrnnPlay ??= {}));

@@ -65,8 +65,9 @@ def write_page(folder: Path, data: dict, attributes: str, theme: str) -> Path:
     loads = [f'<script defer src="{Path(script).as_uri()}"></script>' for script in scripts]
     page = folder / f"page{len(list(folder.glob('*.html')))}.html"
     page.write_text(
-        f'<!doctype html><html data-theme="{theme}"><head><meta charset="utf-8"><title>Play</title>{"".join(links + loads)}'
-        f'</head><body><main style="max-width: 55rem; margin: auto; padding: 0 1rem">'
+        f'<!doctype html><html data-theme="{theme}"><head><meta charset="utf-8"><title>Play</title>'
+        f"{''.join(links + loads)}</head><body>"
+        f'<main style="box-sizing: border-box; margin: auto; max-width: 55rem; padding: 0 1rem; width: 100%">'
         f"<div data-cemrnn-play {attributes}></div></main></body></html>"
     )
     return page

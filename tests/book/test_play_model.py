@@ -1,6 +1,5 @@
 """The model in JavaScript does what the model in Python does: trials, rates, outputs, flow, fixed points."""
 
-import dataclasses
 import json
 import math
 
@@ -10,19 +9,15 @@ import torch
 
 from cemrnn.api import Networks
 from cemrnn.dynamics.flow import Flow
-from cemrnn.network.config import count_parameters
-from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import Told
-from cemrnn.reproduce.play import Shown, describe
 from cemrnn.tasks import TaskSet
 from cemrnn.tasks.drawing import Tasks
 from cemrnn.tasks.scores import matches_response
-from tests.networks import small_config
+from tests.book.networks import make_model
 
 TASKS = TaskSet(
     names=("memory_pro", "memory_anti", "delay_pro", "delay_anti", "reaction_pro", "reaction_anti"), preset="nm_rnn"
 )
-ARMS = {"excitability": 0, "synaptic": 3, "combined": 2}  # with ranks
 PHYSICS = {"excitability": dict(activation="tanh"), "synaptic": dict(activation="relu", size=0.25),
            "combined": dict(activation="rectified_tanh")}  # fmt: skip
 N_TRIALS = 100
@@ -39,16 +34,6 @@ RUN = """({record, trials, tasks}) => {
             whose: play.judge(run.outputs.at(-1), first, second, direction).whose};
   }));
 }"""  # as one text, because a browser hands over a million numbers slowly
-
-
-def make_model(arm, size=0.4, **changes):
-    """A network of random weights of that size, and its record for the page."""
-    training = small_config(arm=arm, n_units=12, rank=ARMS[arm], tasks=TASKS)
-    training = dataclasses.replace(training, network=dataclasses.replace(training.network, **changes))
-    drawn = np.random.default_rng(5).standard_normal(count_parameters(training.network), dtype=np.float32)
-    model, flat = CEMRNN(training.network, [0]), size * torch.from_numpy(drawn)
-    model.load(flat[None])
-    return model, describe(TASKS, [Shown(training, flat, 1.0, True)])
 
 
 def draw(rng):
@@ -80,9 +65,9 @@ def pad(rows, n_steps):
     return np.pad(np.array(rows), [(0, n_steps - len(rows)), (0, 0)])
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", PHYSICS)
 def test_inputs_rates_outputs_and_answers_are_those_of_python(arm, open_page):
-    model, data = make_model(arm, **PHYSICS[arm])
+    model, data = make_model(arm, TASKS, **PHYSICS[arm])
     batch, trials = draw(np.random.default_rng(3))
     found = run_in(open_page({}), data, trials)
     cue = np.array([one["cue"] for one in found], np.float32)
@@ -102,7 +87,7 @@ def test_inputs_rates_outputs_and_answers_are_those_of_python(arm, open_page):
 
 
 def test_the_cue_is_that_of_a_disturbance(open_page):
-    model, data = make_model("combined")
+    model, data = make_model("combined", TASKS)
     batch, trials = draw(np.random.default_rng(4))
     batch, own, other = batch[6], "memory_pro", "memory_anti"
     trial = trials[6] | dict(sigma=0.0, mixture=0.3, onset=7, switched=4)
@@ -125,7 +110,7 @@ LESIONS = """({record, inputs, cue, unit, component, times}) => {
 
 
 def test_held_pathways_lesions_and_time_constants_are_those_of_python(open_page):
-    model, data = make_model("combined")
+    model, data = make_model("combined", TASKS)
     rng, n_steps, k = np.random.default_rng(2), 30, TASKS.n_contexts
     inputs, cue = rng.standard_normal((n_steps, 5)), np.tile(rng.standard_normal(k), (n_steps, 1))
     times = dict(tau_excitability_ms=50.0, tau_synaptic_ms=200.0)
@@ -143,7 +128,7 @@ def test_held_pathways_lesions_and_time_constants_are_those_of_python(open_page)
         for name in ("recurrent", "synaptic_in", "readout"):
             without_unit.parameters[name][0, 4] = 0
         without_component.parameters["strength_modulation"][0, :, 1] = 0
-    slow, _ = make_model("combined", **times)
+    slow, _ = make_model("combined", TASKS, **times)
     expected = {
         "whole": last(told),
         "hold_excitability": last(Told(mean, told)),
@@ -171,9 +156,9 @@ FLOW = """({record, context, inputs, starts}) => {
 }"""
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", PHYSICS)
 def test_flow_fixed_points_and_plane_are_those_of_numpy(arm, open_page):
-    model, data = make_model(arm, activation="tanh")
+    model, data = make_model(arm, TASKS, activation="tanh")
     rng = np.random.default_rng(6)
     context, inputs, starts = rng.standard_normal(6), rng.standard_normal(5) / 4, rng.standard_normal((40, 12))
     asked = dict(record=data["networks"][0], context=context.tolist(), inputs=inputs.tolist(), starts=starts.tolist())
