@@ -25,7 +25,6 @@
     }
 
     draw(view) {
-      this.fit();
       this.middle = [this.width / 2, DIAL / 2];
       const place = `translate(${this.middle})`;
       for (const name of ["rim", "other-wedge", "own-wedge", "walk", "arrow"]) this.group(name).attr("transform", place);
@@ -93,7 +92,7 @@
     }
 
     draw(view) {
-      const range = this.fit();
+      const range = this.ranges;
       const { stepMs } = this.session;
       const x = play.scale([0, view.own.steps.end * stepMs], range.x);
       const band = (range.y[0] - range.y[1]) / ROWS.length;
@@ -109,8 +108,7 @@
         this.path(`network-${row}`, line(view.outputs));
         this.label(`row-${row}`, name, 0, 0).attr("transform", `translate(30,${y(0)}) rotate(-90)`);
       });
-      this.group("axis-x").attr("transform", `translate(0,${range.y[0]})`).call(play.ticks(d3.axisBottom(x)));
-      this.label("label-x", "time (ms); shaded: the stimulus, line: go", (range.x[0] + range.x[1]) / 2, this.height - 4);
+      this.across(x, "time (ms); shaded: the stimulus, line: go");
       this.describe(`Three outputs against time, with what the two tasks ask for. ${tell(view)}`);
     }
   }

@@ -10,18 +10,20 @@
       this.figure = play.add(parent, "figure", { class: `play-panel play-${name}` });
       play.add(this.figure, "figcaption", {}, title);
       this.height = height;
+      this.drawn = {}; // axis -> domain and range
       this.body = play.add(this.figure, "div", { class: "play-body" });
       this.svg = d3.select(this.body).append("svg").attr("role", "img").attr("height", height);
     }
 
-    /** Take the width that there is; returns the scales' ranges. */
-    fit() {
+    /** Take the width that there is. */
+    measure() {
       this.width = Math.max(160, this.body.clientWidth);
       this.svg.attr("width", this.width);
-      return {
-        x: [MARGIN.left, this.width - MARGIN.right],
-        y: [this.height - MARGIN.bottom, MARGIN.top],
-      };
+    }
+
+    /** Ranges of the scales inside the margins. */
+    get ranges() {
+      return { x: [MARGIN.left, this.width - MARGIN.right], y: [this.height - MARGIN.bottom, MARGIN.top] };
     }
 
     /** The group of this name, made when it is first asked for; groups made later lie above. */
@@ -35,14 +37,25 @@
       this.group(name, "path").attr("d", d);
     }
 
-    /** Draw or update axes with labels. */
-    axes(x, y, xLabel, yLabel, yTicks = 4) {
-      const { x: across, y: up } = { x: x.range(), y: y.range() };
-      this.group("axis-x").attr("transform", `translate(0,${up[0]})`).call(ticks(d3.axisBottom(x)));
-      this.group("axis-y").attr("transform", `translate(${across[0]},0)`).call(ticks(d3.axisLeft(y), yTicks));
-      const middle = (range) => (range[0] + range[1]) / 2;
-      this.label("label-x", xLabel, middle(across), this.height - 4);
-      this.label("label-y", yLabel, 0, 0).attr("transform", `translate(12,${middle(up)}) rotate(-90)`);
+    /** Draw the axis below with its label, if it is not there yet. */
+    across(x, label) {
+      const { x: range, y } = this.ranges;
+      if (!this._isNew("across", x)) return;
+      this.group("axis-x").attr("transform", `translate(0,${y[0]})`).call(ticks(d3.axisBottom(x), 5));
+      this.label("label-x", label, d3.mean(range), this.height - 4);
+    }
+
+    /** Draw the axis on the left with its label, if it is not there yet. */
+    up(y, label, nTicks = 4) {
+      const { x, y: range } = this.ranges;
+      if (!this._isNew("up", y)) return;
+      this.group("axis-y").attr("transform", `translate(${x[0]},0)`).call(ticks(d3.axisLeft(y), nTicks));
+      this.label("label-y", label, 0, 0).attr("transform", `translate(12,${d3.mean(range)}) rotate(-90)`);
+    }
+
+    _isNew(axis, scale) {
+      const key = [...scale.domain(), ...scale.range()].join();
+      return this.drawn[axis] !== key && (this.drawn[axis] = key);
     }
 
     /** Write or update a text centred at a place. */
@@ -57,7 +70,7 @@
   }
 
   /** The axis with about so many ticks, whose numbers have no comma. */
-  function ticks(axis, count = 5) {
+  function ticks(axis, count) {
     return axis.ticks(count).tickSizeOuter(0).tickFormat((value) => String(Number(value.toFixed(3))));
   }
 
@@ -71,5 +84,5 @@
     return points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join("");
   }
 
-  Object.assign(play, { Frame, scale, ticks, trace });
+  Object.assign(play, { Frame, scale, trace });
 })((globalThis.cemrnnPlay ??= {}));

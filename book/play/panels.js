@@ -21,7 +21,7 @@
     }
 
     draw(view) {
-      const range = this.fit();
+      const range = this.ranges;
       const { stepMs } = this.session;
       const { order } = this.session.basis();
       const nSteps = view.rates.length;
@@ -32,7 +32,8 @@
       const box = { left: range.x[0], top: range.y[1], width: range.x[1] - range.x[0], height: range.y[0] - range.y[1] };
       this.frame.attr("x", box.left).attr("y", box.top).attr("width", box.width).attr("height", box.height);
       for (const [name, value] of Object.entries(box)) this.canvas.style[name] = `${value}px`;
-      this.axes(x, this.y, "time (ms)", "units, by time of their peak", 3);
+      this.across(x, "time (ms)");
+      this.up(this.y, "units, by time of their peak", 3);
       const removed = order.indexOf(this.session.settings.unit);
       this.path("removed", removed < 0 ? "" : play.trace(range.x.map((at) => [at, this.y(removed + 0.5)])));
       this.path("moment", play.trace(range.y.map((at) => [x((view.moment + 0.5) * stepMs), at])));
@@ -69,17 +70,17 @@
 
     draw(view) {
       const { plane } = this.session.basis();
-      const range = this.fit();
+      const range = this.ranges;
       const flow = this.session.flow(view);
       [this.x, this.y] = this._scales(plane, range);
-      this.axes(this.x, this.y, "first principal component", "second", 5);
+      this.across(this.x, "first principal component");
+      this.up(this.y, "second", 5);
       this.path("field", this._field(plane, flow));
       const walk = view.rates.map((rates) => this._place(plane, rates));
       this.path("walk", play.trace(walk));
       this.group("now").attr("cx", walk[view.moment][0]).attr("cy", walk[view.moment][1]);
       this.drawPoints([]);
       this.describe(`The path of ${view.rates.length} states, and the flow at ${view.moment * this.session.stepMs} ms.`);
-      return flow;
     }
 
     /** Draw fixed points: full where stable. */
@@ -135,12 +136,13 @@
     }
 
     draw() {
-      const range = this.fit();
+      const range = this.ranges;
       const { label, setting } = CURVES[this.manipulation];
       const curves = Object.entries(this.session.data.curves[this.manipulation]).filter(([, points]) => points.length);
       const x = play.scale([0, d3.max(curves.flatMap(([, points]) => points), (point) => point[0])], range.x);
       const y = play.scale([-0.4, 1.05], range.y).clamp(true);
-      this.axes(x, y, label, "normalised accuracy", 4);
+      this.across(x, label);
+      this.up(y, "normalised accuracy");
       for (const [arm, points] of curves) {
         this.path(`arm-${arm}`, play.trace(points.map(([level, value]) => [x(level), y(value)])));
         this.group(`arm-${arm}`).classed("chosen", arm === this.session.settings.arm);

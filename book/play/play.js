@@ -23,7 +23,7 @@
       this._addVerdict(this.panels[0].figure);
       this.controls = new play.Controls(play.add(top, "div", { class: "play-controls" }), this.session, calls, this.compact);
       if (!this.compact) this._addPanels(play.add(element, "div", { class: "play-panels" }), calls.change);
-      new ResizeObserver(() => this.schedule()).observe(element);
+      new ResizeObserver(() => this.resize()).observe(element);
     }
 
     /** Change settings, and draw at the next frame. */
@@ -44,6 +44,12 @@
       this.change(first.settings);
     }
 
+    /** Take the room that there is now. */
+    resize() {
+      for (const panel of this.panels) panel.measure();
+      this.schedule();
+    }
+
     /** Draw at the next frame, once however often it is asked for. */
     schedule() {
       this.frame ??= requestAnimationFrame(() => {
@@ -56,7 +62,6 @@
       const view = this.session.compute();
       this.controls.update();
       for (const panel of this.panels) panel.draw(view);
-      const flow = this.states?.draw(view);
       const { own, other, neither } = this.session.tally;
       const total = own + other + neither;
       this.verdict.textContent = play.tell(view);
@@ -68,13 +73,14 @@
       this.total.parentElement.hidden = !total;
       this.total.textContent = total === 1 ? "1 trial" : `${total} trials`;
       clearTimeout(this.quiet);
-      this.quiet = setTimeout(() => this._finish(view, flow), QUIET_MS);
+      this.quiet = setTimeout(() => this._finish(view), QUIET_MS);
     }
 
     /** What is too slow for every frame: words for screen readers, and fixed points, one start at a time. */
-    _finish(view, flow) {
+    _finish(view) {
       this.live.textContent = this.verdict.textContent;
-      if (!flow) return;
+      if (!this.states) return;
+      const flow = this.session.flow(view);
       const found = play.search(flow, this.session.starts(view, flow));
       const step = () => {
         const { value, done } = found.next();
@@ -102,6 +108,7 @@
     _addPanels(parent, change) {
       this.panels.push(new play.Outputs(parent, this.session), new play.Rates(parent, this.session, change));
       this.states = new play.States(parent, this.session);
+      this.panels.push(this.states);
       this.controls.addSlider(this.states.figure, "moment");
       if (!this.data.curves.mixture) return;
       const curves = play.add(parent, "div", { class: "play-curves" });
@@ -114,7 +121,7 @@
   /** Put the live model into an element, or say why it is not there. */
   function mount(element, data) {
     if (data.missing) element.textContent = `There is no network to play with: ${data.missing}.`;
-    else new App(element, data).draw();
+    else new App(element, data).resize();
   }
 
   for (const element of document.querySelectorAll("[data-cemrnn-play]")) mount(element, play.data);
