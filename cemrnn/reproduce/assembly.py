@@ -18,6 +18,7 @@ from cemrnn.reproduce.figure_page import arrange, tell_own, tell_reference
 from cemrnn.reproduce.first_page import HERO_FIGURES, SENTENCES, describe_found, load_sentences, write_hero
 from cemrnn.reproduce.ledger_page import describe_dropped, describe_ledgers, describe_verdicts, tally
 from cemrnn.reproduce.markdown import escape
+from cemrnn.reproduce.play import write_play
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
@@ -57,6 +58,7 @@ def assemble(project: Project, profile: str) -> Path:
         (source / f"{stem}.ipynb").write_text(text, encoding="utf-8")
     write_downloads(project, source, out)
     _write_tables(project, profile, evidence, source / GENERATED)
+    write_play(project, profile, source, source / GENERATED)
     _write_announcement(project, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")
     return source
