@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,10 +20,11 @@ from cemrnn.commands.data import data
 from cemrnn.commands.store import store
 from cemrnn.commands.sweep import sweep
 from cemrnn.commands.validate import validate
-from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.project import SMALLEST, Project
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="cemrnn", message="%(package)s %(version)s")
 def main() -> None:
     """Train networks, run notebooks and build the book.
 
@@ -47,7 +49,7 @@ def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) ->
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
-    project.notebook(stem)
+    stem = project.find_stem(stem)
     given = [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))]
     changes = _read_changes(project, stem, profile, given)
     path = run_notebook(project, stem, profile, project.build / (CUSTOM if changes else profile), changes)
@@ -76,11 +78,24 @@ def params(stem: str, profile: str) -> None:
     from cemrnn.config import describe_fields
     from cemrnn.reproduce.settings import make_config
 
+    stem = Project().find_stem(stem)
     config = make_config(Project(), stem, profile)
     for name, field in describe_fields(type(config)).items():
         value = operator.attrgetter(name)(config)
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         click.echo(f"{name}={text}\n    {field.annotation}: {field.meaning}")
+
+
+def find_results(project: Project, profile: str) -> Path:
+    """The folder of results of a profile, which must have some.
+
+    Raises:
+        click.ClickException: nothing was made at that profile.
+    """
+    results = project.build / profile / "results"
+    if not any(results.glob("*.json")):
+        raise click.ClickException(f"nothing was made at profile {profile} yet: make reproduce PROFILE={profile}")
+    return results
 
 
 @main.command()
@@ -91,10 +106,13 @@ def claims(profile: str, as_json: bool) -> None:
     from cemrnn.reproduce.claims import describe_doubt, ledger, load_claims, to_json
 
     project = Project()
-    table = ledger(project.build / profile / "results", load_claims(project.stems()))
+    results = find_results(project, profile)
+    table = ledger(results, load_claims(project.stems()))
     if as_json:
         click.echo(to_json(table), nl=False)
         return
+    if profile == SMALLEST:
+        click.echo(f"{SMALLEST} tests the machinery: a verdict decides nothing", err=True)
     for row in table.itertuples():
         effect = "" if math.isnan(row.effect) else f" ({row.effect:.3f} [{row.low:.3f}, {row.high:.3f}])"
         doubt = describe_doubt(row)
@@ -114,7 +132,9 @@ def verify(profile: str, accept: bool) -> None:
     from cemrnn.reproduce.expected import check_complete, find_differences, load_expected, write_expected
 
     project = Project()
-    path, results = project.root / "book" / "expected.yml", project.build / profile / "results"
+    if profile == SMALLEST and not accept:
+        raise click.ClickException(f"{SMALLEST} tests the machinery: nothing is expected of effects in two networks")
+    path, results = project.root / "book" / "expected.yml", find_results(project, profile)
     claims = load_claims(project.stems())
     if accept:
         table = ledger(results, claims)
@@ -139,8 +159,7 @@ def keep(stems: tuple[str, ...]) -> None:
     from cemrnn.reproduce.reference import keep_results, reference_folder
 
     project = Project()
-    for stem in stems:
-        project.notebook(stem)
+    stems = tuple(map(project.find_stem, stems))
     ran = [stem for stem in project.stems() if (project.build / LONG / "results" / f"{stem}.json").exists()]
     if not (stems or ran):
         raise click.ClickException(f"nothing has run at profile {LONG}: make reproduce PROFILE={LONG}")

@@ -39,6 +39,9 @@ class Shard(click.ParamType):
 @PROFILE
 @click.option("--dry-run", is_flag=True, help="Say what is missing and what it will cost, and train nothing.")
 @click.option(
+    "--details", is_flag=True, help="With --dry-run: a line for every shape of network, not for every figure."
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     help="Local processes; 1 trains in this one, with all its threads. Default: one per core if there is enough to do.",
@@ -53,7 +56,7 @@ class Shard(click.ParamType):
     "--scheduler-file", type=Place("the file of a scheduler"), help="File that the Dask scheduler wrote its address to."
 )
 @click.option("--shard", type=Shard(), help="Do the i-th of n shares, without a scheduler.")
-def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
+def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) -> None:
     """Train the networks that a profile lacks.
 
     Networks go to the store (build/store, or what CEMRNN_STORE names) and are the same however they are trained.
@@ -68,6 +71,8 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
     """
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file: expected at most one of them")
+    if details and not dry_run:
+        raise click.UsageError("--details: expected --dry-run with it")
     with ending_at_once(f"Error: {INTERRUPTED}"):
         if place := scheduler or scheduler_file:  # before the networks are counted, which takes seconds
             from cemrnn.sweep.cluster import find_scheduler
@@ -77,13 +82,15 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
         from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, take_shard
 
         store = Store.default()
-        jobs = {device: split_jobs(configs) for device, configs in _collect_configs(profile).items()}
+        needed, figures = _collect_configs(profile)
+        jobs = {device: split_jobs(configs) for device, configs in needed.items()}
         if shard is not None:
             jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
         missing = {device: keep_missing(part, store) for device, part in jobs.items()}
         everything, lacking = (sum(parts.values(), start=[]) for parts in (jobs, missing))
         if dry_run:
-            _tell_cost(everything, lacking, workers or count_cores())
+            name = (lambda config: config.label) if details else figures.__getitem__
+            _tell_cost(everything, lacking, workers or count_cores(), name)
             return
         click.echo(announce(lacking, [], sum(len(job.configs) for job in everything), 1))
         with _sweep_mistakes():
@@ -92,29 +99,31 @@ def sweep(profile, dry_run, workers, scheduler, scheduler_file, shard) -> None:
         _train(missing, execute, store)
 
 
-def _tell_cost(everything, lacking, n_cores) -> None:
+def _tell_cost(everything, lacking, n_cores, name) -> None:
     from cemrnn.sweep.cost import estimate_seconds
     from cemrnn.sweep.jobs import announce, tabulate
 
     if lacking:
         click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
     seconds = estimate_seconds([job.configs for job in lacking])
+    click.echo(tabulate(everything, lacking, seconds, name))
     click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
-    click.echo(tabulate(everything, lacking, seconds))
 
 
-def _collect_configs(profile: str) -> dict[str, list]:
-    """Device -> networks that the notebooks of a profile need."""
+def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
+    """Device -> networks that the notebooks of a profile need, and network -> the first figure that needs it."""
     from cemrnn.figures import load_experiment
     from cemrnn.reproduce.settings import make_config
     from cemrnn.training.learner import choose_device
 
-    project, needed = Project(), {}
+    project, needed, figures = Project(), {}, {}
     for stem in project.stems():
         config = make_config(project, stem, profile)
         device = choose_device(config.device).type
-        needed.setdefault(device, []).extend(load_experiment(stem).conditions(config))
-    return needed
+        networks = load_experiment(stem).conditions(config)
+        needed.setdefault(device, []).extend(networks)
+        figures = dict.fromkeys(networks, stem) | figures
+    return needed, {network: figures[network] for device in needed.values() for network in device}
 
 
 def _choose_executor(missing, store, workers, scheduler):

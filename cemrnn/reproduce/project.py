@@ -11,6 +11,7 @@ from cemrnn.config import natural_order, unknown_name
 from cemrnn.figures import list_figures
 from cemrnn.system.clone import PROFILES, find_clone
 
+SMALLEST = "smoke"  # profile that tests the machinery; its verdicts decide nothing
 CUSTOM = "custom"  # where runs with other values than a profile's go
 TUTORIALS = Path("notebooks") / "tutorials"
 KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store")  # folders of build/ that are no profile's
@@ -55,6 +56,17 @@ class Project:
 
     def _notebooks(self) -> list[str]:
         return sorted((path.stem for path in (self.root / "notebooks").glob("*.ipynb")), key=natural_order)
+
+    def find_stem(self, name: str) -> str:
+        """The notebook that a name means: fig2 is fig2_ambiguity.
+
+        Raises:
+            ValueError: there is none; the nearest name is suggested.
+        """
+        begun = [stem for stem in self.stems() if stem.startswith(f"{name}_")]
+        stem = begun[0] if len(begun) == 1 else name
+        self.notebook(stem)
+        return stem
 
     def notebook(self, stem: str) -> Path:
         """Path of the notebook named `stem`.

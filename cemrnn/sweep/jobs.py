@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cemrnn.store.store import Store
@@ -94,25 +94,29 @@ def announce(missing: Sequence[Job], seconds: Sequence[float], n_total: int, n_w
     return f"{text}, at most about {_duration(sum(seconds), 'core-')}; {cores}: {_duration(each)}"
 
 
-def tabulate(jobs: Sequence[Job], missing: Sequence[Job], seconds: Sequence[float]) -> str:
-    """A row per shape: networks in the store and missing, time and bytes that the missing will take.
+def tabulate(
+    jobs: Sequence[Job], missing: Sequence[Job], seconds: Sequence[float], name: Callable[[Recipe], str]
+) -> str:
+    """A row per name: networks in the store and missing, time and bytes that the missing will take.
 
     Args:
         jobs: all.
         missing: those of them to do.
         seconds: of each missing one on one core.
+        name: of the row that a network belongs to, e.g. its shape or its figure.
     """
-    lines = [f"{'shape':<34}{'missing':>8}{'there':>8}{'core time':>16}{'store':>10}"]
-    n_all, n_missing, time_s = Counter(), Counter(), Counter()
-    for job in jobs:
-        n_all[job.configs[0].shape] += len(job.configs)
+    lines = [f"{'':<34}{'missing':>8}{'there':>8}{'core time':>16}{'store':>10}"]
+    n_all = Counter(name(config) for job in jobs for config in job.configs)
+    n_missing, time_s, size = Counter(), Counter(), Counter()
     for job, job_s in zip(missing, seconds, strict=True):
-        n_missing[job.configs[0].shape] += len(job.configs)
-        time_s[job.configs[0].shape] += job_s
-    for shape, config in {job.configs[0].shape: job.configs[0] for job in jobs}.items():
-        n, time = n_missing[shape], _duration(time_s[shape], "core-") if n_missing[shape] else "-"
-        size = f"{n * entry_bytes(config) / 1e6:.1f} MB"
-        lines.append(f"{config.label:<34}{n:>8,}{n_all[shape] - n:>8,}{time:>16}{size:>10}")
+        for config in job.configs:
+            n_missing[name(config)] += 1
+            time_s[name(config)] += job_s / len(job.configs)
+            size[name(config)] += entry_bytes(config)
+    for row, n in n_all.items():
+        time = _duration(time_s[row], "core-") if n_missing[row] else "-"
+        there = n - n_missing[row]
+        lines.append(f"{row:<34}{n_missing[row]:>8,}{there:>8,}{time:>16}{size[row] / 1e6:>7.1f} MB")
     return "\n".join(lines)
 
 

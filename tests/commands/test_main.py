@@ -8,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+import cemrnn
 from cemrnn.commands.main import main
 from tests.fixtures.copies import add_figures, copy_tiny_project
 
@@ -55,7 +56,7 @@ def write_scalars(project, change, width):
         (["run", "fig1_tiny", "-p", "n_points=few"], "n_points: expected int, got 'few'"),
         (["run", "fig1_tiny", "--profile", "fast"], "unknown profile 'fast'; expected one of: quick, smoke"),
         (["run", "fig5_synergy", "-p", "packing.n_update=1"], "unknown notebook 'fig5_synergy'"),
-        (["params", "fig2_tiny"], "unknown figure 'fig2_tiny'; did you mean 'fig1_tiny'?"),
+        (["params", "fig2_tiny"], "unknown notebook 'fig2_tiny'; did you mean 'fig1_tiny'?"),
         (["book"], "fig1_tiny has not run at profile quick"),
     ],
 )
@@ -135,5 +136,35 @@ def test_claims_prints_verdict_and_effect(project, change, width, verdict):
     assert row["effect"] == change
 
 
-def test_claims_without_results_are_without_evidence(project):
-    assert call("claims").output == "no evidence   The value falls.\n"
+@pytest.mark.parametrize("command", ["claims", "verify"])
+def test_nothing_is_told_of_what_was_not_made(project, command):
+    result = call(command)
+    assert result.exit_code == 1
+    assert result.output == "Error: nothing was made at profile quick yet: make reproduce PROFILE=quick\n"
+
+
+def test_the_smallest_profile_decides_nothing(project):
+    write_scalars(project, -0.9, 0.1)
+    (project / "build" / "quick").rename(project / "build" / "smoke")
+    told = call("claims", "--profile", "smoke")
+    assert told.stdout.startswith("supported") and "a verdict decides nothing" in told.stderr
+    refused = call("verify", "--profile", "smoke")
+    assert refused.exit_code == 1 and "nothing is expected of effects in two networks" in refused.stderr
+
+
+def test_a_figure_is_found_by_its_number(project):
+    assert call("params", "fig1").stdout == call("params", "fig1_tiny").stdout
+    assert "unknown notebook 'fig'" in call("params", "fig").stderr
+
+
+def test_the_version_is_that_of_the_package():
+    assert call("--version").output.split() == ["cemrnn", cemrnn.__version__]
+
+
+def test_what_a_sweep_would_cost_is_told_by_figure_and_in_all_at_the_end(small_project):
+    lines = call("sweep", "--profile", "tiny", "--dry-run").stdout.splitlines()
+    assert [line.split()[:3] for line in lines[1:3]] == [["fig1_tasks", "4", "0"], ["fig2_ambiguity", "2", "0"]]
+    assert lines[-1].startswith("training: 6 of 6 networks missing, at most about")
+    detailed = call("sweep", "--profile", "tiny", "--dry-run", "--details").stdout
+    assert "combined, N = 16, R = 2, K = 2, noisy cue" in detailed and "fig1_tasks" not in detailed
+    assert "expected --dry-run with it" in call("sweep", "--details").stderr

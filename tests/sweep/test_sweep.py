@@ -78,10 +78,19 @@ def test_the_announcement_counts_what_is_missing_and_what_it_costs():
 
 def test_the_table_has_a_row_per_shape():
     small, large = (Job(tuple(small_config(s, n_units=n) for s in range(3))) for n in (8, 20))
-    lines = tabulate([large, small], [Job(small.configs[:2])], [7200.0]).splitlines()
+    lines = tabulate([large, small], [Job(small.configs[:2])], [7200.0], lambda config: config.label).splitlines()
     assert [line.split("K = 2")[0].strip() for line in lines[1:]] == ["excitability, N = 20,", "excitability, N = 8,"]
     assert lines[1].split("K = 2")[1].split()[:3] == ["0", "3", "-"]
     assert lines[2].split("K = 2")[1].split()[:4] == ["2", "1", "2.0", "core-hours"]
+
+
+def test_the_rows_can_be_those_of_figures_that_share_a_job():
+    job = Job(tuple(small_config(s) for s in range(4)))
+    lines = tabulate([job], [job], [400.0], lambda config: "fig1" if config.seed == 0 else "fig2").splitlines()
+    assert [line.split()[:5] for line in lines[1:]] == [
+        ["fig1", "1", "0", "2", "core-min"],
+        ["fig2", "3", "0", "5", "core-min"],
+    ]
 
 
 def test_a_lease_is_held_once_and_leaves_no_file(tmp_path):
