@@ -128,9 +128,8 @@ bench: $(STAMP) ## speed against named peers on this machine, for the page of th
 validate: $(STAMP) ## our trials against the public generators: YANG=<copy of gyyang/multitask> DRISCOLL=<copy of theirs>
 	@$(CEMRNN) validate --profile $(PROFILE) $(if $(YANG),--yang '$(YANG)') $(if $(DRISCOLL),--driscoll '$(DRISCOLL)')
 
-serve: ## show the book that was built last at PROFILE on http://localhost:PORT
-	@test -e $(BOOK) || { echo "no book at profile $(PROFILE) yet: make reproduce PROFILE=$(PROFILE)" >&2; exit 1; }
-	@exec $(RUN) http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(BOOK))
+serve: $(STAMP) ## show the book that was built last at PROFILE on http://localhost:PORT, or the next free port
+	@exec $(CEMRNN) serve --profile $(PROFILE) --port $(PORT)
 
 lint: $(STAMP) ## ruff: rules and format; import-linter: which room may import from which
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports --no-cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 import re
@@ -15,6 +14,7 @@ from typing import Any
 import click
 
 from cemrnn.commands.bench import bench
+from cemrnn.commands.book import book, keep, serve
 from cemrnn.commands.common import PROFILE, Commands
 from cemrnn.commands.data import data
 from cemrnn.commands.store import store
@@ -148,39 +148,7 @@ def verify(profile: str, accept: bool) -> None:
     click.echo(f"{len(expected)} effects are as expected at profile {profile}, and all but {len(turned)} verdicts")
 
 
-@main.command()
-@click.argument("stems", nargs=-1)
-def keep(stems: tuple[str, ...]) -> None:
-    """Keep the results of the profile night, for the book to show as the reference.
-
-    Tables and numbers of the figures STEMS, by default of all that have run, go to book/reference.
-    """
-    from cemrnn.reproduce.reference import PROFILE as LONG
-    from cemrnn.reproduce.reference import keep_results, reference_folder
-
-    project = Project()
-    stems = tuple(map(project.find_stem, stems))
-    ran = [stem for stem in project.stems() if (project.build / LONG / "results" / f"{stem}.json").exists()]
-    if not (stems or ran):
-        raise click.ClickException(f"nothing has run at profile {LONG}: make reproduce PROFILE={LONG}")
-    size = keep_results(project, [*stems] or ran)
-    click.echo(f"kept {len(stems or ran)} figures, in all {size / 1e6:.1f} MB, in {reference_folder(project)}")
-
-
-@main.command()
-@PROFILE
-def book(profile: str) -> None:
-    """Build the book from the notebooks that ran at the profile."""
-    from cemrnn.bench.page import write_bench
-    from cemrnn.reproduce.book import build_book
-
-    project = Project()
-    if stray := project.strays():
-        click.echo(f"no figure, so left alone: {', '.join(stray)}")
-    click.echo(f"book: {build_book(project, profile, functools.partial(write_bench, project.build / 'bench'))}")
-
-
-for command in (sweep, store, bench, data, validate):
+for command in (sweep, store, bench, data, validate, keep, book, serve):
     main.add_command(command)
 
 if __name__ == "__main__":

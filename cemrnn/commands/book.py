@@ -1,0 +1,87 @@
+"""The commands `cemrnn book`, `cemrnn serve` and `cemrnn keep`: build the pages, show them, keep what they show."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import http.server
+
+import click
+
+from cemrnn.commands.common import PROFILE
+from cemrnn.reproduce.project import Project
+
+PORTS = 20  # that are tried from the one that was asked for
+
+
+@click.command()
+@click.argument("stems", nargs=-1)
+def keep(stems: tuple[str, ...]) -> None:
+    """Keep the results of the profile night, for the book to show as the reference.
+
+    Tables and numbers of the figures STEMS, by default of all that have run, go to book/reference.
+    """
+    from cemrnn.reproduce.reference import PROFILE as LONG
+    from cemrnn.reproduce.reference import keep_results, reference_folder
+
+    project = Project()
+    stems = tuple(map(project.find_stem, stems))
+    ran = [stem for stem in project.stems() if (project.build / LONG / "results" / f"{stem}.json").exists()]
+    if not (stems or ran):
+        raise click.ClickException(f"nothing has run at profile {LONG}: make reproduce PROFILE={LONG}")
+    size = keep_results(project, [*stems] or ran)
+    click.echo(f"kept {len(stems or ran)} figures, in all {size / 1e6:.1f} MB, in {reference_folder(project)}")
+
+
+@click.command()
+@PROFILE
+def book(profile: str) -> None:
+    """Build the book from the notebooks that ran at the profile."""
+    from cemrnn.bench.page import write_bench
+    from cemrnn.reproduce.book import build_book
+
+    project = Project()
+    if stray := project.strays():
+        click.echo(f"no figure, so left alone: {', '.join(stray)}")
+    click.echo(f"book: {build_book(project, profile, functools.partial(write_bench, project.build / 'bench'))}")
+
+
+@click.command()
+@PROFILE
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The first one to try.")
+def serve(profile: str, port: int) -> None:
+    """Show the book that was built last at the profile, to this machine alone, until Ctrl-C.
+
+    A port that another program holds is left to it, and the next free one is taken.
+    """
+    folder = Project().build / profile / "html"
+    if not (folder / "index.html").exists():
+        raise click.ClickException(f"no book at profile {profile} yet: make reproduce PROFILE={profile}")
+    with open_server(functools.partial(_Quiet, directory=folder), port) as server:
+        if server.server_port != port:
+            click.echo(f"port {port} is busy", err=True)
+        click.echo(f"http://localhost:{server.server_port}/ (Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo()
+
+
+def open_server(handler, port: int) -> http.server.ThreadingHTTPServer:
+    """A server on the first free port from this one.
+
+    Raises:
+        OSError: `PORTS` of them are busy.
+    """
+    for number in range(port, min(port + PORTS, 65536)):
+        with contextlib.suppress(OSError):
+            return http.server.ThreadingHTTPServer(("127.0.0.1", number), handler)
+    raise OSError(errno.EADDRINUSE, f"ports {port} to {port + PORTS - 1} are busy: another one with --port or PORT=")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files of a folder, without a line for each of them."""
+
+    def log_message(self, *_) -> None:
+        """Say nothing."""
