@@ -24,6 +24,8 @@ export MATPLOTLIBRC :=
 export MPLBACKEND :=
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR
 export P
+# Of the book's buttons, if there is a repository: make book REPOSITORY=https://github.com/owner/name
+export REPOSITORY JUPYTERHUB BRANCH
 
 JOBS ?= $(shell $(PYTHON) cemrnn/system/resources.py 2>/dev/null || echo 2)
 

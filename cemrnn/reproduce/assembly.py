@@ -24,6 +24,7 @@ from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
 from cemrnn.reproduce.reference import PROFILE as LONG
 from cemrnn.reproduce.reference import kept_stems, read_result, reference_folder
+from cemrnn.reproduce.repository import add_buttons
 from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.tasks.presets import PRESETS
 
@@ -124,7 +125,7 @@ def _raw(text: str) -> str:
 
 
 def _write_announcement(project: Project, profile: str, config: Path) -> None:
-    """Set the line above every page: profiles and numbers of networks, of what is kept and of the run."""
+    """Set the line above every page, profiles and numbers of networks, and what leads to a repository."""
     values = read_yaml(config)
     counts = _count_networks(project.build / profile / "provenance")
     warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
@@ -134,7 +135,7 @@ def _write_announcement(project: Project, profile: str, config: Path) -> None:
         reference = f"Reference of {len(kept)} {'figures' if len(kept) > 1 else 'figure'}, profile {LONG}"
         told = f"{reference}: {_range(counts)} networks per condition. Your run, {told}"
     values["html"]["announcement"] = told[0].upper() + told[1:]
-    config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    config.write_text(yaml.safe_dump(add_buttons(values), sort_keys=False), encoding="utf-8")
 
 
 def _count_networks(folder: Path) -> list[int]:

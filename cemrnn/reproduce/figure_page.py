@@ -21,6 +21,7 @@ from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.notebooks import FOLDED, set_subtitle
 from cemrnn.reproduce.provenance import describe_line
+from cemrnn.reproduce.repository import link_source
 
 FILES = "_static/results"  # pictures, tables and numbers in the book, for download
 OWN, REFERENCE = "run", "reference"
@@ -161,4 +162,6 @@ def _link(stem: str, part: str, telling: Telling) -> str:
         "vector": f"{folder}/{stem}{part}.pdf",
         "code": f"_modules/cemrnn/figures/{stem}/experiment.html",
     }
+    if source := link_source(f"cemrnn/figures/{stem}/experiment.py"):
+        targets["code in the repository"] = source
     return " · ".join(f'<a href="{target}">{text}</a>' for text, target in targets.items())

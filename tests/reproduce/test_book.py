@@ -131,3 +131,19 @@ def test_the_contents_list_every_page_and_the_figures_in_order(tmp_path):
     found = re.findall(r"(?:file|root): (\w+)", contents.read_text())
     assert set(found) == listed | {"fig2_early", "fig10_late"}
     assert found.index("measures") < found.index("fig2_early") < found.index("fig10_late") < found.index("scaling")
+
+
+def test_with_a_repository_each_page_leads_to_its_source_there(project, monkeypatch):
+    monkeypatch.setenv("REPOSITORY", "https://github.com/some/name")
+    html = build_book(project, "quick").parent
+    figure, first = ((html / f"{page}.html").read_text(encoding="utf-8") for page in (STEM, "index"))
+    assert f"https://mybinder.org/v2/gh/some/name/main?urlpath=lab/tree/notebooks/{STEM}.ipynb" in figure
+    assert f"https://colab.research.google.com/github/some/name/blob/main/notebooks/{STEM}.ipynb" in figure
+    assert f"https://github.com/some/name/edit/main/notebooks/{STEM}.ipynb" in figure
+    assert "https://github.com/some/name/edit/main/book/index.md" in first
+    assert f"https://github.com/some/name/blob/main/cemrnn/figures/{STEM}/experiment.py" in figure
+
+
+def test_without_a_repository_no_page_leads_to_one(html):
+    for page in html.glob("*.html"):
+        assert not re.search("mybinder|colab|/edit/", page.read_text(encoding="utf-8"))
