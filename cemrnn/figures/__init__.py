@@ -2,10 +2,11 @@
 
 A folder `<stem>/` with `experiment.py` and `plot.py` is a figure; nothing else lists it. `experiment` has
 `conditions(config)`, the networks that the figure needs, and `run(config)`, its tables and scalars; `plot` has
-`plot(result)`. Beside them lie `claims.yml`, what the figure is to decide, and `finding.md`, the text of its page.
-Folders of figures outside the package are named by the environment variable CEMRNN_FIGURES, as in PATH; relative ones
-are those of the clone. Values of settings lie in the ranges that their names suggest (`cemrnn.ranges`), unless their
-class says another: `ranges = {"shift_ms": (-200, 200), "score": None}`.
+`plot(result)`, a figure or its parts, {"": first, "b": second}, each of at most six panels. Beside them lie
+`claims.yml`, what the figure is to decide, and `finding.md`, the text of its page. Folders of figures outside the
+package are named by the environment variable CEMRNN_FIGURES, as in PATH; relative ones are those of the clone. Values
+of settings lie in the ranges that their names suggest (`cemrnn.ranges`), unless their class says another:
+`ranges = {"shift_ms": (-200, 200), "score": None}`.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ FAULTY = {
     "small text": lambda axes: axes.set_xlabel("time", fontsize=8.9),
     "tick labels on each other": lambda axes: axes.set_xticks([0.4, 0.5], ["one long name", "another long name"]),
     "a title beside its panel": lambda axes: axes.set_title("x" * 200),
-    "a label on another panel": lambda axes: axes.text(1.6, 0.5, "here"),
+    "a label on another panel": lambda axes: axes.text(1.6, 0.5, "here").set_in_layout(False),
     "seven panels": lambda axes: [axes.inset_axes((0, 0, 1, 1)).set_title(c, loc="left") for c in "abcdefg"],
 }
 

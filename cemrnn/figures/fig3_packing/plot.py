@@ -32,12 +32,13 @@ def _plot_maps(result: Result) -> Figure:
     usual = select(cells, n_sites=config.n_sites)
     figure, panels = style.open_panels(["ab", "cd"], 6.4)
     for letter, match in zip("ab", MATCHES, strict=True):
-        _draw_accuracy(panels[letter], select(usual, match=match), arms, config, legend=letter == "b")
+        _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
         panels[letter].set_title(f"equal {match}")
     _draw_bits(panels["c"], cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)])
     _draw_speed(panels["d"], select(tables["speed"], match="units"), config)
-    style.add_legend(figure, arms)
+    lines = {f"N = {n}": dict(linestyle=line) for n, line in zip(config.units, SIZE_LINES, strict=False)}
+    style.add_legend(figure, arms, style.make_handles(lines, color="0.4"))
     return figure
 
 
@@ -53,16 +54,12 @@ def _plot_others(result: Result) -> Figure:
     return figure
 
 
-def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: PackingConfig, *, legend: bool) -> None:
-    lines = dict(zip(config.units, SIZE_LINES, strict=False))
+def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: PackingConfig) -> None:
     for arm in arms:
-        for n_units, line in lines.items():
+        for n_units, line in zip(config.units, SIZE_LINES, strict=False):
             _draw_line(axes, select(table, arm=arm, n_units=n_units), "n_tasks", arm, linestyle=line)
     _name_counts(axes, config)
     axes.axhline(1 / config.n_sites, color="0.6", linewidth=0.7, linestyle=":")
-    handles = style.make_handles({f"N = {n}": dict(linestyle=line) for n, line in lines.items()}, color="0.4")
-    if legend:
-        axes.legend(handles=handles, loc="lower left")
 
 
 def _draw_line(axes: Axes, part: pd.DataFrame, x: str, arm: str, **look) -> None:
