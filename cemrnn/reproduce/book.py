@@ -16,6 +16,7 @@ from cemrnn.reproduce.citation import write_citation
 from cemrnn.reproduce.claims import dropped_to_markdown, ledger, load_claims, load_dropped, to_markdown
 from cemrnn.reproduce.documents import read_yaml
 from cemrnn.reproduce.pages import find_problems
+from cemrnn.reproduce.pictures import write_pictures
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
@@ -100,6 +101,7 @@ def assemble(project: Project, profile: str) -> Path:
         (source / executed.name).write_text(text, encoding="utf-8")
     shutil.copytree(out / "figures", source / "figures", dirs_exist_ok=True)
     _write_tables(project, profile, source / GENERATED)
+    write_pictures(out, source / GENERATED)
     _write_announcement(out, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")
     return source
