@@ -18,6 +18,7 @@ from cemrnn.reproduce.figure_page import arrange, tell_own, tell_reference
 from cemrnn.reproduce.first_page import HERO_FIGURES, SENTENCES, describe_found, load_sentences, write_hero
 from cemrnn.reproduce.ledger_page import describe_dropped, describe_ledgers, describe_verdicts, tally
 from cemrnn.reproduce.markdown import escape
+from cemrnn.reproduce.pictures import write_pictures
 from cemrnn.reproduce.play import write_play
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
@@ -59,6 +60,7 @@ def assemble(project: Project, profile: str) -> Path:
         (source / f"{stem}.ipynb").write_text(text, encoding="utf-8")
     write_downloads(project, source, out)
     _write_tables(project, profile, evidence, source / GENERATED)
+    write_pictures(out, source / GENERATED)
     write_play(project, profile, source, source / GENERATED)
     _write_announcement(project, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")

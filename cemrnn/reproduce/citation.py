@@ -9,7 +9,6 @@ from typing import Any
 
 from cemrnn.reproduce.documents import read_yaml
 
-KINDS = {"article": "article", "software": "software"}  # of CITATION.cff -> of BibTeX; any other is misc
 ARXIV = re.compile(r"arXiv:(\S+)")
 
 
@@ -31,11 +30,14 @@ def to_bibtex(work: Mapping[str, Any]) -> str:
         work: as CITATION.cff describes it: type, title and authors, and what else there is of version, year and url.
     """
     fields = {"author": " and ".join(map(_name, work["authors"])), "title": f"{{{work['title']}}}"}
-    fields |= {name: str(work[name]) for name in ("version", "year", "license", "doi", "url") if name in work}
+    fields |= {
+        name: str(work[name]) for name in ("journal", "version", "year", "license", "doi", "url") if name in work
+    }
     if numbers := [ARXIV.search(entry["value"]) for entry in work.get("identifiers", [])]:
         fields |= {"eprint": numbers[0][1], "archiveprefix": "arXiv"} if numbers[0] else {}
     lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-    return f"@{KINDS.get(work['type'], 'misc')}{{{_key(work)},\n{lines}\n}}"
+    kind = "software" if work["type"] == "software" else "article" if "journal" in work else "misc"
+    return f"@{kind}{{{_key(work)},\n{lines}\n}}"
 
 
 def _name(author: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """The book: built from a real run of a tiny notebook with the real configuration and extension."""
 
+import html as escaped
 import math
 import os
 import re
@@ -14,7 +15,7 @@ from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.system.leases import BusyError, hold_alone
-from tests.fixtures.copies import ODD, add_figures, copy_tiny_project
+from tests.fixtures.copies import FIGURES, ODD, add_figures, copy_tiny_project
 
 STEM = "fig1_tiny"
 
@@ -86,6 +87,13 @@ def test_ledger_provenance_and_profile_are_generated(html):
     assert re.search(rf"{STEM} quick 7 3 ", text)
 
 
+def test_the_source_of_a_figure_is_a_page_that_links_reach(html):
+    source, page = (FIGURES / STEM / "experiment.py").read_text(), f"_modules/cemrnn/figures/{STEM}/experiment.html"
+    assert " ".join(source.split())[:200] in escaped.unescape(read_text(html, page))
+    linked = {link for page in html.glob("*.html") for link in re.findall(r'href="(_modules/[^"#]+)', page.read_text())}
+    assert page in linked and [link for link in linked if not (html / link).is_file()] == []
+
+
 def test_a_link_that_leads_nowhere_stops_the_build(project):
     notebook = project.build / "quick" / "notebooks" / f"{STEM}.ipynb"
     text = notebook.read_text(encoding="utf-8")
@@ -123,8 +131,7 @@ def test_a_notebook_that_has_not_run_is_named(project):
 def test_the_contents_list_every_page_and_the_figures_in_order(tmp_path):
     root = Path(__file__).parents[2]
     listed = set(re.findall(r"(?:file|root): (\w+)", (root / "book" / "_toc.yml").read_text()))
-    tutorials = {path.stem for path in (root / "notebooks" / "tutorials").glob("*.ipynb")}
-    assert listed == {path.stem for path in (root / "book").glob("*.md")} | tutorials
+    assert listed == {path.stem for path in (root / "book").glob("*.md")} | {*Project(root).tutorials()}
     contents = tmp_path / "_toc.yml"
     shutil.copy(root / "book" / "_toc.yml", contents)
     write_contents(["fig2_early", "fig10_late"], contents)

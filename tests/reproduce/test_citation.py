@@ -23,7 +23,7 @@ def test_the_paper_and_the_software_are_those_of_the_file(entries):
     assert [str(person) for person in paper.persons["author"]] == ["Vedovati, Giacomo", "Ching, ShiNung"]
     assert paper.fields["eprint"] == "2408.01316" and paper.fields["url"] == said["references"][0]["url"]
     assert software.type == "software" and software.fields["version"] == said["version"]
-    assert len(entries) == 2
+    assert len(entries) == 2 and paper.type == "misc"  # it has no journal
 
 
 def test_a_group_is_no_person(entries):
