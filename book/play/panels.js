@@ -4,6 +4,7 @@
 (function (play) {
   const GRID = 13; // arrows along each side of the plane
   const REACH = 1.25; // of the plane that is shown, in units of the states of both tasks
+  const PATHWAYS = ["excitability", "synaptic"];
   const CURVES = { mixture: { label: "mixture λ", setting: "mixture" }, noise: { label: "noise σ", setting: "sigma" } };
 
   class Rates extends play.Frame {
@@ -127,6 +128,34 @@
     }
   }
 
+  class Modulators extends play.Frame {
+    /** How much of the cued task each pathway is told, as its low-pass lets it see. */
+    constructor(parent, session) {
+      super(parent, "what the two pathways are told of the cued task", { height: 160, name: "modulators" });
+      this.session = session;
+      const list = play.add(this.figure, "ul", { class: "play-legend" });
+      play.add(list, "li", { class: "key-cue" }, "the cue");
+      for (const pathway of PATHWAYS) play.add(list, "li", { class: `key-${pathway}` }, play.ARM_LABELS[pathway]);
+    }
+
+    draw(view) {
+      const { x: across, y: up } = this.ranges;
+      const { stepMs } = this.session;
+      const x = play.scale([0, view.own.steps.end * stepMs], across);
+      const y = play.scale([-0.1, 1.1], up);
+      const line = (told) => told.map((context, step) => [x((step + 0.5) * stepMs), y(context[view.own.index])]);
+      this.across(x, "time (ms)");
+      this.up(y, "strength", 3);
+      this.path("cue", play.trace(line(view.told.synaptic)));
+      for (const pathway of PATHWAYS) {
+        this.path(`arm-${pathway}`, this.session.has(pathway) ? play.trace(line(view[pathway])) : "");
+        this.group(`arm-${pathway}`).classed("chosen", pathway === "excitability"); // thick, so that both are seen
+      }
+      const now = PATHWAYS.map((pathway) => `${pathway} ${view[pathway].at(-1)[view.own.index].toFixed(2)}`);
+      this.describe(`Strength of the cued task against time; at the end ${now.join(", ")}.`);
+    }
+  }
+
   class Curve extends play.Frame {
     /** The curve of figure 2 for one manipulation, "mixture" or "noise". */
     constructor(parent, session, manipulation) {
@@ -163,5 +192,5 @@
     return play.scale(points.map((p) => p[0]), points.map((p) => p[1])).clamp(true)(level);
   }
 
-  Object.assign(play, { Rates, States, Curve });
+  Object.assign(play, { Rates, States, Modulators, Curve });
 })((globalThis.cemrnnPlay ??= {}));

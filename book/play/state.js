@@ -16,6 +16,8 @@
     unit: -1, // removed; -1: none
     component: -1,
     moment: 0, // ms
+    tauExcitability: 0, // ms, of the modulators; 0: they follow at once
+    tauSynaptic: 0,
   };
   const KEPT = ["direction", "moment"]; // settings whose change leaves the tally as it is
   const BASIS_DIRECTIONS = 8; // of the stimulus, in the states that span the plane
@@ -138,10 +140,10 @@
     }
 
     _changed() {
-      const { arm, unit, component } = this.settings;
-      const key = [arm, unit, component].join();
+      const { arm, unit, component, tauExcitability, tauSynaptic } = this.settings;
+      const key = [arm, unit, component, tauExcitability, tauSynaptic].join();
       if (this._changedKey !== key) {
-        let network = this.network;
+        let network = this.network.withTimes({ tau_excitability_ms: tauExcitability, tau_synaptic_ms: tauSynaptic });
         if (unit >= 0) network = network.withoutUnit(unit);
         if (component >= 0) network = network.withoutComponent(component);
         [this._changedKey, this._changedNetwork] = [key, network];
@@ -154,8 +156,8 @@
       if (!this.networks.has(s.arm)) s.arm = this.data.networks[0].arm;
       if (!this.task("own")) s.own = this.data.tasks[0].name;
       if (!this.task("own").others.includes(s.other)) s.other = this.task("own").others[0];
-      if (!this.has("excitability")) s.holdExcitability = false;
-      if (!this.has("synaptic")) s.holdSynaptic = false;
+      if (!this.has("excitability")) Object.assign(s, { holdExcitability: false, tauExcitability: 0 });
+      if (!this.has("synaptic")) Object.assign(s, { holdSynaptic: false, tauSynaptic: 0 });
       if (s.unit >= this.network.config.n_units) s.unit = -1;
       if (s.component >= this.network.config.rank) s.component = -1;
       const lastMs = (this.task("own").steps.end - 1) * this.stepMs;

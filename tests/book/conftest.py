@@ -36,7 +36,7 @@ def open_page(browser, tmp_path):
     """A function that opens a page with these data from the file system; what the console says is an error."""
     opened, said = [], []
 
-    def open_page(data, *, attributes="", width=1400, theme="light"):
+    def open_page(data, *, attributes="data-cemrnn-play", width=1400, theme="light"):
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.set_default_timeout(10_000)
         page.on("console", lambda message: said.append(message.text))
@@ -68,6 +68,6 @@ def write_page(folder: Path, data: dict, attributes: str, theme: str) -> Path:
         f'<!doctype html><html data-theme="{theme}"><head><meta charset="utf-8"><title>Play</title>'
         f"{''.join(links + loads)}</head><body>"
         f'<main style="box-sizing: border-box; margin: auto; max-width: 55rem; padding: 0 1rem; width: 100%">'
-        f"<div data-cemrnn-play {attributes}></div></main></body></html>"
+        f"<div {attributes}></div></main></body></html>"
     )
     return page
