@@ -23,6 +23,7 @@
       this.session = new play.Session(data, kind.settings);
       element.replaceChildren();
       element.classList.add("cemrnn-play");
+      for (const { arm, colour } of data.networks) element.style.setProperty(`--look-${arm}`, colour);
       const calls = {
         change: (settings) => this.change(settings),
         draw: (nTrials) => this.drawTrials(nTrials),
@@ -110,7 +111,8 @@
       const counts = play.add(tally, "ul");
       for (const [whose, text] of Object.entries(WHOSE)) {
         const item = play.add(counts, "li", { class: `key-${whose}` }, `${text}: `);
-        this.tally[whose] = { bar: play.add(bars, "span", { class: whose }), count: play.add(item, "b", { class: `n-${whose}` }) };
+        const bar = play.add(bars, "span", { class: whose });
+        this.tally[whose] = { bar, count: play.add(item, "b", { class: `n-${whose}` }) };
       }
     }
   }

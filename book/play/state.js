@@ -62,7 +62,7 @@
       if (Object.keys(settings).some((name) => !KEPT.includes(name))) this.tally = { own: 0, other: 0, neither: 0 };
     }
 
-    /** A new trial, with another direction and another draw of the noise, which the tally counts: whose answer it is. */
+    /** Whose answer a new trial has, with another direction and another draw of the noise; the tally counts it. */
     newTrial(random = Math.random) {
       this.settings.direction = Math.floor(360 * random());
       this._drawNoise(random);
@@ -91,7 +91,7 @@
       return new play.Flow(this._changed(), view.excitability[at], view.synaptic[at], view.inputs[at]);
     }
 
-    /** States from which fixed points are looked for: where the flow leads in the long run, and some of the trajectory. */
+    /** States from which fixed points are looked for: where the flow leads, and some of the trajectory. */
     starts(view, flow) {
       const every = Math.ceil(view.rates.length / N_STARTS);
       return [flow.follow(view.rates[view.moment]), ...view.rates.filter((_, step) => step % every === 0)];

@@ -61,7 +61,8 @@ def write_page(folder: Path, data: dict, attributes: str, theme: str) -> Path:
     sheets = [
         next(f for f in files(package.replace("_", "-")) if f.name == name).locate() for package, name in SHEETS.items()
     ]
-    links = [f'<link rel="stylesheet" href="{Path(s).as_uri()}">' for s in [*sheets, REPOSITORY / "book/play/play.css"]]
+    sheets += [REPOSITORY / "book" / "play" / name for name in ("play.css", "drawings.css")]
+    links = [f'<link rel="stylesheet" href="{Path(s).as_uri()}">' for s in sheets]
     loads = [f'<script defer src="{Path(script).as_uri()}"></script>' for script in scripts]
     page = folder / f"page{len(list(folder.glob('*.html')))}.html"
     page.write_text(
