@@ -16,6 +16,7 @@ from docutils import nodes
 FOLDER = "play"
 D3 = "d3.v5.min.js"
 MARK = "data-cemrnn-play"
+SHEETS = ("play.css", "drawings.css")
 SCRIPTS = (D3, "data.js", "model.js", "trial.js", "flow.js", "state.js", "controls.js", "frame.js",
            "answer.js", "panels.js", "play.js")  # fmt: skip
 
@@ -24,7 +25,8 @@ def add_scripts(app, pagename, templatename, context, doctree):
     """Let a page load the live model if it has one."""
     if doctree is None or not any(MARK in raw.astext() for raw in doctree.findall(nodes.raw)):
         return
-    app.add_css_file(f"{FOLDER}/play.css")
+    for sheet in SHEETS:
+        app.add_css_file(f"{FOLDER}/{sheet}")
     for script in SCRIPTS:
         app.add_js_file(f"{FOLDER}/{script}", loading_method="defer")
 

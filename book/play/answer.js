@@ -4,6 +4,7 @@
 (function (play) {
   const DIAL = 250; // height and largest width of the dial
   const RIM = 92; // its radius
+  const CENTRED = ["rim", "other-wedge", "own-wedge", "walk", "arrow"]; // parts of the dial around its middle
   const ROWS = ["fixation", "cosine", "sine"];
 
   class Dial extends play.Frame {
@@ -17,8 +18,8 @@
       this.group("arrow", "path");
       this.handle = this.group("handle", "circle").attr("r", 9);
       const move = () => {
-        const direction = Math.round((Math.atan2(this.middle[1] - d3.event.y, d3.event.x - this.middle[0]) * 180) / Math.PI);
-        change({ direction: (direction + 360) % 360 });
+        const angle = Math.atan2(this.middle[1] - d3.event.y, d3.event.x - this.middle[0]);
+        change({ direction: toDegrees(angle) });
       };
       this.handle.call(d3.drag().container(this.svg.node()).on("start drag", move));
       this._addLegend();
@@ -27,13 +28,14 @@
     draw(view) {
       this.middle = [this.width / 2, DIAL / 2];
       const place = `translate(${this.middle})`;
-      for (const name of ["rim", "other-wedge", "own-wedge", "walk", "arrow"]) this.group(name).attr("transform", place);
-      for (const role of ["own", "other"]) this.path(`${role}-wedge`, this._wedge(view[role], view.directionRad));
+      for (const name of CENTRED) this.group(name).attr("transform", place);
+      for (const role of ["own", "other"]) this._drawWedge(role, view);
       for (const [i, angle] of [0, 90, 180, 270].entries()) {
         const [x, y] = this._at((angle * Math.PI) / 180, RIM + 23);
         this.label(`angle-${i}`, `${angle}°`, this.middle[0] + x, this.middle[1] + y + 4);
       }
-      const tips = view.outputs.map((o) => [o[1] * RIM, -o[2] * RIM].map((v) => Math.max(-RIM - 8, Math.min(RIM + 8, v))));
+      const keep = (value) => Math.max(-RIM - 8, Math.min(RIM + 8, value));
+      const tips = view.outputs.map((output) => [keep(RIM * output[1]), keep(-RIM * output[2])]);
       this.path("walk", play.trace(tips));
       this.path("arrow", arrow([0, 0], tips.at(-1), 10));
       this.group("arrow").classed("silent", view.verdict.answerRad === null);
@@ -46,14 +48,11 @@
       return [radius * Math.cos(angleRad), -radius * Math.sin(angleRad)];
     }
 
-    _wedge(task, directionRad) {
-      const middle = Math.PI / 2 - directionRad - task.turn_rad; // D3 counts clockwise from the top
-      return d3.arc()({
-        innerRadius: task === this.session.task("own") ? RIM - 9 : RIM - 19,
-        outerRadius: task === this.session.task("own") ? RIM + 1 : RIM - 9,
-        startAngle: middle - play.TOLERANCE_RAD,
-        endAngle: middle + play.TOLERANCE_RAD,
-      });
+    _drawWedge(role, view) {
+      const middle = Math.PI / 2 - view.directionRad - view[role].turn_rad; // D3 counts clockwise from the top
+      const [innerRadius, outerRadius] = role === "own" ? [RIM - 9, RIM + 1] : [RIM - 19, RIM - 9];
+      const [startAngle, endAngle] = [middle - play.TOLERANCE_RAD, middle + play.TOLERANCE_RAD];
+      this.path(`${role}-wedge`, d3.arc()({ innerRadius, outerRadius, startAngle, endAngle }));
     }
 
     _addLegend() {
@@ -79,9 +78,14 @@
   function tell(view) {
     const { whose, answerRad } = view.verdict;
     if (answerRad === null) return "The network gives no answer: it keeps fixation.";
-    const degrees = (Math.round((answerRad * 180) / Math.PI) + 360) % 360;
-    if (whose === "neither") return `The network answers ${degrees}°, which neither task asks for.`;
-    return `The network answers ${degrees}°, as the ${whose === "own" ? "cued" : "other"} task asks: ${view[whose].label}.`;
+    const said = `The network answers ${toDegrees(answerRad)}°`;
+    if (whose === "neither") return `${said}, which neither task asks for.`;
+    return `${said}, as the ${whose === "own" ? "cued" : "other"} task asks: ${view[whose].label}.`;
+  }
+
+  /** Whole degrees, 0 to 359, of an angle in [-pi, pi]. */
+  function toDegrees(angleRad) {
+    return (Math.round((angleRad * 180) / Math.PI) + 360) % 360;
   }
 
   class Outputs extends play.Frame {

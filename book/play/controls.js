@@ -6,10 +6,11 @@
   const percent = (value) => value.toFixed(2);
   const ms = (value) => `${value} ms`;
   const lastMs = (session) => (session.task("own").steps.end - 1) * session.stepMs;
+  const TIME = { max: () => 500, step: () => 10, show: ms };
   const SLIDERS = {
-    mixture: { label: "mixture λ of the two cues", max: () => 1, step: () => 0.01, show: percent, compact: true },
-    sigma: { label: "noise σ on the cue", max: () => 1.2, step: () => 0.01, show: percent, compact: true },
-    direction: { label: "direction of the stimulus", max: () => 359, step: () => 1, show: (v) => `${v}°`, compact: true },
+    mixture: { label: "mixture λ of the two cues", max: () => 1, step: () => 0.01, show: percent },
+    sigma: { label: "noise σ on the cue", max: () => 1.2, step: () => 0.01, show: percent },
+    direction: { label: "direction of the stimulus", max: () => 359, step: () => 1, show: (v) => `${v}°` },
     onset: { label: "the cue begins at", max: lastMs, step: (session) => session.stepMs, show: ms },
     switched: {
       label: "before, the other cue until",
@@ -17,6 +18,8 @@
       step: (session) => session.stepMs,
       show: (value) => (value ? ms(value) : "never"),
     },
+    tauExcitability: { label: "time constant τ_E of excitability", ...TIME, pathway: "excitability" },
+    tauSynaptic: { label: "time constant τ_S of synapses", ...TIME, pathway: "synaptic" },
     moment: { label: "moment in the plane", max: lastMs, step: (session) => session.stepMs, show: ms },
   };
   const HOLDS = {
@@ -35,8 +38,10 @@
   }
 
   class Controls {
-    /** Controls inside an element; change(settings), draw(number of trials) and reset() are called by them. */
-    constructor(parent, session, calls, compact) {
+    /** Controls inside an element, with these sliders, and with lesions or without.
+
+        They call change(settings), draw(number of trials) and reset(). */
+    constructor(parent, session, calls, { sliders, lesions }) {
       this.session = session;
       this.calls = calls;
       this.prefix = `cemrnn-play-${nMade++}`;
@@ -46,10 +51,8 @@
       const names = (values) => values.map((name) => [name, session.data.tasks.find((t) => t.name === name).label]);
       this._addSelect(tasks, "own", "cued task", () => names(session.data.tasks.map((task) => task.name)));
       this._addSelect(tasks, "other", "other task", () => names(session.task("own").others));
-      for (const [name, slider] of Object.entries(SLIDERS)) {
-        if (name !== "moment" && (slider.compact || !compact)) this.addSlider(parent, name);
-      }
-      if (!compact) this._addLesions(parent);
+      for (const name of sliders) this.addSlider(parent, name);
+      if (lesions) this._addLesions(parent);
       this._addButtons(add(parent, "div", { class: "play-buttons" }));
       this.update();
     }
@@ -61,7 +64,7 @@
 
     /** A slider with its label and value. */
     addSlider(parent, name) {
-      const { label, max, step, show } = SLIDERS[name];
+      const { label, max, step, show, pathway } = SLIDERS[name];
       const id = `${this.prefix}-${name}`;
       const row = add(parent, "div", { class: "play-slider" });
       add(row, "label", { for: id }, label);
@@ -72,6 +75,7 @@
         input.max = max(this.session);
         input.step = step(this.session);
         input.value = this.session.settings[name];
+        input.disabled = pathway !== undefined && !this.session.has(pathway);
         value.textContent = show(this.session.settings[name]);
         input.setAttribute("aria-valuetext", value.textContent);
       });

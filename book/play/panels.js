@@ -4,7 +4,11 @@
 (function (play) {
   const GRID = 13; // arrows along each side of the plane
   const REACH = 1.25; // of the plane that is shown, in units of the states of both tasks
-  const CURVES = { mixture: { label: "mixture λ", setting: "mixture" }, noise: { label: "noise σ", setting: "sigma" } };
+  const PATHWAYS = ["excitability", "synaptic"];
+  const CURVES = {
+    mixture: { label: "mixture λ", setting: "mixture" },
+    noise: { label: "noise σ", setting: "sigma" },
+  };
 
   class Rates extends play.Frame {
     /** change(settings) is called when a unit is clicked. */
@@ -25,28 +29,29 @@
       const { stepMs } = this.session;
       const { order } = this.session.basis();
       const nSteps = view.rates.length;
-      const top = Math.max(1e-9, d3.max(view.rates, (rates) => d3.max(rates)));
+      const highest = Math.max(1e-9, d3.max(view.rates, (rates) => d3.max(rates)));
       this.y = play.scale([order.length, 0], range.y);
       const x = play.scale([0, nSteps * stepMs], range.x);
-      this._paint(view.rates, order, top);
-      const box = { left: range.x[0], top: range.y[1], width: range.x[1] - range.x[0], height: range.y[0] - range.y[1] };
-      this.frame.attr("x", box.left).attr("y", box.top).attr("width", box.width).attr("height", box.height);
-      for (const [name, value] of Object.entries(box)) this.canvas.style[name] = `${value}px`;
+      this._paint(view.rates, order, highest);
+      const [left, top] = [range.x[0], range.y[1]];
+      const [width, height] = [range.x[1] - left, range.y[0] - top];
+      this.frame.attr("x", left).attr("y", top).attr("width", width).attr("height", height);
+      for (const [name, value] of Object.entries({ left, top, width, height })) this.canvas.style[name] = `${value}px`;
       this.across(x, "time (ms)");
       this.up(this.y, "units, by time of their peak", 3);
       const removed = order.indexOf(this.session.settings.unit);
       this.path("removed", removed < 0 ? "" : play.trace(range.x.map((at) => [at, this.y(removed + 0.5)])));
       this.path("moment", play.trace(range.y.map((at) => [x((view.moment + 0.5) * stepMs), at])));
-      this.describe(`Rates of ${order.length} units during ${nSteps * stepMs} ms, ${top.toFixed(1)} at most.`);
+      this.describe(`Rates of ${order.length} units during ${nSteps * stepMs} ms, ${highest.toFixed(1)} at most.`);
     }
 
-    _paint(rates, order, top) {
+    _paint(rates, order, highest) {
       [this.canvas.width, this.canvas.height] = [rates.length, order.length];
       const context = this.canvas.getContext("2d");
       const image = context.createImageData(rates.length, order.length);
       for (let row = 0; row < order.length; row++) {
         for (let step = 0; step < rates.length; step++) {
-          const shade = SHADES[Math.round((255 * Math.max(0, rates[step][order[row]])) / top)];
+          const shade = SHADES[Math.round((255 * Math.max(0, rates[step][order[row]])) / highest)];
           image.data.set(shade, 4 * (row * rates.length + step));
         }
       }
@@ -80,7 +85,8 @@
       this.path("walk", play.trace(walk));
       this.group("now").attr("cx", walk[view.moment][0]).attr("cy", walk[view.moment][1]);
       this.drawPoints([]);
-      this.describe(`The path of ${view.rates.length} states, and the flow at ${view.moment * this.session.stepMs} ms.`);
+      const timeMs = view.moment * this.session.stepMs;
+      this.describe(`The path of ${view.rates.length} states, and the flow at ${timeMs} ms.`);
     }
 
     /** Draw fixed points: full where stable. */
@@ -92,7 +98,8 @@
       const circles = this.group("points").selectAll("circle").data(inside);
       circles.exit().remove();
       const all = circles.enter().append("circle").attr("r", 5).merge(circles);
-      all.attr("cx", (point) => point.at[0]).attr("cy", (point) => point.at[1]).classed("stable", (point) => point.stable);
+      all.attr("cx", (point) => point.at[0]).attr("cy", (point) => point.at[1]);
+      all.classed("stable", (point) => point.stable);
     }
 
     _place(plane, rates) {
@@ -112,8 +119,9 @@
     }
 
     _field(plane, flow) {
-      const span = (scale) => d3.range(GRID).map((i) => scale.domain()[0] + ((i + 0.5) / GRID) * (scale.domain()[1] - scale.domain()[0]));
-      const arrows = d3.cross(span(this.x), span(this.y)).map((at) => ({ at, by: plane.turn(flow.velocity(plane.lift(at))) }));
+      const span = (scale) => d3.range(0.5 / GRID, 1, 1 / GRID).map(d3.interpolate(...scale.domain()));
+      const grid = d3.cross(span(this.x), span(this.y));
+      const arrows = grid.map((at) => ({ at, by: plane.turn(flow.velocity(plane.lift(at))) }));
       const longest = d3.max(arrows, ({ by }) => Math.hypot(...by)) || 1;
       const cell = (this.y.range()[0] - this.y.range()[1]) / GRID;
       return arrows
@@ -124,6 +132,34 @@
           return play.arrow(from, [from[0] + (length * by[0]) / size, from[1] - (length * by[1]) / size], 4);
         })
         .join("");
+    }
+  }
+
+  class Modulators extends play.Frame {
+    /** How much of the cued task each pathway is told, as its low-pass lets it see. */
+    constructor(parent, session) {
+      super(parent, "what the two pathways are told of the cued task", { height: 160, name: "modulators" });
+      this.session = session;
+      const list = play.add(this.figure, "ul", { class: "play-legend" });
+      play.add(list, "li", { class: "key-cue" }, "the cue");
+      for (const pathway of PATHWAYS) play.add(list, "li", { class: `key-${pathway}` }, play.ARM_LABELS[pathway]);
+    }
+
+    draw(view) {
+      const { x: across, y: up } = this.ranges;
+      const { stepMs } = this.session;
+      const x = play.scale([0, view.own.steps.end * stepMs], across);
+      const y = play.scale([-0.1, 1.1], up);
+      const line = (told) => told.map((context, step) => [x((step + 0.5) * stepMs), y(context[view.own.index])]);
+      this.across(x, "time (ms)");
+      this.up(y, "strength", 3);
+      this.path("cue", play.trace(line(view.told.synaptic)));
+      for (const pathway of PATHWAYS) {
+        this.path(`arm-${pathway}`, this.session.has(pathway) ? play.trace(line(view[pathway])) : "");
+        this.group(`arm-${pathway}`).classed("chosen", pathway === "excitability"); // thick, so that both are seen
+      }
+      const now = PATHWAYS.map((pathway) => `${pathway} ${view[pathway].at(-1)[view.own.index].toFixed(2)}`);
+      this.describe(`Strength of the cued task against time; at the end ${now.join(", ")}.`);
     }
   }
 
@@ -163,5 +199,5 @@
     return play.scale(points.map((p) => p[0]), points.map((p) => p[1])).clamp(true)(level);
   }
 
-  Object.assign(play, { Rates, States, Curve });
+  Object.assign(play, { Rates, States, Modulators, Curve });
 })((globalThis.cemrnnPlay ??= {}));

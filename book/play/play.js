@@ -1,18 +1,29 @@
-/* The live model on a page: one in every element with the attribute data-cemrnn-play, small with data-compact. */
+/* The live model on a page: one in every element with the attribute data-cemrnn-play.
+
+   With data-compact it is small; with data-cemrnn-play="times" it shows a switch of the cue and the time constants. */
 "use strict";
 
 (function (play) {
   const QUIET_MS = 150; // after the last change, before slow things begin
   const WHOSE = { own: "the cued task's", other: "the other task's", neither: "neither" };
 
+  const KINDS = {
+    full: { sliders: ["mixture", "sigma", "direction", "onset", "switched"], lesions: true, panels: addAllPanels },
+    compact: { sliders: ["mixture", "sigma", "direction"] },
+    times: {
+      sliders: ["switched", "tauExcitability", "tauSynaptic", "direction"],
+      panels: addTimePanels,
+      settings: { mixture: 0, switched: 560, tauExcitability: 20, tauSynaptic: 200 },
+    },
+  };
+
   class App {
-    constructor(element, data) {
-      this.data = data;
-      this.session = new play.Session(data);
-      this.compact = element.hasAttribute("data-compact");
+    constructor(element, data, kind) {
+      [this.data, this.kind] = [data, kind];
+      this.session = new play.Session(data, kind.settings);
       element.replaceChildren();
       element.classList.add("cemrnn-play");
-      element.classList.toggle("compact", this.compact);
+      for (const { arm, colour } of data.networks) element.style.setProperty(`--look-${arm}`, colour);
       const calls = {
         change: (settings) => this.change(settings),
         draw: (nTrials) => this.drawTrials(nTrials),
@@ -21,8 +32,8 @@
       const top = play.add(element, "div", { class: "play-top" });
       this.panels = [new play.Dial(top, this.session, calls.change)];
       this._addVerdict(this.panels[0].figure);
-      this.controls = new play.Controls(play.add(top, "div", { class: "play-controls" }), this.session, calls, this.compact);
-      if (!this.compact) this._addPanels(play.add(element, "div", { class: "play-panels" }), calls.change);
+      this.controls = new play.Controls(play.add(top, "div", { class: "play-controls" }), this.session, calls, kind);
+      kind.panels?.(this, top, play.add(element, "div", { class: "play-panels" }));
       new ResizeObserver(() => this.resize()).observe(element);
     }
 
@@ -40,8 +51,7 @@
 
     /** Set everything as it was in the beginning. */
     reset() {
-      const first = new play.Session(this.data);
-      this.change(first.settings);
+      this.change(new play.Session(this.data, this.kind.settings).settings);
     }
 
     /** Take the room that there is now. */
@@ -101,27 +111,37 @@
       const counts = play.add(tally, "ul");
       for (const [whose, text] of Object.entries(WHOSE)) {
         const item = play.add(counts, "li", { class: `key-${whose}` }, `${text}: `);
-        this.tally[whose] = { bar: play.add(bars, "span", { class: whose }), count: play.add(item, "b", { class: `n-${whose}` }) };
+        const bar = play.add(bars, "span", { class: whose });
+        this.tally[whose] = { bar, count: play.add(item, "b", { class: `n-${whose}` }) };
       }
     }
+  }
 
-    _addPanels(parent, change) {
-      this.panels.push(new play.Outputs(parent, this.session), new play.Rates(parent, this.session, change));
-      this.states = new play.States(parent, this.session);
-      this.panels.push(this.states);
-      this.controls.addSlider(this.states.figure, "moment");
-      if (!this.data.curves.mixture) return;
-      const curves = play.add(parent, "div", { class: "play-curves" });
-      for (const name of ["mixture", "noise"]) this.panels.push(new play.Curve(curves, this.session, name));
-      const list = play.add(curves.firstChild, "ul", { class: "play-legend" });
-      for (const arm of this.session.networks.keys()) play.add(list, "li", { class: `key-${arm}` }, play.ARM_LABELS[arm]);
-    }
+  function addAllPanels(app, top, parent) {
+    const { session } = app;
+    app.panels.push(new play.Outputs(parent, session));
+    app.panels.push(new play.Rates(parent, session, (settings) => app.change(settings)));
+    app.panels.push((app.states = new play.States(parent, session)));
+    app.controls.addSlider(app.states.figure, "moment");
+    if (!app.data.curves.mixture) return;
+    const curves = play.add(parent, "div", { class: "play-curves" });
+    for (const name of ["mixture", "noise"]) app.panels.push(new play.Curve(curves, session, name));
+    const list = play.add(curves.firstChild, "ul", { class: "play-legend" });
+    for (const arm of session.networks.keys()) play.add(list, "li", { class: `key-${arm}` }, play.ARM_LABELS[arm]);
+  }
+
+  function addTimePanels(app, top, parent) {
+    app.panels.push(new play.Modulators(top, app.session), new play.Outputs(parent, app.session));
   }
 
   /** Put the live model into an element, or say why it is not there. */
   function mount(element, data) {
     if (data.missing) element.textContent = `There is no network to play with: ${data.missing}.`;
-    else new App(element, data).resize();
+    else new App(element, data, KINDS[kindOf(element)]).resize();
+  }
+
+  function kindOf(element) {
+    return element.hasAttribute("data-compact") ? "compact" : element.dataset.cemrnnPlay || "full";
   }
 
   for (const element of document.querySelectorAll("[data-cemrnn-play]")) mount(element, play.data);

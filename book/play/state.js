@@ -16,6 +16,8 @@
     unit: -1, // removed; -1: none
     component: -1,
     moment: 0, // ms
+    tauExcitability: 0, // ms, of the modulators; 0: they follow at once
+    tauSynaptic: 0,
   };
   const KEPT = ["direction", "moment"]; // settings whose change leaves the tally as it is
   const BASIS_DIRECTIONS = 8; // of the stimulus, in the states that span the plane
@@ -60,7 +62,7 @@
       if (Object.keys(settings).some((name) => !KEPT.includes(name))) this.tally = { own: 0, other: 0, neither: 0 };
     }
 
-    /** A new trial, with another direction and another draw of the noise, which the tally counts: whose answer it is. */
+    /** Whose answer a new trial has, with another direction and another draw of the noise; the tally counts it. */
     newTrial(random = Math.random) {
       this.settings.direction = Math.floor(360 * random());
       this._drawNoise(random);
@@ -89,7 +91,7 @@
       return new play.Flow(this._changed(), view.excitability[at], view.synaptic[at], view.inputs[at]);
     }
 
-    /** States from which fixed points are looked for: where the flow leads in the long run, and some of the trajectory. */
+    /** States from which fixed points are looked for: where the flow leads, and some of the trajectory. */
     starts(view, flow) {
       const every = Math.ceil(view.rates.length / N_STARTS);
       return [flow.follow(view.rates[view.moment]), ...view.rates.filter((_, step) => step % every === 0)];
@@ -138,10 +140,10 @@
     }
 
     _changed() {
-      const { arm, unit, component } = this.settings;
-      const key = [arm, unit, component].join();
+      const { arm, unit, component, tauExcitability, tauSynaptic } = this.settings;
+      const key = [arm, unit, component, tauExcitability, tauSynaptic].join();
       if (this._changedKey !== key) {
-        let network = this.network;
+        let network = this.network.withTimes({ tau_excitability_ms: tauExcitability, tau_synaptic_ms: tauSynaptic });
         if (unit >= 0) network = network.withoutUnit(unit);
         if (component >= 0) network = network.withoutComponent(component);
         [this._changedKey, this._changedNetwork] = [key, network];
@@ -154,8 +156,8 @@
       if (!this.networks.has(s.arm)) s.arm = this.data.networks[0].arm;
       if (!this.task("own")) s.own = this.data.tasks[0].name;
       if (!this.task("own").others.includes(s.other)) s.other = this.task("own").others[0];
-      if (!this.has("excitability")) s.holdExcitability = false;
-      if (!this.has("synaptic")) s.holdSynaptic = false;
+      if (!this.has("excitability")) Object.assign(s, { holdExcitability: false, tauExcitability: 0 });
+      if (!this.has("synaptic")) Object.assign(s, { holdSynaptic: false, tauSynaptic: 0 });
       if (s.unit >= this.network.config.n_units) s.unit = -1;
       if (s.component >= this.network.config.rank) s.component = -1;
       const lastMs = (this.task("own").steps.end - 1) * this.stepMs;

@@ -5,7 +5,7 @@
   const TOLERANCE_RAD = Math.PI / 5; // rule last36
   const FIXATION_LEVEL = 0.5;
 
-  /** What a stimulus of strength 1 in one modality (0 or 1) adds to the inputs: fixation, and cosine and sine of each. */
+  /** What a stimulus of strength 1 in a modality (0 or 1) adds to the inputs: fixation, cosine and sine of each. */
   function encodeStimulus(directionRad, modality) {
     const values = new Float64Array(5);
     values.set([Math.cos(directionRad), Math.sin(directionRad)], 1 + 2 * modality);
@@ -66,7 +66,7 @@
     return noise.map((value) => value - mean);
   }
 
-  /** What the outputs (O) at the end of a trial say: whose answer they are, and its direction, null if none is given. */
+  /** What the outputs (O) at the end of a trial say: whose answer they are, and its direction, null without one. */
   function judge(outputs, own, other, directionRad) {
     if (outputs[0] >= FIXATION_LEVEL) return { whose: "neither", answerRad: null };
     const answerRad = Math.atan2(outputs[2], outputs[1]);

@@ -36,7 +36,7 @@ def open_page(browser, tmp_path):
     """A function that opens a page with these data from the file system; what the console says is an error."""
     opened, said = [], []
 
-    def open_page(data, *, attributes="", width=1400, theme="light"):
+    def open_page(data, *, attributes="data-cemrnn-play", width=1400, theme="light"):
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.set_default_timeout(10_000)
         page.on("console", lambda message: said.append(message.text))
@@ -61,13 +61,14 @@ def write_page(folder: Path, data: dict, attributes: str, theme: str) -> Path:
     sheets = [
         next(f for f in files(package.replace("_", "-")) if f.name == name).locate() for package, name in SHEETS.items()
     ]
-    links = [f'<link rel="stylesheet" href="{Path(s).as_uri()}">' for s in [*sheets, REPOSITORY / "book/play/play.css"]]
+    sheets += [REPOSITORY / "book" / "play" / name for name in ("play.css", "drawings.css")]
+    links = [f'<link rel="stylesheet" href="{Path(s).as_uri()}">' for s in sheets]
     loads = [f'<script defer src="{Path(script).as_uri()}"></script>' for script in scripts]
     page = folder / f"page{len(list(folder.glob('*.html')))}.html"
     page.write_text(
         f'<!doctype html><html data-theme="{theme}"><head><meta charset="utf-8"><title>Play</title>'
         f"{''.join(links + loads)}</head><body>"
         f'<main style="box-sizing: border-box; margin: auto; max-width: 55rem; padding: 0 1rem; width: 100%">'
-        f"<div data-cemrnn-play {attributes}></div></main></body></html>"
+        f"<div {attributes}></div></main></body></html>"
     )
     return page

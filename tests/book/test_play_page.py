@@ -158,13 +158,31 @@ def test_fixed_points_come_when_all_is_quiet(data, open_page):
 
 
 def test_the_small_one_has_the_answer_and_few_controls(data, open_page):
-    page = open_page(data, attributes="data-compact")
+    page = open_page(data, attributes="data-cemrnn-play data-compact")
     names = page.locator("[name]").evaluate_all("(all) => all.map((element) => element.name)")
     assert [re.sub(r".*-arm", "arm", name) for name in names] == ["arm"] * 3 + [
         "own", "other", "mixture", "sigma", "direction"
     ]  # fmt: skip
     assert page.locator("svg").count() == 1
     assert "The network" in page.locator(".play-verdict").text_content()
+
+
+def test_time_constants_delay_what_the_pathways_are_told(data, open_page):
+    page = open_page(data, attributes='data-cemrnn-play="times"')
+    told = """() => ["excitability", "synaptic"].map((name) =>
+      document.querySelector(`.play-modulators .arm-${name}`).getAttribute("d")).concat(
+      document.querySelector(".network-1").getAttribute("d"))"""
+    for name, changed in (("tauExcitability", 0), ("tauSynaptic", 1)):
+        before = page.evaluate(told)
+        page.locator(f'[name="{name}"]').fill("400")
+        settle(page)
+        differs = [a != b for a, b in zip(before, page.evaluate(told), strict=True)]
+        assert differs == [changed == 0, changed == 1, True]
+    page.get_by_label("E: excitability", exact=True).check()
+    settle(page)
+    enabled = [page.locator(f'[name="{name}"]').is_enabled() for name in ("tauExcitability", "tauSynaptic")]
+    assert enabled == [True, False]
+    assert page.evaluate(told)[1] == ""
 
 
 def test_a_page_without_networks_says_why(open_page):
@@ -222,6 +240,8 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 def test_nothing_overlaps_or_is_cut_and_all_is_legible(data, open_page, width, theme):
+    for attributes in ("data-cemrnn-play data-compact", 'data-cemrnn-play="times"'):
+        assert open_page(data, attributes=attributes, width=width, theme=theme).evaluate(LAYOUT) == []
     page = open_page(data, width=width, theme=theme)
     page.get_by_role("button", name="100 trials").click()
     settle(page)

@@ -65,6 +65,15 @@ def test_every_local_script_style_image_and_download_exists(html):
     assert [target for target in targets if not (html / target).exists()] == []
 
 
+def test_the_live_model_is_loaded_by_the_pages_that_have_it(html):
+    loaded = {page.name: re.findall(r"_static/play/([\w.]+)", page.read_text()) for page in html.glob("*.html")}
+    scripts = {name.split("?")[0] for name in loaded.pop("index.html")}
+    assert {"play.css", "d3.v5.min.js", "data.js", "model.js", "play.js"} <= scripts
+    assert set().union(*loaded.values()) == set()
+    data = (html / "_static" / "play" / "data.js").read_text()
+    assert '{"missing": "this clone has no fig1_tasks"}' in data
+
+
 def test_numbers_captions_links_and_origin_reach_the_page(html):
     text = read_text(html, f"{STEM}.html")
     # Trapezoids of exp(-2t) with step 0.1 form a geometric series.
