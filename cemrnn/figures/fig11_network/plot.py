@@ -13,7 +13,7 @@ from cemrnn.figures.result import Result
 
 # Matrices that send to the same units stand in one column, those that read from the same units in one row.
 PLACES = [["W", "V", "C"], ["U", "bar", "bar"], ["B", "bar", "bar"], ["b", ".", "d"], ["E", "S", "."], ["G", ".", "."]]
-CELL_IN = 0.18  # height of a cell
+CELL_IN, TITLES_IN, EQUATIONS_IN = 0.18, 1.9, 0.7  # height of a cell, of all that names matrices, and below them
 TITLES = {
     "W": "W, recurrent weights",
     "U": "U, from components (transposed)",
@@ -41,11 +41,20 @@ def _plot_weights(result: Result) -> Figure:
     weights, config = result.tables["weights"], result.config
     n_inputs, n_outputs = (weights.loc[weights["matrix"] == m, k].nunique() for m, k in (("B", "row"), ("d", "column")))
     heights = [config.n_units, config.rank, n_inputs, 1, len(config.tasks), len(config.tasks)]
-    figure = style.open_figure(style.WIDTH_IN, CELL_IN * sum(heights) + 2.6)
-    above, below = figure.subfigures(2, 1, height_ratios=[CELL_IN * sum(heights) + 1.9, 0.7])
-    panels = above.subplot_mosaic(
-        PLACES, height_ratios=heights, width_ratios=[config.n_units, max(config.rank, 2), n_outputs]
-    )
+    widths = [config.n_units, max(config.rank, 2), n_outputs]
+    figure = style.open_figure(style.WIDTH_IN, CELL_IN * sum(heights) + TITLES_IN + EQUATIONS_IN)
+    above, below = figure.subfigures(2, 1, height_ratios=[CELL_IN * sum(heights) + TITLES_IN, EQUATIONS_IN])
+    panels = above.subplot_mosaic(PLACES, height_ratios=heights, width_ratios=widths)
+    image = _draw_matrices(panels, weights)
+    inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.12))
+    above.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices")
+    for line, height in zip(EQUATIONS, (0.8, 0.5, 0.2), strict=True):
+        below.text(0.5, height, line, ha="center", va="center")
+    return figure
+
+
+def _draw_matrices(panels: dict[str, Axes], weights: pd.DataFrame) -> AxesImage:
+    """One of the images, all of which have the same colours; units and components are named once."""
     limit, image = weights["value"].abs().max(), None
     for matrix, part in weights.groupby("matrix", sort=False):
         cells = part.pivot(index="row", columns="column", values="value")
@@ -61,12 +70,8 @@ def _plot_weights(result: Result) -> Figure:
     panels["S"].set_xlabel("component")
     panels["W"].set_ylabel("from unit")
     panels["bar"].set_axis_off()
-    inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.12))
-    above.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices")
     style.add_letter(panels["W"], "a")
-    for line, height in zip(EQUATIONS, (0.8, 0.5, 0.2), strict=True):
-        below.text(0.5, height, line, ha="center", va="center")
-    return figure
+    return image
 
 
 def _draw_matrix(axes: Axes, cells: pd.DataFrame, limit: float) -> AxesImage:
@@ -117,7 +122,7 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
         panels[0, k].set_title(style.show_text(task))
     panels[1, 0].set_ylabel("unit")
     panels[2, 0].set_ylabel("output")
-    figure.supxlabel("time (ms)", fontsize=9)
+    figure.supxlabel("time (ms)")
     handles, labels = panels[2, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     style.add_letter(panels[0, 0], "a")

@@ -61,7 +61,7 @@ def _plot_examples(result: Result) -> Figure:
         if k % N_COLUMNS == 0:
             upper.set_ylabel("input")
             lower.set_ylabel("output")
-    figure.supxlabel("time (ms)", fontsize=9)
+    figure.supxlabel("time (ms)")
     style.add_letter(grid[0, 0], "a")
     lines = [("input " * (name != "fixation") + name, colour, line) for name, colour, line in INPUTS]
     lines += [(f"output {name}", colour, line) for name, colour, line in OUTPUTS[1:]]

@@ -118,6 +118,6 @@ def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig
         axes.spines[["top", "right"]].set_visible(True)
     panels[0].set_yticks(range(len(TESTS)), TESTS)
     panels[0].set_ylabel("tested with")
-    figure.supxlabel("trained with a cue that is", fontsize=9)
+    figure.supxlabel("trained with a cue that is")
     style.add_letter(panels[0], "b")
     figure.colorbar(image, ax=list(panels), label="normalised accuracy", pad=0.02, fraction=0.05)

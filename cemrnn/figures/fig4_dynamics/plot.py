@@ -69,7 +69,7 @@ def _draw_portraits(figure: SubFigure, result: Result) -> None:
     """Draw two panels per arm: the flow in the context of either task, on the same plane."""
     shown = [arm for arm in PORTRAYED if arm in result.config.arms]
     for arm, part in zip(shown, np.atleast_1d(figure.subfigures(1, max(1, len(shown)))), strict=bool(shown)):
-        part.suptitle(arm, color=style.LOOKS[arm].colour, fontweight="bold", fontsize=9)
+        part.suptitle(arm, color=style.LOOKS[arm].colour, fontweight="bold")
         for axes, name in zip(part.subplots(1, 2), result.config.example_tasks, strict=True):
             axes.set_box_aspect(1)
             title = textwrap.fill(f"in {style.spell(name)}", TITLE_COLUMNS)
