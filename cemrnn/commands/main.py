@@ -125,11 +125,21 @@ def claims(profile: str, as_json: bool) -> None:
 def verify(profile: str, accept: bool) -> None:
     """Compare the results of a profile with those that are expected of it (book/expected.yml).
 
+    With --accept at quick the table of README is written, too.
+
     Exits with 1 if an effect lies outside the interval that is expected of it. A verdict that turned although its
     effect did not is told.
     """
     from cemrnn.reproduce.claims import ledger, load_claims
-    from cemrnn.reproduce.expected import check_complete, find_differences, load_expected, write_expected
+    from cemrnn.reproduce.expected import (
+        check_complete,
+        describe_primary,
+        find_differences,
+        load_expected,
+        replace_table,
+        write_expected,
+    )
+    from cemrnn.reproduce.settings import BASE
 
     project = Project()
     if profile == SMALLEST and not accept:
@@ -140,6 +150,8 @@ def verify(profile: str, accept: bool) -> None:
         table = ledger(results, claims)
         check_complete(results, project.stems(), table)
         write_expected(path, profile, table)
+        if profile == BASE:
+            replace_table(project.root / "README.md", describe_primary(load_expected(path, profile), claims))
     differences, turned = find_differences(expected := load_expected(path, profile), results, claims)
     for line in [*differences, *turned]:
         click.echo(line)

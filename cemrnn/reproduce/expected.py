@@ -20,6 +20,7 @@ from cemrnn.reproduce.documents import read_sections
 
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
 DIGITS = 6  # that are kept of a number
+BEGIN, END = "<!-- found: written by cemrnn verify --accept -->", "<!-- /found -->"  # marks of a table in a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,3 +128,24 @@ def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:
     comment = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     body = yaml.safe_dump(profiles, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     path.write_text(comment + body, encoding="utf-8")
+
+
+def describe_primary(expected: dict[str, Expected], claims: Iterable[Claim]) -> str:
+    """Markdown table of the primary claims with the verdicts and effects that are expected of them."""
+    lines = ["| claim | verdict | effect [95 % interval] | figure |", "|---|---|---|---|"]
+    for claim in claims:
+        if claim.primary and claim.id in expected:
+            wanted = expected[claim.id]
+            told = "" if wanted.effect is None else f"{wanted.effect:.3f} [{wanted.low:.3f}, {wanted.high:.3f}]"
+            number = claim.figure.split("_")[0].removeprefix("fig")
+            lines.append(f"| {claim.statement} | **{wanted.verdict}** | {told} | {number} |")
+    return "\n".join(lines)
+
+
+def replace_table(path: Path, table: str) -> None:
+    """Put a table between the two marks of a file, `BEGIN` and `END`; a file without them stays as it is."""
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end:
+        path.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")

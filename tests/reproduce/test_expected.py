@@ -1,10 +1,22 @@
 """Stored expectations: an effect that left its interval, a turned verdict and a missing claim are told."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
-from cemrnn.reproduce.claims import ledger
-from cemrnn.reproduce.expected import check_complete, find_differences, load_expected, write_expected
+from cemrnn.figures import list_figures
+from cemrnn.reproduce.claims import ledger, load_claims
+from cemrnn.reproduce.expected import (
+    BEGIN,
+    END,
+    check_complete,
+    describe_primary,
+    find_differences,
+    load_expected,
+    replace_table,
+    write_expected,
+)
 from tests.reproduce.test_claims import claim, evidence, write_result
 
 ENTRY = {"verdict": "supported", "effect": 0.08, "low": 0.06, "high": 0.1}
@@ -100,3 +112,21 @@ def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             expect(tmp_path, **{"a-claim": entry})
+
+
+def test_readme_tells_what_is_expected():
+    root = Path(__file__).parents[2]
+    table = describe_primary(load_expected(root / "book" / "expected.yml", "quick"), load_claims(list_figures()))
+    assert len(table.splitlines()) == 2 + sum(claim.primary for claim in load_claims(list_figures()))
+    assert f"{BEGIN}\n{table}\n{END}" in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_table_is_put_between_its_marks_and_nowhere_else(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"Before.\n{BEGIN}\nold\n{END}\nAfter.\n")
+    replace_table(path, "new")
+    replace_table(path, "newer")
+    assert path.read_text() == f"Before.\n{BEGIN}\nnewer\n{END}\nAfter.\n"
+    path.write_text("No marks.")
+    replace_table(path, "new")
+    assert path.read_text() == "No marks."
