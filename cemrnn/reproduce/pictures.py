@@ -77,7 +77,7 @@ def _longest(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def _draw_curve(axes: Axes, levels: np.ndarray, values: np.ndarray, arm: str) -> None:
     look = LOOKS[arm]
     axes.plot(levels, values, color=look.colour, marker=look.marker, label=arm)
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
 
 
 def _mark(axes: Axes, levels: np.ndarray, values: np.ndarray, height: float, name: str) -> None:
