@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 import re
@@ -22,6 +23,9 @@ from cemrnn.commands.sweep import sweep
 from cemrnn.commands.validate import validate
 from cemrnn.reproduce.project import SMALLEST, Project
 
+LATEST = "latest"  # in build/custom: the run that was made last
+MOST_TOLD = 8  # lines of a kind at the end of a run
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="cemrnn", message="%(package)s %(version)s")
@@ -41,19 +45,77 @@ def main() -> None:
 def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) -> None:
     """Run the notebook STEM, e.g. fig2_ambiguity, or the tutorial STEM, e.g. ten_lines.
 
-    With -p the run starts from the profile's values and goes to build/custom. Lists are written with
-    commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the parameters.
+    With -p the run starts from the profile's values and goes to a folder of its own in build/custom, to which
+    build/custom/latest leads. Lists are written with commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the
+    parameters.
     """
     from cemrnn.reproduce.notebooks import run_notebook
-    from cemrnn.reproduce.settings import CUSTOM
+    from cemrnn.reproduce.settings import CUSTOM, make_config
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
     stem = project.find_stem(stem)
     given = [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))]
     changes = _read_changes(project, stem, profile, given)
-    path = run_notebook(project, stem, profile, project.build / (CUSTOM if changes else profile), changes)
+    out = project.build / profile
+    if changes:
+        digest = make_config(project, stem, profile, changes).digest()
+        out = project.build / CUSTOM / f"{stem}-{digest[:8]}"
+    path = run_notebook(project, stem, profile, out, changes)
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
+    if changes:
+        _tell_changes(project, stem, profile, out)
+
+
+def _tell_changes(project: Project, stem: str, profile: str, out: Path) -> None:
+    """Say where picture and numbers of a run with other values are, and how they differ from the profile's."""
+    from cemrnn.reproduce.compare import compare_runs
+
+    latest = out.parent / LATEST
+    with contextlib.suppress(OSError):  # a file system may know no links
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(out.name)
+    for kind, file in (("picture", f"figures/{stem}.png"), ("numbers", f"results/{stem}.json")):
+        click.echo(f"{kind}: {(out / file).relative_to(project.root)}")
+    if not (project.build / profile / "results" / f"{stem}.json").exists():
+        click.echo(
+            f"profile {profile} has no results of its own to compare with: cemrnn run {stem} --profile {profile}"
+        )
+        return
+    found = compare_runs(project.build / profile, out, stem)
+    for kind in ("settings", "verdicts", "numbers"):
+        _tell_lines(f"{kind}, {profile} -> this run", found[kind][:MOST_TOLD], len(found[kind]))
+    click.echo(f"all of it: cemrnn compare {profile} {out.name}")
+
+
+def _tell_lines(title: str, lines: list[str], n_lines: int) -> None:
+    rest = f" ({len(lines)} of {n_lines})" if n_lines > len(lines) else ""
+    click.echo(f"{title}{rest}:" if lines else f"{title}: no difference")
+    for line in lines:
+        click.echo(f"  {line}")
+
+
+@main.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--figure", help="Of this figure alone.")
+def compare(first: str, second: str, figure: str | None) -> None:
+    """What differs between two runs: settings, verdicts, numbers, and tables.
+
+    FIRST and SECOND are profiles, runs with other values (names of folders in build/custom, or latest), or folders.
+    """
+    from cemrnn.reproduce.compare import compare_runs, find_run
+
+    project = Project()
+    folders = [find_run(project, name) for name in (first, second)]
+    stems = [project.find_stem(figure)] if figure else project.stems()
+    both = [stem for stem in stems if all((folder / "results" / f"{stem}.json").exists() for folder in folders)]
+    if not both:
+        raise click.ClickException(f"{first} and {second}: expected results of the same figure, got none")
+    for stem in both:
+        click.echo(stem)
+        for kind, lines in compare_runs(*folders, stem).items():
+            _tell_lines(f" {kind}", lines, len(lines))
 
 
 def _read_changes(project: Project, stem: str, profile: str, given: list[str]) -> dict[str, Any]:

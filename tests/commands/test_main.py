@@ -86,12 +86,32 @@ def test_params_lists_type_value_and_meaning(project):
 def test_a_run_with_other_parameters_goes_to_custom(project):
     result = call("run", "fig1_tiny", "--profile", "smoke", "-p", "n_points=4", "-p", "levels=2")
     assert result.exit_code == 0, result.output
-    assert "build/custom/notebooks/fig1_tiny.ipynb" in result.output
-    origin = json.loads((project / "build" / "custom" / "provenance" / "fig1_tiny.json").read_text())
+    (folder,) = (path for path in (project / "build" / "custom").iterdir() if not path.is_symlink())
+    assert f"build/custom/{folder.name}/notebooks/fig1_tiny.ipynb" in result.output
+    assert f"picture: build/custom/{folder.name}/figures/fig1_tiny.png" in result.output
+    assert "profile smoke has no results of its own to compare with" in result.output
+    origin = json.loads((project / "build" / "custom" / "latest" / "provenance" / "fig1_tiny.json").read_text())
     assert origin["profile"] == "custom"
     assert origin["config"]["n_points"] == 4
     assert origin["config"]["seed"] == 8
     assert not (project / "build" / "smoke").exists()
+
+
+def test_runs_with_other_values_lie_side_by_side_and_are_compared(project):
+    call("run", "fig1_tiny")
+    told = [call("run", "fig1_tiny", "-p", f"rate={rate}").output for rate in (1.0, 0.1)]
+    folders = {path.resolve() for path in (project / "build" / "custom").iterdir()}
+    assert len(folders) == 2
+    assert "settings, quick -> this run:\n  rate: 2.0 -> 0.1" in told[1] and "numbers, quick -> this run:" in told[1]
+    text = call("compare", "quick", "latest").stdout
+    assert "rate: 2.0 -> 0.1" in text and "area: " in text and "fig1_tiny.curves.csv: value by up to" in text
+    same = call("compare", "latest", "latest", "--figure", "fig1").stdout
+    assert same.splitlines() == [
+        "fig1_tiny",
+        *(f" {k}: no difference" for k in ("settings", "verdicts", "numbers", "tables")),
+    ]
+    refused = call("compare", "quick", "smoke")
+    assert refused.exit_code == 1 and "smoke: expected a run that has results" in refused.stderr
 
 
 def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):

@@ -164,7 +164,7 @@ def test_nothing_of_a_readers_own_settings_reaches_a_run(project, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "none")
     made = run_make(project.root, "figure", f"FIG={STEM}", "P=label=my book (1).txt  levels=1,2")
     assert made.returncode == 0, made.stderr
-    config = json.loads((project.build / f"custom/provenance/{STEM}.json").read_text())["config"]
+    config = json.loads((project.build / f"custom/latest/provenance/{STEM}.json").read_text())["config"]
     assert (config["label"], config["levels"]) == ("my book (1).txt", [1.0, 2.0])
     (project.root / "probe.mk").write_text('probe: ; @echo "[$$PYTHONPATH$${GIT_DIR:-}]"\n')
     asked = ["make", "-s", "-C", project.root, "-f", "Makefile", "-f", "probe.mk", "probe"]
