@@ -56,7 +56,7 @@ def tell_reference(reference: Result, origin: dict, source: Path) -> Telling:
             path = source / FILES / REFERENCE / f"{reference.stem}{part}.{kind}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(render(figure, kind, reference.stem))
-    title = f"Reference: profile {origin['profile']}, {reference.n_replicates} networks per condition"
+    title = f"Reference ({origin['profile']}, {reference.n_replicates} networks)"
     finding = write_finding(reference)
     line = f"*{describe_line(origin)}*"
     return Telling(name=REFERENCE, title=title, parts=tuple(figures), finding=finding, origin=line)
@@ -72,7 +72,7 @@ def tell_own(page: NotebookNode, origin: dict, source: Path, out: Path) -> Telli
     for part in parts:
         for kind in IMAGE_METADATA:
             shutil.copyfile(out / "figures" / f"{stem}{part}.{kind}", folder / f"{stem}{part}.{kind}")
-    title = f"Your run: profile {escape(origin['profile'])}, {origin['n_replicates']} networks per condition"
+    title = f"Your run ({escape(origin['profile'])}, {origin['n_replicates']} networks)"
     finding = next((text for cell in page.cells if (text := _spoken(cell, "tell("))), "")
     return Telling(name=OWN, title=title, parts=parts, finding=finding, origin=f"*{describe_line(origin)}*")
 

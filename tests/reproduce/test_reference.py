@@ -108,7 +108,7 @@ def test_the_book_shows_reference_and_run_in_tabs_and_two_columns(project):
     keep_results(project, [STEM])
     html = build_book(project, "quick").parent
     page, first = ((html / f"{name}.html").read_text(encoding="utf-8") for name in (STEM, "index"))
-    assert page.index("Reference: profile night") < page.index("Your run: profile quick")
+    assert page.index("Reference (night, 3 networks)") < page.index("Your run (quick, 3 networks)")
     assert "_static/results/reference/" in page and "_static/results/run/" in page
     assert "reference (night)" in first and "your run (quick)" in first
     assert "Reference of 1 figure, profile night: 3 networks per condition. Your run, profile quick: 3" in first
