@@ -69,6 +69,8 @@ def _draw_matrices(panels: dict[str, Axes], weights: pd.DataFrame) -> AxesImage:
     panels["G"].set_xlabel("to unit")
     panels["S"].set_xlabel("component")
     panels["W"].set_ylabel("from unit")
+    panels["U"].set_ylabel("component")
+    panels["bar"].set(xticks=[], yticks=[])
     panels["bar"].set_axis_off()
     style.add_letter(panels["W"], "a")
     return image
@@ -125,7 +127,7 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
     figure.supxlabel("time (ms)")
     handles, labels = panels[2, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    style.add_letter(panels[0, 0], "a")
+    figure.text(0.005, 0.99, "a", fontweight="bold", va="top")
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame, tasks: list[str]) -> None:
