@@ -170,7 +170,8 @@ def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, 
     predicted = packing.predict_bits(rest["demand"], rest["n_parameters"], bits)
     rest = rest.assign(error=np.log(rest["bits"] / predicted) ** 2, log=np.log(rest["bits"]))
     groups = rest.groupby("network")
-    explained = 1 - groups["error"].sum() / groups["log"].apply(lambda x: np.sum((x - x.mean()) ** 2))
+    spread = groups["log"].apply(lambda x: np.sum((x - x.mean()) ** 2))
+    explained = 1 - groups["error"].sum() / spread.where(spread > 0)  # without spread there is nothing to explain
     scalars = frames.weigh_mean("law_explained", explained.to_numpy(float) if len(explained) else np.full(2, np.nan))
     most = maps["bits"] / maps["n_parameters"]
     scalars |= {"law_bits": bits, "most_bits_per_parameter": float(most.max()) if len(most) else np.nan}

@@ -38,5 +38,5 @@ def draw_trial(
         above.set(ylabel="input", title=show_text(title))
         middle.set_ylabel("unit")
         below.set(ylabel="output, target", xlabel="time (ms)")
-        below.legend(fontsize=6, loc="upper left")
+        below.legend(loc="upper left")
     return figure
