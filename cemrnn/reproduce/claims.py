@@ -178,7 +178,7 @@ def count_networks_to_decide(claim: Claim, effect: float, low: float, high: floa
     """
     room = abs(abs(effect) - claim.smallest_effect)  # to the nearer edge of what does not matter
     half = (high - low) / 2
-    if half > room * math.sqrt(MOST_NETWORKS / n):
+    if half >= room * math.sqrt(MOST_NETWORKS / n):
         return None
     return math.ceil(n * (half / room) ** 2)
 

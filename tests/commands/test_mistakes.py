@@ -208,6 +208,13 @@ def test_a_full_disk_is_one_line_that_names_the_folder(project):
     assert done.stderr.count("\n") == 1
 
 
+def write_empty_result(project):
+    """Leave a result of the tiny figure without any number."""
+    path = project / "build" / "quick" / "results" / "fig1_tiny.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+
+
 @pytest.mark.parametrize(
     ("folder", "text", "message"),
     [
@@ -224,8 +231,9 @@ def test_a_full_disk_is_one_line_that_names_the_folder(project):
     ],
 )
 def test_a_broken_result_is_named(project, folder, text, message):
+    write_empty_result(project)
     path = project / "build" / "quick" / folder / "fig1_tiny.json"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     check(["claims"], message)
 
@@ -234,6 +242,8 @@ def test_results_that_are_not_there_are_not_accepted(project):
     expected = project / "book" / "expected.yml"
     expected.write_text("quick: {decay: {verdict: undecided}}\n")
     before = expected.read_text()
+    check(["verify", "--accept"], "nothing was made at profile quick yet: make reproduce PROFILE=quick")
+    write_empty_result(project)
     check(["verify", "--accept"], "build/quick/results: expected evidence from every figure, got none from fig1_tiny")
     assert expected.read_text() == before
 
@@ -260,6 +270,7 @@ def test_where_neither_package_nor_home_can_be_written_commands_work_and_what_li
     places = {"HOME": str(home), "TMPDIR": str(project.parent), "PYTHONPATH": str(copied), "PATH": os.environ["PATH"]}
     places["CEMRNN_FIGURES"] = os.environ["CEMRNN_FIGURES"]
     options = dict(cwd=project, env=places, capture_output=True, text=True)
+    write_empty_result(project)
     listed = subprocess.run([*drop, sys.executable, "-c", LISTED], **options)
     assert listed.stdout == "[0, 0, 0] False\n", listed.stderr
     code = "import os, json, cemrnn.random, cemrnn; print(json.dumps([os.environ['NUMBA_CACHE_DIR'], cemrnn.__file__]))"

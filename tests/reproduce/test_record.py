@@ -170,7 +170,7 @@ def test_a_figure_of_two_parts_is_shown_and_recorded_as_two(tmp_path, result, di
         assert f"(figures/fig1_tiny{part}.svg)" in displayed[-1].data
     files = {path.name: path.read_bytes() for path in (tmp_path / "parts" / "figures").iterdir()}
     assert set(files) == {f"fig1_tiny{part}.{kind}" for part in ("", "b") for kind in ("svg", "pdf", "png")} | {
-        "fig1_tiny.csv"
+        "fig1_tiny.curves.csv"
     }
     assert files["fig1_tiny.svg"] == whole[Path("figures/fig1_tiny.svg")] != files["fig1_tinyb.svg"]
 

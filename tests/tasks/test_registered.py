@@ -8,6 +8,7 @@ import pytest
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
+from cemrnn.figures.style import list_parts
 from cemrnn.store.entry import entry_key
 from cemrnn.tasks import TASKS, Family, Task, TaskSet, TrialStream, Window, choice, conflict_pairs, register_task
 from cemrnn.tasks.registry import OWN
@@ -82,7 +83,8 @@ def test_figures_compute_and_draw_it():
     shares = answers["parameters", "combined", "mixture"]
     assert shares[0.0, "own"] > 0.7 and shares[1.0, "other"] > 0.7
     for stem, result in results.items():
-        texts = [text.get_text() for text in load_plot(stem).plot(result).findobj() if hasattr(text, "get_text")]
+        drawn = list_parts(load_plot(stem).plot(result)).values()
+        texts = [text.get_text() for figure in drawn for text in figure.findobj() if hasattr(text, "get_text")]
         assert stem != "fig1_tasks" or "aside left" in texts
 
 
