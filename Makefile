@@ -73,6 +73,13 @@ DATED := $(shell { mkdir -p build && touch build/.now && \
 $(if $(DATED),$(info dated in the future, so dated anew: $(DATED)))
 endif
 
+# Another repository is another book.
+ADDRESS := $(OUT)/.repository
+ifneq ($(filter reproduce steps book,$(MAKECMDGOALS)),)
+NAMED := $(shell named="$(strip $(REPOSITORY) $(JUPYTERHUB) $(BRANCH))"; \
+  [ "$$named" = "$$(cat $(ADDRESS) 2>/dev/null)" ] || { mkdir -p $(OUT) && echo "$$named" > $(ADDRESS); } 2>/dev/null)
+endif
+
 .PHONY: help reproduce steps environment train notebooks book test verify figure lab bench validate serve lint lock clean
 
 help: ## this list
@@ -175,5 +182,5 @@ endif
 MEASURING := $(OUT)/notebooks/fig9_overhead_scaling.ipynb
 $(MEASURING): | $(filter-out $(MEASURING),$(EXECUTED))
 
-$(BOOK): $(EXECUTED) $(PAGES) $(SIZES) $(MEASURED)
+$(BOOK): $(EXECUTED) $(PAGES) $(SIZES) $(MEASURED) $(wildcard $(ADDRESS))
 	@exec $(CEMRNN) book --profile $(PROFILE) > /dev/null

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
-import http.server
 
 import click
 
 from cemrnn.commands.common import PROFILE
 from cemrnn.reproduce.project import Project
-
-PORTS = 20  # that are tried from the one that was asked for
 
 
 @click.command()
@@ -22,8 +17,7 @@ def keep(stems: tuple[str, ...]) -> None:
 
     Tables and numbers of the figures STEMS, by default of all that have run, go to book/reference.
     """
-    from cemrnn.reproduce.reference import PROFILE as LONG
-    from cemrnn.reproduce.reference import keep_results, reference_folder
+    from cemrnn.reproduce.reference import LONG, keep_results, reference_folder
 
     project = Project()
     stems = tuple(map(project.find_stem, stems))
@@ -55,10 +49,12 @@ def serve(profile: str, port: int) -> None:
 
     A port that another program holds is left to it, and the next free one is taken.
     """
+    from cemrnn.reproduce.server import open_server
+
     folder = Project().build / profile / "html"
     if not (folder / "index.html").exists():
         raise click.ClickException(f"no book at profile {profile} yet: make reproduce PROFILE={profile}")
-    with open_server(functools.partial(_Quiet, directory=folder), port) as server:
+    with open_server(folder, port) as server:
         if server.server_port != port:
             click.echo(f"port {port} is busy", err=True)
         click.echo(f"http://localhost:{server.server_port}/ (Ctrl-C ends it)")
@@ -66,22 +62,3 @@ def serve(profile: str, port: int) -> None:
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo()
-
-
-def open_server(handler, port: int) -> http.server.ThreadingHTTPServer:
-    """A server on the first free port from this one.
-
-    Raises:
-        OSError: `PORTS` of them are busy.
-    """
-    for number in range(port, min(port + PORTS, 65536)):
-        with contextlib.suppress(OSError):
-            return http.server.ThreadingHTTPServer(("127.0.0.1", number), handler)
-    raise OSError(errno.EADDRINUSE, f"ports {port} to {port + PORTS - 1} are busy: another one with --port or PORT=")
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    """Files of a folder, without a line for each of them."""
-
-    def log_message(self, *_) -> None:
-        """Say nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import operator
 import re
 import signal
@@ -165,7 +164,7 @@ def find_results(project: Project, profile: str) -> Path:
 @click.option("--json", "as_json", is_flag=True, help="All columns as JSON.")
 def claims(profile: str, as_json: bool) -> None:
     """Print every claim with its verdict at the profile, and how firm it is."""
-    from cemrnn.reproduce.claims import describe_doubt, ledger, load_claims, to_json
+    from cemrnn.reproduce.claims import describe_doubt, ledger, load_claims, to_json, write_effect
 
     project = Project()
     results = find_results(project, profile)
@@ -176,9 +175,8 @@ def claims(profile: str, as_json: bool) -> None:
     if profile == SMALLEST:
         click.echo(f"{SMALLEST} tests the machinery: a verdict decides nothing", err=True)
     for row in table.itertuples():
-        effect = "" if math.isnan(row.effect) else f" ({row.effect:.3f} [{row.low:.3f}, {row.high:.3f}])"
-        doubt = describe_doubt(row)
-        click.echo(f"{row.verdict:<13} {row.statement}{effect}{doubt and f' [{doubt}]'}")
+        effect, doubt = write_effect(row), describe_doubt(row)
+        click.echo(f"{row.verdict:<13} {row.statement}{effect and f' ({effect})'}{doubt and f' [{doubt}]'}")
 
 
 @main.command()
@@ -192,16 +190,8 @@ def verify(profile: str, accept: bool) -> None:
     Exits with 1 if an effect lies outside the interval that is expected of it. A verdict that turned although its
     effect did not is told.
     """
-    from cemrnn.reproduce.claims import ledger, load_claims
-    from cemrnn.reproduce.expected import (
-        check_complete,
-        describe_primary,
-        find_differences,
-        load_expected,
-        replace_table,
-        write_expected,
-    )
-    from cemrnn.reproduce.settings import BASE
+    from cemrnn.reproduce import expected as stored
+    from cemrnn.reproduce.claims import load_claims
 
     project = Project()
     if profile == SMALLEST and not accept:
@@ -209,12 +199,9 @@ def verify(profile: str, accept: bool) -> None:
     path, results = project.root / "book" / "expected.yml", find_results(project, profile)
     claims = load_claims(project.stems())
     if accept:
-        table = ledger(results, claims)
-        check_complete(results, project.stems(), table)
-        write_expected(path, profile, table)
-        if profile == BASE:
-            replace_table(project.root / "README.md", describe_primary(load_expected(path, profile), claims))
-    differences, turned = find_differences(expected := load_expected(path, profile), results, claims)
+        stored.accept(project.root, profile, results, project.stems(), claims)
+    expected = stored.load_expected(path, profile)
+    differences, turned = stored.find_differences(expected, results, claims)
     for line in [*differences, *turned]:
         click.echo(line)
     if differences:

@@ -123,7 +123,7 @@ def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
         networks = load_experiment(stem).conditions(config)
         needed.setdefault(device, []).extend(networks)
         figures = dict.fromkeys(networks, stem) | figures
-    return needed, {network: figures[network] for device in needed.values() for network in device}
+    return needed, figures
 
 
 def _choose_executor(missing, store, workers, scheduler):

@@ -23,8 +23,7 @@ from cemrnn.reproduce.play import write_play
 from cemrnn.reproduce.products import find_lost
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.provenance import read_origins, read_table
-from cemrnn.reproduce.reference import PROFILE as LONG
-from cemrnn.reproduce.reference import kept_stems, read_result, reference_folder
+from cemrnn.reproduce.reference import LONG, kept_stems, read_result, reference_folder
 from cemrnn.reproduce.repository import add_buttons
 from cemrnn.reproduce.tables import describe_presets, describe_timings
 from cemrnn.tasks.presets import PRESETS

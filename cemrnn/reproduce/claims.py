@@ -236,6 +236,19 @@ def to_json(table: pd.DataFrame) -> str:
     return table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15) + "\n"
 
 
+def number_of(figure: str) -> str:
+    """The number of a figure, its name if it has none."""
+    found = re.match(r"fig(\d+)_", figure)
+    return found[1] if found else figure
+
+
+def write_effect(row: Any) -> str:
+    """Effect and interval, of a row of the ledger or as expected, in three digits; empty where there is none."""
+    if row.effect is None or math.isnan(row.effect):
+        return ""
+    return f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
+
+
 def describe_doubt(row: Any) -> str:
     """How much a row of the ledger hangs on the networks that were drawn, in words."""
     words = [] if math.isnan(row.halves_agree) else [f"{row.halves_agree:.0%} of halves agree"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cemrnn.reproduce.figure_page import FILES, OWN, REFERENCE
+from cemrnn.reproduce.products import list_products
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.reference import kept_stems, reference_folder
 
@@ -23,12 +24,13 @@ def write_downloads(project: Project, source: Path, out: Path) -> None:
         out: folder of the profile.
     """
     everything: dict[str, Path] = {}
-    for name, folder, tables, stems in (
-        (REFERENCE, reference_folder(project), "tables", kept_stems(project)),
-        (OWN, out, "figures", project.stems()),
+    kept = reference_folder(project)
+    for name, folder, stems, find in (
+        (REFERENCE, kept, kept_stems(project), lambda stem: (kept / "tables").glob(f"{stem}.*.csv")),
+        (OWN, out, project.stems(), lambda stem: list_products(out, stem, "*.csv")),
     ):
         for stem in stems:
-            files = {path.name: path for path in (folder / tables).glob(f"{stem}*.csv")}
+            files = {path.name: path for path in find(stem)}
             files |= {f"{part}.json": folder / part / f"{stem}.json" for part in ("results", "provenance")}
             write_archive(source / FILES / name / f"{stem}.zip", files.items())
             everything |= {f"{name}/{stem}/{file}": path for file, path in files.items()}

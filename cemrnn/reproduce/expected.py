@@ -15,8 +15,9 @@ import pandas as pd
 import yaml
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.reproduce.claims import VERDICTS, Claim, ledger
+from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, number_of, write_effect
 from cemrnn.reproduce.documents import read_sections
+from cemrnn.reproduce.settings import BASE
 
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
 DIGITS = 6  # that are kept of a number
@@ -130,15 +131,31 @@ def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:
     path.write_text(comment + body, encoding="utf-8")
 
 
+def accept(root: Path, profile: str, results_dir: Path, stems: Iterable[str], claims: list[Claim]) -> None:
+    """Make the results of a profile what is expected of it, and at quick write the table of README.
+
+    Args:
+        root: folder of the clone.
+        profile: whose results they are.
+        results_dir: folder of `<figure>.json` files.
+        stems: the figures, all of which must have evidence.
+        claims: of all figures.
+    """
+    table, path = ledger(results_dir, claims), root / "book" / "expected.yml"
+    check_complete(results_dir, stems, table)
+    write_expected(path, profile, table)
+    if profile == BASE and (root / "README.md").exists():
+        replace_table(root / "README.md", describe_primary(load_expected(path, profile), claims))
+
+
 def describe_primary(expected: dict[str, Expected], claims: Iterable[Claim]) -> str:
     """Markdown table of the primary claims with the verdicts and effects that are expected of them."""
     lines = ["| claim | verdict | effect [95 % interval] | figure |", "|---|---|---|---|"]
     for claim in claims:
         if claim.primary and claim.id in expected:
             wanted = expected[claim.id]
-            told = "" if wanted.effect is None else f"{wanted.effect:.3f} [{wanted.low:.3f}, {wanted.high:.3f}]"
-            number = claim.figure.split("_")[0].removeprefix("fig")
-            lines.append(f"| {claim.statement} | **{wanted.verdict}** | {told} | {number} |")
+            told = f"**{wanted.verdict}** | {write_effect(wanted)} | {number_of(claim.figure)}"
+            lines.append(f"| {claim.statement} | {told} |")
     return "\n".join(lines)
 
 

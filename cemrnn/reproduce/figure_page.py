@@ -20,6 +20,7 @@ from cemrnn.figures.style import IMAGE_METADATA, list_parts, render
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.notebooks import FOLDED, set_subtitle
+from cemrnn.reproduce.products import list_products
 from cemrnn.reproduce.provenance import describe_line
 from cemrnn.reproduce.repository import link_source
 
@@ -67,8 +68,7 @@ def tell_own(page: NotebookNode, origin: dict, source: Path, out: Path) -> Telli
     stem = origin["stem"]
     folder = source / FILES / OWN
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = sorted((out / "figures").glob(f"{stem}*.svg"))
-    parts = tuple(p.stem.removeprefix(stem) for p in pictures if re.fullmatch("[b-z]?", p.stem.removeprefix(stem)))
+    parts = tuple(path.stem.removeprefix(stem) for path in list_products(out, stem, "*.svg"))
     for part in parts:
         for kind in IMAGE_METADATA:
             shutil.copyfile(out / "figures" / f"{stem}{part}.{kind}", folder / f"{stem}{part}.{kind}")
@@ -90,7 +90,9 @@ def arrange(page: NotebookNode, stem: str, tellings: list[Telling], verdicts: st
     first, *rest = page.cells
     if subtitle:
         first.source = set_subtitle(first.source, subtitle)
-    pictured = next(cell for cell in rest if "figure" in cell.metadata.get("mystnb", {}))
+    pictured = next((cell for cell in rest if "figure" in cell.metadata.get("mystnb", {})), None)
+    if pictured is None:
+        raise ValueError(f"{stem}.ipynb: expected a cell with a caption, metadata mystnb.figure.caption, got none")
     shown = _markdown(_show(pictured, stem, tellings))
     texts = [cell for cell in rest if cell.cell_type == "markdown" and not _is_heading(cell)]
     claimed = f"```{{raw}} html\n{verdicts}\n```" if verdicts else ""

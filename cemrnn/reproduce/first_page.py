@@ -11,15 +11,16 @@ from matplotlib.axes import Axes
 
 from cemrnn.figures import style
 from cemrnn.figures.result import Result
-from cemrnn.reproduce.claims import Claim
+from cemrnn.figures.shared.frames import TOLD
+from cemrnn.reproduce.claims import Claim, number_of, write_effect
 from cemrnn.reproduce.documents import read_sections
-from cemrnn.reproduce.ledger_page import SIGNS, mark, number_of, write_effect
+from cemrnn.reproduce.ledger_page import SIGNS, mark
 
 SENTENCES = "found.yml"  # in the folder of the book: claim -> verdict -> sentence
 NO_EVIDENCE = "no evidence"
 HERO = "hero.svg"
 HERO_FIGURES = ("fig2_ambiguity", "fig3_packing")  # that its panels come from
-ARMS = ("excitability", "synaptic", "combined")
+ARMS = tuple(TOLD)
 READINGS = {"units": "equal units", "parameters": "equal parameters"}
 
 

@@ -6,13 +6,11 @@ It is HTML, because Markdown has no anchors in tables and no folded cells. Colou
 from __future__ import annotations
 
 import html
-import math
-import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from cemrnn.reproduce.claims import VERDICTS, Claim, DroppedClaim, describe_doubt
+from cemrnn.reproduce.claims import VERDICTS, Claim, DroppedClaim, describe_doubt, number_of, write_effect
 from cemrnn.reproduce.evidence import Evidence
 
 SIGNS = dict(zip(VERDICTS, ("✓", "✗", "≈", "?", "–"), strict=True))
@@ -22,17 +20,6 @@ PRIMARY = "primary"
 def mark(verdict: str) -> str:
     """HTML of a verdict with its sign and colour."""
     return f'<span class="verdict v-{verdict.replace(" ", "-")}">{SIGNS[verdict]} {verdict}</span>'
-
-
-def number_of(figure: str) -> str:
-    """The number of a figure, its name if it has none."""
-    found = re.match(r"fig(\d+)_", figure)
-    return found[1] if found else figure
-
-
-def write_effect(row) -> str:
-    """Effect and interval of a row of the ledger in three digits; empty where there is none."""
-    return "" if math.isnan(row.effect) else f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
 
 
 def tally(table: pd.DataFrame) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 from torch import Tensor
 
 from cemrnn.figures.shared.battery import BatteryConfig
-from cemrnn.figures.shared.frames import select
+from cemrnn.figures.shared.frames import TOLD, select
 from cemrnn.figures.style import LOOKS, spell
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
@@ -34,7 +34,7 @@ from cemrnn.tasks.respond import turn
 from cemrnn.training.config import TrainingConfig
 
 log = logging.getLogger(__name__)
-ARMS_SHOWN = ("excitability", "synaptic", "combined")
+ARMS_SHOWN = tuple(TOLD)
 SOURCE, CURVES = "fig1_tasks", "fig2_ambiguity"  # figures that the networks and the curves are of
 MANIPULATIONS = ("mixture", "noise")
 FOLDER, DATA, TABLE = "play", "data.js", "play.md"

@@ -24,6 +24,12 @@ def write_products(out: Path, stem: str, files: Iterable[Path]) -> None:
     write_bytes(list_path(out, stem), "".join(f"{file.as_posix()}\n" for file in files).encode())
 
 
+def list_products(out: Path, stem: str, pattern: str) -> list[Path]:
+    """The files that a notebook left whose names fit a pattern, and none that an older run left."""
+    listed = list_path(out, stem).read_text(encoding="utf-8").splitlines()
+    return [out / file for file in listed if Path(file).match(pattern)]
+
+
 def find_lost(out: Path, stem: str) -> list[str]:
     """What is not there any more of what a notebook left, relative to the folder; the list itself, if that is lost."""
     path = list_path(out, stem)

@@ -15,9 +15,10 @@ import pandas as pd
 from cemrnn.figures import config_class
 from cemrnn.figures.result import MEASURED, Result
 from cemrnn.reproduce.documents import read_json
+from cemrnn.reproduce.products import list_products
 from cemrnn.reproduce.project import Project
 
-PROFILE = "night"  # whose results are kept
+LONG = "night"  # profile whose results are kept
 FOLDERS = ("results", "provenance", "tables")
 DIGITS = "%.5g"  # of a number in a table
 MOST_BYTES = 5_000_000  # of all that is kept
@@ -30,7 +31,7 @@ class ReferenceError(RuntimeError):
 
 def reference_folder(project: Project) -> Path:
     """Where results of the long profile are kept."""
-    return project.root / "book" / "reference" / PROFILE
+    return project.root / "book" / "reference" / LONG
 
 
 def kept_stems(project: Project) -> list[str]:
@@ -44,10 +45,10 @@ def keep_results(project: Project, stems: list[str]) -> int:
     Raises:
         ReferenceError: a figure has not run at the long profile, or all is more than `MOST_BYTES`.
     """
-    out, folder = project.build / PROFILE, reference_folder(project)
+    out, folder = project.build / LONG, reference_folder(project)
     for stem in stems:
         if not (out / "results" / f"{stem}.json").exists():
-            raise ReferenceError(f"{stem} has not run at profile {PROFILE}: cemrnn run {stem} --profile {PROFILE}")
+            raise ReferenceError(f"{stem} has not run at profile {LONG}: cemrnn run {stem} --profile {LONG}")
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for stem in stems:
@@ -55,7 +56,7 @@ def keep_results(project: Project, stems: list[str]) -> int:
             shutil.copyfile(out / name / f"{stem}.json", folder / name / f"{stem}.json")
         for old in (folder / "tables").glob(f"{stem}.*.csv"):
             old.unlink()
-        for table in (out / "figures").glob(f"{stem}.*.csv"):
+        for table in list_products(out, stem, "*.csv"):
             _read_table(table).to_csv(folder / "tables" / table.name, index=False, float_format=DIGITS)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > MOST_BYTES:

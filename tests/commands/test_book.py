@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from cemrnn.commands import book
+from cemrnn.reproduce import server as serving
 from tests.commands.test_main import call, project  # noqa: F401
 
 
@@ -19,19 +19,18 @@ def taken():
 
 def test_a_busy_port_is_left_alone(taken, tmp_path):
     (tmp_path / "index.html").write_text("the book")
-    handler = book.functools.partial(book._Quiet, directory=tmp_path)
-    with book.open_server(handler, taken) as server:
-        assert taken < server.server_port < taken + book.PORTS
+    with serving.open_server(tmp_path, taken) as server:
+        assert taken < server.server_port < taken + serving.PORTS
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
             assert answer.read() == b"the book"
         server.shutdown()
 
 
-def test_no_free_port_is_told(taken, monkeypatch):
-    monkeypatch.setattr(book, "PORTS", 1)
+def test_no_free_port_is_told(taken, tmp_path, monkeypatch):
+    monkeypatch.setattr(serving, "PORTS", 1)
     with pytest.raises(OSError, match=f"ports {taken} to {taken} are busy: another one with --port"):
-        book.open_server(book._Quiet, taken)
+        serving.open_server(tmp_path, taken)
 
 
 def test_there_is_nothing_to_show_before_it_was_built(project):  # noqa: F811

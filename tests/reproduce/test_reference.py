@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.notebooks import run_notebook
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.reference import (
-    PROFILE,
+    LONG,
     ReferenceError,
     keep_results,
     kept_stems,
@@ -35,10 +36,10 @@ def executed(tmp_path_factory):
     """The tiny project, run at its profile and at the long one."""
     project = Project(copy_tiny_project(tmp_path_factory.mktemp("kept") / ODD))
     quick = project.root / "notebooks" / "params" / "quick.yml"
-    shutil.copy(quick, quick.with_name(f"{PROFILE}.yml"))
+    shutil.copy(quick, quick.with_name(f"{LONG}.yml"))
     with pytest.MonkeyPatch.context() as patch:
         add_figures(patch)
-        for profile in ("quick", PROFILE):
+        for profile in ("quick", LONG):
             run_notebook(project, STEM, profile, project.build / profile)
         yield project
 
@@ -57,7 +58,7 @@ def test_nothing_is_kept_before_it_is_asked_for(project):
 def test_a_kept_result_is_drawn_as_the_one_that_ran(project):
     keep_results(project, [STEM])
     assert kept_stems(project) == [STEM]
-    kept, ran = read_reference(project, STEM), read_result(project.build / PROFILE, STEM)
+    kept, ran = read_reference(project, STEM), read_result(project.build / LONG, STEM)
     assert kept.config == ran.config and kept.n_replicates == ran.n_replicates
     assert str(kept.scalars) == str(ran.scalars) and kept.tables.keys() == ran.tables.keys()
     pictures = [render(load_plot(STEM).plot(result), "svg", STEM).decode() for result in (kept, ran)]
@@ -76,8 +77,8 @@ def test_numbers_of_tables_are_rounded_and_texts_and_gaps_stay(tmp_path):
 
 
 def test_what_has_not_run_is_not_kept(project):
-    shutil.rmtree(project.build / PROFILE / "results")
-    with pytest.raises(ReferenceError, match=f"{STEM} has not run at profile {PROFILE}: cemrnn run {STEM}"):
+    shutil.rmtree(project.build / LONG / "results")
+    with pytest.raises(ReferenceError, match=f"{STEM} has not run at profile {LONG}: cemrnn run {STEM}"):
         keep_results(project, [STEM])
 
 
@@ -114,6 +115,21 @@ def test_the_book_shows_reference_and_run_in_tabs_and_two_columns(project):
     assert "Reference of 1 figure, profile night: 3 networks per condition. Your run, profile quick: 3" in first
     names = {path.name for path in (html / "_static/results").rglob("*.zip")}
     assert names == {f"{STEM}.zip", "all.zip"}
+    files = [f"{STEM}.curves.csv", "provenance.json", "results.json"]
+    with zipfile.ZipFile(html / "_static/results/all.zip") as archive:
+        assert archive.namelist() == [f"{run}/{STEM}/{file}" for run in ("reference", "run") for file in files]
+
+
+def test_what_an_older_run_left_is_neither_kept_nor_shown(project):
+    for profile in (LONG, "quick"):
+        for name in (f"{STEM}.old.csv", f"{STEM}b.svg"):
+            (project.build / profile / "figures" / name).write_text("a\n1\n")
+    keep_results(project, [STEM])
+    assert "old" not in read_reference(project, STEM).tables
+    source = assemble(project, "quick")
+    assert not list((source / "_static/results").rglob(f"{STEM}b.*"))
+    with zipfile.ZipFile(source / "_static/results/run" / f"{STEM}.zip") as archive:
+        assert f"{STEM}.old.csv" not in archive.namelist()
 
 
 def test_what_is_kept_stays_out_of_the_pages_without_it(project):

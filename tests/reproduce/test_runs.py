@@ -220,3 +220,28 @@ def test_clean_empties_a_folder_that_build_leads_to(project):
     project.build.symlink_to(scratch)
     assert run_make(project.root, "clean").returncode == 0
     assert [path.name for path in scratch.iterdir()] == ["store"]
+
+
+def test_another_repository_is_another_book(project):
+    target = project.root / TARGET
+    target.parent.mkdir(parents=True)
+    for name in ("notebooks/fig1_tiny.ipynb", "trained", "html/index.html"):
+        path = project.build / "quick" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    write_products(project.build / "quick", STEM, [])
+    book = ["build/quick/html/index.html", "-o", TARGET]
+
+    def is_stale(repository):
+        run_make(project.root, "-n", "book", f"REPOSITORY={repository}")
+        return run_make(project.root, "-q", *book, f"REPOSITORY={repository}").returncode == 1
+
+    def build():
+        os.utime(project.build / "quick" / "html" / "index.html")
+
+    build()
+    assert not is_stale("")
+    assert is_stale("https://github.com/some/name")
+    build()
+    assert not is_stale("https://github.com/some/name")
+    assert is_stale("")
