@@ -119,6 +119,7 @@ def test_as_many_networks_as_are_told_would_decide(values, n):
 
 def test_no_number_of_networks_decides_on_an_effect_of_just_the_smallest_size():
     assert count_networks_to_decide(claim(), 0.03, 0.01, 0.05, 6) is None
+    assert count_networks_to_decide(claim(), 0.03, 0.03, 0.03, 6) is None  # nor if all are alike
     assert count_networks_to_decide(claim(), 0.05, 0.01, 0.09, 6) == 24  # half the width is twice the room
 
 
