@@ -17,10 +17,10 @@ from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
-from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
 from cemrnn.figures.remember import from_document, to_document
 from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
+from cemrnn.figures.shared.conflict_tests import RobustnessConfig
 from cemrnn.figures.shared.frames import summarise
 from cemrnn.figures.shared.packing import SEPARATE
 from cemrnn.figures.style import LOOKS, list_parts

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
-from cemrnn.figures.fig2_ambiguity.matrix import TESTS, disturb
 from cemrnn.figures.fig2_ambiguity.plot import plot
 from cemrnn.figures.shared import ambiguity
 from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts, draw_cue_noise, list_unordered, measure_ideal
 from cemrnn.figures.shared.battery import answer_fresh, estimate_chance
 from cemrnn.figures.shared.conflict_groups import PopulationKey, conditions
+from cemrnn.figures.shared.conflict_tests import TESTS, disturb
 from cemrnn.network.config import count_parameters
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 
 from cemrnn.figures.fig5_synergy import experiment as fig5_synergy
+from cemrnn.figures.fig5_synergy import maps as synergy_maps
 from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.fig5_synergy.plot import plot
+from cemrnn.figures.shared.conflict_groups import GROUPS
+from cemrnn.figures.shared.conflict_tests import TESTS
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from tests.drawn import panels_of
@@ -26,6 +29,18 @@ JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of replicates
 SYNERGY = ((0.95, 0.95, 0.95), (0.2, 0.6, 0.2), (0.2, 0.2, 0.5), (0.0, 0.0, 0.1))
 WORSE = ((0.2, 0.3, 0.2), (0.5, 0.6, 0.5), (0.4, 0.4, 0.4), (0.0, 0.0, 0.0))
 ALIKE = ((0.45, 0.45, 0.45), (0.35, 0.36, 0.35), (0.35, 0.35, 0.36), (0.1, 0.1, 0.1))
+
+# Maps of synergy: above 0, below it, both sides, still learning; of robustness: one cell of every kind.
+CELLS = [("units", 4, 3), ("units", 8, 3), ("parameters", 4, 3), ("parameters", 8, 3)]
+PACKED = pd.DataFrame(CELLS, columns=["match", "n_tasks", "n_units"]).assign(
+    n_sites=4, value=[0.3, -0.2, 0.0, 0.1], low=[0.2, -0.3, -0.1, 0.05], high=[0.4, -0.1, 0.1, 0.2], n=8,
+    counts=[True, True, True, False],
+)  # fmt: skip
+ROBUST = pd.DataFrame(
+    {"group": group, "test": test, "value": 0.1 * i - 0.1, "low": 0.1 * i - 0.15, "high": 0.1 * i - 0.05, "n": 8}
+    for i, group in enumerate(GROUPS)
+    for test in TESTS[1:]
+)
 
 
 def make_outcomes(means, spread):
@@ -62,6 +77,8 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
         "_outcome_table": lambda populations, config, chance: make_outcomes(means, spread),
         "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
+        "map_packing": lambda config: PACKED,
+        "map_robustness": lambda config, chance: ROBUST,
     }
     for name, function in made.items():
         monkeypatch.setattr(fig5_synergy, name, function)
@@ -79,7 +96,18 @@ def test_the_maps_are_trained_with_their_own_settings():
     assert (maps.units, maps.task_counts, maps.arms) == (packing.units, packing.task_counts, packing.arms)
     assert maps.n_replicates == packing.n_replicates != CONFIG.n_replicates
     conditions = fig5_synergy.conditions(CONFIG)
-    assert conditions == [n for arm in CONFIG.arms for n in CONFIG.training(arm)] + maps.map_conditions()
+    battery = [n for arm in CONFIG.arms for n in CONFIG.training(arm)]
+    assert conditions[: len(battery)] == battery
+    assert set(conditions) >= {*maps.map_conditions(), *maps.site_conditions()}
+    assert len(set(conditions)) == len(conditions)
+
+
+def test_the_tested_populations_are_those_of_figure_2():
+    tested = CONFIG.tested
+    assert (tested.trained_sigma, tested.test_ms) == (CONFIG.robustness.trained_sigma, CONFIG.robustness.test_ms)
+    assert (tested.n_replicates, tested.tasks, tested.pair_trials) == (8, CONFIG.tasks, CONFIG.pair_trials)
+    noisy = [n for n in fig5_synergy.conditions(CONFIG) if n.cue.noise_sigma]
+    assert {n.network.arm for n in noisy} == set(tested.compared_arms)
 
 
 def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at_zero(monkeypatch):
@@ -162,7 +190,7 @@ def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
 
 def test_the_figure_shows_the_tables(monkeypatch):
     result = run(monkeypatch)
-    panels = panels_of(plot(result))
+    panels = panels_of(plot(result)[""])
     assert set(panels) == set("abcde")
     lesions = result.tables["lesions"].set_index("lesion")["accuracy"]
     assert [bar.get_width() for bar in panels["d"].patches] == [lesions[lesion] for lesion in LESIONS]
@@ -179,5 +207,60 @@ def test_a_figure_without_comparable_networks_is_drawn_without_a_warning(monkeyp
     result = run(monkeypatch, **NOTHING)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        panels = panels_of(plot(result))
+        panels = panels_of(plot(result)[""])
     assert panels["a"].get_ylim() == pytest.approx((-0.03, 1.03))
+
+
+def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_where_networks_still_learn(monkeypatch):
+    result = run(monkeypatch)
+    panels = panels_of(plot(result)["b"])
+    assert set(panels) == set("abc")
+    frames = {k: sum(patch.get_linewidth() > 1 for patch in panels[k].patches) for k in "abc"}
+    hatched = {k: sum(patch.get_hatch() is not None for patch in panels[k].patches) for k in "abc"}
+    assert frames == {"a": 2, "b": 1, "c": 2 * len(TESTS[1:])}
+    assert hatched == {"a": 0, "b": 1, "c": 0}
+    assert [text.get_text() for text in panels["a"].texts] == [".30", "−.20"]
+    names = ("map_packing_cells", "map_packing_above", "map_packing_below", "map_packing_learning")
+    assert [result.scalars[name] for name in names] == [3, 1, 1, 1]  # one cell does not count
+    n = len(TESTS[1:])
+    robust = [result.scalars[f"map_robustness_{name}"] for name in ("cells", "above", "below")]
+    assert robust == [3 * n, n, n]
+
+
+def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell(monkeypatch):
+    level = {"combined": 0.8, "excitability": 0.5, "synaptic": 0.6}
+
+    def measure_cells(cells, config):
+        more = {cell: 0.1 * (cell.arm == "combined" and cell.match == "units") for cell in cells}
+        rows = [
+            cell._asdict() | dict(network=m, accuracy=level[cell.arm] + more[cell] + 0.01 * JITTER[m], rise=0.0)
+            for cell in cells
+            for m in range(8)
+        ]
+        return pd.DataFrame(rows)
+
+    monkeypatch.setattr(synergy_maps, "measure_cells", measure_cells)
+    table = synergy_maps.map_packing(CONFIG.maps)
+    expected = table["match"].map({"units": 0.3, "parameters": 0.2})
+    np.testing.assert_allclose(table["value"], expected)
+    assert (table["low"] > 0).all() and table["counts"].all()
+    assert set(table["n_tasks"]) == set(CONFIG.maps.task_counts)
+
+
+def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_parameters(monkeypatch):
+    def measure_tests(key, population, config, chance):
+        level = {"combined": 0.5, "excitability": 0.7, "synaptic": 0.6}[key.arm] - 0.3 * (key.group == "units")
+        rows = [
+            dict(group=key.group, arm=key.arm, test=test, network=m, accuracy=level + 0.01 * JITTER[m])
+            for test in TESTS
+            for m in range(8)
+        ]
+        return pd.DataFrame(rows)
+
+    monkeypatch.setattr(synergy_maps, "measure_tests", measure_tests)
+    monkeypatch.setattr(synergy_maps, "load_arm", lambda config, trainings: None)
+    table = synergy_maps.map_robustness(CONFIG.tested, np.zeros(2)).set_index(["group", "test"])["value"]
+    assert len(table) == 3 * len(TESTS[1:])  # a clean cue is no ambiguity
+    np.testing.assert_allclose(table["parameters"], -0.2)
+    np.testing.assert_allclose(table["units"], 0.1)
+    np.testing.assert_allclose(table["trained"], -0.2)

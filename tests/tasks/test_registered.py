@@ -7,7 +7,7 @@ import pytest
 
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
-from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
+from cemrnn.figures.shared.conflict_tests import RobustnessConfig
 from cemrnn.figures.style import list_parts
 from cemrnn.store.entry import entry_key
 from cemrnn.tasks import TASKS, Family, Task, TaskSet, TrialStream, Window, choice, conflict_pairs, register_task

@@ -7,13 +7,12 @@ import functools
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
-from cemrnn.figures.fig2_ambiguity.matrix import measure_tests
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import ArmCurves, list_unordered, measure_ambiguity, measure_ideal
 from cemrnn.figures.shared.battery import estimate_chance, load_arm
 from cemrnn.figures.shared.conflict_groups import GROUPS, PopulationKey, conditions, seen_by
+from cemrnn.figures.shared.conflict_tests import RobustnessConfig, measure_tests
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean

@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from cemrnn.figures import style
-from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
 from cemrnn.figures.fig2_ambiguity.experiment import ANSWERS
-from cemrnn.figures.fig2_ambiguity.matrix import TESTS
 from cemrnn.figures.result import Result
+from cemrnn.figures.shared.conflict_tests import TESTS, RobustnessConfig
 from cemrnn.figures.shared.frames import select
 
 LABELS = {"noise": "cue noise σ (cue heights)", "mixture": "mixture λ (share of the other cue)"}

@@ -17,7 +17,6 @@ from cemrnn.figures.shared.packing import (
     MapConfig,
     PackingCell,
     answer,
-    check_sites,
     late_rise,
 )
 from cemrnn.measures import packing
@@ -36,7 +35,6 @@ BATTERY_RULE = "last36"
 class PackingConfig(MapConfig):
     """What figure 3 is computed from."""
 
-    site_counts: tuple[int, ...]  # numbers of sites S at which the largest networks are compared, at a middle K
     separate_pool: int  # networks with one map each, of every size
     battery: tuple[str, ...]  # tasks that random subsets are drawn from
     battery_units: tuple[int, ...]  # units of the combined arm, and of all at equal units, for subsets
@@ -50,21 +48,8 @@ class PackingConfig(MapConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_increasing(self, "battery_units", 2)
-        for n_sites in self.site_counts:
-            check_sites(site_counts=n_sites)
         if self.battery_count > len(self.battery):
             raise ValueError(f"battery_count: expected at most {len(self.battery)}, got {self.battery_count}")
-
-    @property
-    def middle_count(self) -> int:
-        """The number of maps at which other things than their number vary."""
-        return self.task_counts[len(self.task_counts) // 2]
-
-    def site_cells(self) -> list[PackingCell]:
-        """Maps with more or fewer bits, in the largest networks."""
-        others = [n for n in self.site_counts if n != self.n_sites]
-        cells = itertools.product(self.arms, MATCHES, self.units[-1:], [self.middle_count], others)
-        return [PackingCell(*cell) for cell in cells]
 
     def rotation_cells(self) -> list[PackingCell]:
         """The structured family, in the largest networks."""

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cemrnn.config import field_types
+from cemrnn.figures.fig5_synergy.maps import count_where, map_packing, map_robustness
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
-from cemrnn.figures.shared import packing, titles
+from cemrnn.figures.shared import conflict_groups, packing, titles
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity, measure_ideal
 from cemrnn.figures.shared.battery import estimate_chance, load_populations
+from cemrnn.figures.shared.conflict_tests import DisturbanceSizes, RobustnessConfig
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
 from cemrnn.figures.shared.packing import PackedBatteryConfig, measure_cells
 from cemrnn.measures.evidence import weigh
@@ -23,8 +26,8 @@ from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import threshold_level
 from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS
+from cemrnn.training.config import TrainingConfig
 
-conditions = packing.battery_and_maps
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
 LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without"), strict=True))  # in scalars
@@ -33,6 +36,8 @@ LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without")
 @dataclass(frozen=True, kw_only=True)
 class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
     """What figure 5 is computed from: the networks of figures 1 and 2, and random maps as in figure 3."""
+
+    robustness: DisturbanceSizes  # of the networks that are tested under every kind of ambiguity
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,6 +48,18 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
     def shown_arms(self) -> list[str]:
         """The design, then others whose outcomes are shown beside it."""
         return [*DESIGN, *(arm for arm in self.arms if arm not in DESIGN)]
+
+    @property
+    def tested(self) -> RobustnessConfig:
+        """The populations that are tested under every kind of ambiguity."""
+        own = {name: getattr(self, name) for name in field_types(AmbiguityConfig)}
+        return RobustnessConfig(**own | vars(self.robustness))
+
+
+def conditions(config: SynergyConfig) -> list[TrainingConfig]:
+    """Every network that the figure needs, each once."""
+    packed = packing.battery_and_maps(config) + config.maps.site_conditions()
+    return list(dict.fromkeys(packed + conflict_groups.conditions(config.tested)))
 
 
 @experiment
@@ -55,6 +72,9 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     conflict = score_conflict(populations["combined"], config)
     long = conflict.melt(id_vars="network", var_name="decides", value_name="share")
     synergy, scalars = _measure(outcomes, lesions, conflict, config)
+    packed, robust = map_packing(config.maps), map_robustness(config.tested, chance)
+    scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
+    scalars["map_packing_learning"] = int((~packed["counts"]).sum())
     tables = {
         "outcomes_networks": outcomes,
         "outcomes": summarise(outcomes, ["arm", "outcome"], "value"),
@@ -62,6 +82,8 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
         "lesions": summarise(lesions, ["lesion"], "accuracy"),
         "conflict_networks": conflict,
         "conflict": summarise(long, ["decides"], "share"),
+        "map_packing": packed,
+        "map_robustness": robust,
     }
     beyond = titles.choose(scalars, "joint_beyond_best", "do better", "do worse", "are not shown to do better")
     return tables, scalars | {"title": f"Both pathways together {beyond} than the better one"}

@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 
 from cemrnn.figures import style
 from cemrnn.figures.fig5_synergy.experiment import OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.result import Result
+from cemrnn.figures.shared.conflict_groups import GROUPS
+from cemrnn.figures.shared.conflict_tests import TESTS
 from cemrnn.figures.shared.frames import select
+from cemrnn.figures.shared.packing import MATCHES
 from cemrnn.network.pathways import Look
 
 MEASURES = (  # name, shade, marker, label
@@ -25,8 +30,12 @@ DECIDES = ("excitability", "synapses", "neither")
 
 
 @style.in_style
-def plot(result: Result) -> Figure:
-    """The figure of `cemrnn.figures.fig5_synergy.experiment.run`."""
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig5_synergy.experiment.run`, and part b: where there is synergy."""
+    return {"": _plot_design(result), "b": _plot_maps(result)}
+
+
+def _plot_design(result: Result) -> Figure:
     tables, arms = result.tables, result.config.shown_arms
     figure, panels = style.open_panels(["ab", "cde"], 6)
     _draw_outcomes(panels["a"], tables["outcomes"], arms)
@@ -78,3 +87,48 @@ def _draw_shares(axes: Axes, table: pd.DataFrame, value: str) -> None:
     style.name_rows(axes, table.index)
     axes.axvline(0, color="0.4", linewidth=0.8)
     axes.set_xlim(min(0.0, np.nanmin([0.0, *table["low"]]) * 1.1), 1.05)
+
+
+def _plot_maps(result: Result) -> Figure:
+    """Synergy in every cell: size and maps at both readings, and kinds of ambiguity."""
+    packed, robust = result.tables["map_packing"], result.tables["map_robustness"]
+    most = np.nanmax(np.abs([0.1, *packed["value"], *robust["value"]]))
+    figure = style.open_figure(style.WIDTH_IN, 3.9)
+    panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.3])
+    packed = packed.assign(size=[f"N = {r.n_units}\nS = {r.n_sites}" for r in packed.itertuples()])
+    sizes, counts = list(dict.fromkeys(packed["size"])), sorted(packed["n_tasks"].unique())
+    for axes, letter, match in zip(panels, "ab", MATCHES, strict=False):
+        cells = select(packed, match=match).set_index(["size", "n_tasks"])
+        image = _draw_map(axes, cells, sizes, counts, most)
+        axes.set_title(f"equal {match}", loc="right")
+        style.name_axes(axes, letter, "number of maps K")
+    cells = robust.assign(counts=True).set_index(["test", "group"])
+    _draw_map(panels[2], cells, list(TESTS[1:]), list(GROUPS), most)
+    panels[2].set_xticks(range(len(GROUPS)), ["equal\nparameters", "equal\nunits", "trained\nwith noise"])
+    style.name_axes(panels[2], "c", "networks")
+    panels[1].set_yticks([])
+    figure.colorbar(image, ax=list(panels), label="combined minus the better one", pad=0.02, fraction=0.05)
+    return figure
+
+
+def _draw_map(axes: Axes, cells: pd.DataFrame, rows: Sequence, columns: Sequence, most: float) -> AxesImage:
+    """A coloured cell for every row and column of the index, framed where its interval excludes 0.
+
+    Hatched: networks were still learning. Cells that were not measured stay empty.
+    """
+    values = cells["value"].unstack().reindex(index=rows, columns=columns).to_numpy(float)
+    image = axes.imshow(values, vmin=-most, vmax=most, cmap="PuOr", aspect="auto")
+    texts = style.draw_cells(axes, values, style.write_number, lambda value: abs(value) > 0.6 * most)
+    for (row, column), cell in cells.iterrows():
+        i, j = list(rows).index(row), list(columns).index(column)
+        if not cell["counts"]:
+            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, hatch="///", edgecolor="0.6", linewidth=0))
+        if cell["low"] > 0 or cell["high"] < 0:
+            texts[i, j].set_fontweight("bold")
+            axes.add_patch(Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6))
+    for (i, j), value in np.ndenumerate(values):
+        texts[i, j].set_visible(not np.isnan(value))
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.spines[["top", "right"]].set_visible(True)
+    return image

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from cemrnn.config import Config
 from cemrnn.figures.shared.ambiguity import ConflictConfig
 from cemrnn.figures.shared.battery import all_conditions
 from cemrnn.tasks.cues import CueConfig
@@ -23,12 +24,17 @@ class PopulationKey(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupsConfig(ConflictConfig):
-    """The networks of figure 1, and more."""
+class GroupSizes(Config):
+    """Which networks there are beside those of figure 1."""
 
     compared: tuple[str, ...]  # arms that are also compared at equal units, and trained with noise
     trained_sigma: float  # noise on every context unit in training, drawn anew at each step
     trained_replicates: int  # networks of each arm that are trained with it
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsConfig(GroupSizes, ConflictConfig):
+    """The networks of figure 1, and more."""
 
     @property
     def compared_arms(self) -> list[str]:

@@ -77,6 +77,7 @@ class PackingSizes(Config):
     units: tuple[int, ...]  # units N of the combined arm, and of every arm at equal units
     task_counts: tuple[int, ...]  # numbers K of maps that one network learns
     n_sites: int  # S: sites on the circle, which a map permutes; a map holds log2 S! bits
+    site_counts: tuple[int, ...]  # numbers of sites S at which the largest networks are compared, at a middle K
     units_per_component: int  # N / R of the combined arm, which has at least 2 synaptic components
     n_updates: int  # updates of the weights, at most
     trials_per_task: int  # trials of every task in an update, so that each task is seen as often whatever K
@@ -90,6 +91,8 @@ class PackingSizes(Config):
         super().__post_init__()
         for name in ("units", "task_counts"):
             check_increasing(self, name, 2)
+        for n_sites in self.site_counts:
+            check_sites(site_counts=n_sites)
         check_sites(n_sites=self.n_sites)
         for arm in (*self.arms, *self.side_arms):
             if arm not in ARMS:
@@ -109,6 +112,17 @@ class MapConfig(PackingSizes, PopulationConfig):
     def main_cells(self) -> list[PackingCell]:
         """Those of the arms that are compared at both readings."""
         cells = itertools.product(self.arms, MATCHES, self.units, self.task_counts, [self.n_sites])
+        return [PackingCell(*cell) for cell in cells]
+
+    @property
+    def middle_count(self) -> int:
+        """The number of maps at which other things than their number vary."""
+        return self.task_counts[len(self.task_counts) // 2]
+
+    def site_cells(self) -> list[PackingCell]:
+        """Maps with more or fewer bits, in the largest networks."""
+        others = [n for n in self.site_counts if n != self.n_sites]
+        cells = itertools.product(self.arms, MATCHES, self.units[-1:], [self.middle_count], others)
         return [PackingCell(*cell) for cell in cells]
 
     def side_cells(self) -> list[PackingCell]:
@@ -142,6 +156,10 @@ class MapConfig(PackingSizes, PopulationConfig):
     def map_conditions(self) -> list[TrainingConfig]:
         """Every network of every cell, each once."""
         return list(dict.fromkeys(network for cell in self.cells() for network in self.packed(cell)))
+
+    def site_conditions(self) -> list[TrainingConfig]:
+        """Every network of maps with more or fewer bits."""
+        return [network for cell in self.site_cells() for network in self.packed(cell)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from cemrnn.figures.fig2_ambiguity.config import RobustnessConfig
-from cemrnn.figures.shared.ambiguity import ConflictTrials, draw_conflicts, draw_cue_noise
+from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ConflictTrials, draw_conflicts, draw_cue_noise
 from cemrnn.figures.shared.battery import Population, simulate
-from cemrnn.figures.shared.conflict_groups import PopulationKey, seen_by
+from cemrnn.figures.shared.conflict_groups import GroupsConfig, GroupSizes, PopulationKey, seen_by
 from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures.robustness import average_pairs, normalise_accuracy
 from cemrnn.tasks.counted import derive_keys
 from cemrnn.tasks.cues import centre, draw_step_noise, mix_cues, switch_cue, weaken_cue
 
 TESTS = ("clean", "frozen noise", "step noise", "mixture", "weak", "brief", "late", "switch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisturbanceSizes(GroupSizes):
+    """Which networks are tested under every kind of ambiguity, and how strong each is."""
+
+    test_sigma: float  # frozen noise with which training with and without noise are compared
+    test_step_sigma: float  # noise that is drawn anew at each step, for the same
+    test_mixture: float  # share of the other task's cue, for the same
+    test_strength: float  # share of the right cue in a mixture with the mean of all cues, for the same
+    test_ms: float  # how long a brief cue is there, and when a late cue begins or the cue switches
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustnessConfig(DisturbanceSizes, GroupsConfig, AmbiguityConfig):
+    """What figure 2 is computed from."""
 
 
 def disturb(conflicts: ConflictTrials, config: RobustnessConfig) -> dict[str, Tensor]:

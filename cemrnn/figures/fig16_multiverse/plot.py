@@ -1,0 +1,89 @@
+"""Figure 16: the main effects in every setting, sorted, and what every choice does to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cemrnn.figures import style
+from cemrnn.figures.fig16_multiverse.config import CHOICES
+from cemrnn.figures.result import Result
+from cemrnn.figures.shared.frames import select
+
+SHOWN = (  # measure, match, contrast
+    ("accuracy", "units", "combined_minus_best_single"),
+    ("accuracy", "parameters", "combined_minus_best_single"),
+    ("accuracy", "units", "excitability_minus_synaptic"),
+    ("accuracy", "parameters", "excitability_minus_synaptic"),
+    ("robustness", "parameters", "combined_minus_best_single"),
+    ("robustness", "parameters", "excitability_minus_synaptic"),
+)
+LABELS = {
+    "combined_minus_best_single": "combined − better one",
+    "excitability_minus_synaptic": "excitability − synaptic",
+}
+NAMES = {"accuracy": "maps held", "robustness": "noise borne"}
+CHOICE_NAMES = dict(zip(CHOICES, ("φ", "rate", "N / R", "radius", "updates"), strict=True))
+CLEAR, UNCLEAR = "0.1", "0.6"  # shades: the interval excludes 0, or does not
+HEADROOM = 1.15
+
+
+@style.in_style
+def plot(result: Result) -> style.Figures:
+    """The figure of `cemrnn.figures.fig16_multiverse.experiment.run`, and part b: choice by choice."""
+    return {"": _plot_sorted(result), "b": _plot_choices(result)}
+
+
+def _plot_sorted(result: Result) -> Figure:
+    figure, panels = style.open_panels(["abc", "def"], 5.6)
+    for letter, effect in zip("adbecf", SHOWN, strict=True):
+        axes, (measure, match, contrast) = panels[letter], effect
+        rows = select(result.tables["effects"], measure=measure, match=match, contrast=contrast)
+        rows = rows.dropna(subset="value").sort_values("value")
+        _draw_sorted(axes, rows)
+        overall = f"{measure}_{match}_{contrast}"
+        _draw_overall(axes, *(result.scalars[f"{overall}{end}"] for end in ("", "_low", "_high")))
+        axes.set_title(f"{NAMES[measure]}, equal {match}", loc="right")
+        style.name_axes(axes, letter, "settings, sorted", LABELS[contrast])
+        if rows.empty:
+            style.say_blank(axes)
+    return figure
+
+
+def _draw_sorted(axes: Axes, rows: pd.DataFrame) -> None:
+    clear = (rows["low"] > 0) | (rows["high"] < 0)
+    shades = np.where(clear, CLEAR, UNCLEAR)
+    at = np.arange(len(rows))
+    axes.vlines(at, rows["low"], rows["high"], color=shades, linewidth=1)
+    axes.scatter(at, rows["value"], c=shades, s=9, zorder=3)
+    axes.axhline(0, color="0.4", linewidth=0.8, linestyle=":")
+    axes.set_xticks([])
+    most = HEADROOM * np.nanmax(np.abs([0.05, *rows["value"]]))
+    axes.set_ylim(-most, most)
+
+
+def _draw_overall(axes: Axes, value: float, low: float, high: float) -> None:
+    """The effect over networks and settings alike, as a line with a band."""
+    if np.isfinite(value):
+        axes.axhline(value, color=style.LOOKS["combined"].colour, linewidth=1.2)
+        axes.axhspan(low, high, color=style.LOOKS["combined"].colour, alpha=0.15, linewidth=0)
+
+
+def _plot_choices(result: Result) -> Figure:
+    """The mean effect over the settings that share a choice."""
+    table = result.tables["choices"]
+    levels = list(dict.fromkeys(zip(table["choice"], table["level"], strict=True)))
+    figure, panels = style.open_panels(["abc", "def"], 1.2 + 0.42 * len(levels))
+    for letter, (measure, match, contrast) in zip("adbecf", SHOWN, strict=True):
+        axes = panels[letter]
+        rows = select(table, measure=measure, match=match, contrast=contrast).set_index(["choice", "level"])
+        rows = rows.reindex(levels)
+        axes.hlines(range(len(rows)), rows["low"], rows["high"], color=CLEAR, linewidth=1)
+        axes.plot(rows["value"], range(len(rows)), "o", color=CLEAR, markersize=4)
+        axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
+        style.name_rows(axes, [f"{CHOICE_NAMES[choice]} {style.show_text(level)}" for choice, level in levels])
+        axes.set_title(f"{NAMES[measure]}, equal {match}", loc="right")
+        style.name_axes(axes, letter, LABELS[contrast])
+    return figure

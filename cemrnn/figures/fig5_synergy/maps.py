@@ -1,0 +1,66 @@
+"""Where combined networks do better than the better pathway: over sizes and maps, and over kinds of ambiguity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.figures.result import Scalars
+from cemrnn.figures.shared.battery import load_arm
+from cemrnn.figures.shared.conflict_groups import GROUPS
+from cemrnn.figures.shared.conflict_tests import TESTS, RobustnessConfig, measure_tests
+from cemrnn.figures.shared.frames import SINGLE, collect_samples, select
+from cemrnn.figures.shared.packing import MapConfig, count_cells, measure_cells
+from cemrnn.measures.intervals import estimate_difference
+
+COMPARED = ("combined", *SINGLE)
+SIZES = ["match", "n_sites", "n_units", "n_tasks"]  # what a cell of the map of packing is
+
+
+def map_packing(config: MapConfig) -> pd.DataFrame:
+    """One row per reading, sites, size and number of maps: combined minus the better pathway, in accuracy over maps.
+
+    Columns beside those: value, low, high, n, and in `counts` whether the networks of all three have settled.
+    """
+    cells = [cell for cell in config.main_cells() + config.site_cells() if cell.arm in COMPARED]
+    rows = measure_cells(cells, config)
+    settled = count_cells(rows, config.settled_rise).groupby(SIZES, sort=False)["counts"].all()
+    return pd.DataFrame(
+        dict(zip(SIZES, where, strict=True)) | _compare(part, "accuracy") | {"counts": settled[where]}
+        for where, part in rows.groupby(SIZES, sort=False)
+    )
+
+
+def map_robustness(config: RobustnessConfig, chance: np.ndarray) -> pd.DataFrame:
+    """One row per group of networks and kind of ambiguity: the same, in normalised accuracy on conflict trials."""
+    tests = pd.concat(_test_all(config, chance), ignore_index=True)
+    rows = []
+    for group in GROUPS:
+        among = select(tests, group=group)
+        if group == "units":  # the combined arm is the same at both readings
+            among = pd.concat([select(tests, group="parameters", arm="combined"), among])
+        for test in TESTS[1:]:  # the clean cue is what the others are normalised by
+            rows.append({"group": group, "test": test} | _compare(select(among, test=test), "accuracy"))
+    return pd.DataFrame(rows)
+
+
+def count_where(table: pd.DataFrame, name: str) -> Scalars:
+    """In how many cells of a map synergy lies above zero with its interval, and below; cells that count are given."""
+    above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
+    return {f"{name}_cells": len(table), f"{name}_above": int(above), f"{name}_below": int(below)}
+
+
+def _test_all(config: RobustnessConfig, chance: np.ndarray) -> Iterator[pd.DataFrame]:
+    for key, trainings in config.populations():
+        if key.arm in COMPARED:
+            yield measure_tests(key, load_arm(config, trainings), config, chance)
+
+
+def _compare(rows: pd.DataFrame, value: str) -> dict[str, float]:
+    """Value, low, high and n of combined minus the better pathway, from a table with a row per network."""
+    samples = collect_samples(rows, "arm", value)
+    if not set(COMPARED) <= samples.keys():
+        return {"value": np.nan, "low": np.nan, "high": np.nan, "n": 0}
+    return estimate_difference(*(samples[arm] for arm in COMPARED), paired=False).to_columns("value")
