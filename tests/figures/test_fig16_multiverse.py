@@ -1,0 +1,141 @@
+"""Figure 16 on made-up networks whose effects are known in every setting."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemrnn.figures.fig16_multiverse import experiment as multiverse
+from cemrnn.figures.fig16_multiverse.config import CHOICES
+from cemrnn.figures.fig16_multiverse.plot import plot
+from cemrnn.network.config import count_parameters
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
+from tests.drawn import find_faults, panels_of
+from tests.verdicts import judge_result
+
+JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of replicates; both halves keep their mean
+CONFIG = dataclasses.replace(
+    make_config(Project(Path(__file__).parents[2]), "fig16_multiverse", "smoke"),
+    device="cpu",
+    n_replicates=8,
+    units_per_component=(2, 3),
+)
+EXPECTED = dict(combined=0.8, excitability=0.6, synaptic=0.4)
+OPPOSITE = dict(combined=0.4, excitability=0.6, synaptic=0.8)
+ALIKE = dict(combined=0.6, excitability=0.6, synaptic=0.6)
+ROBUST = dict(combined=0.7, excitability=0.5, synaptic=0.7)
+FRAGILE = dict(combined=0.7, excitability=0.9, synaptic=0.7)
+
+
+def make_networks(level, robust, spread, *, turned=()):
+    """Networks of every setting; in the turned settings combined ones hold less than the better pathway."""
+
+    def measure(key, trainings, config):
+        number = config.settings().index(key.setting)
+        less = 0.5 * (number in turned and key.arm == "combined")
+        sign = {"excitability": 1, "synaptic": -1, "combined": 1}[key.arm]
+        means = dict(zip(multiverse.MEASURES, (level[key.arm], robust[key.arm]), strict=True))
+        columns = {name: mean + sign * spread * JITTER for name, mean in means.items()}
+        described = {"setting": number, **key.setting._asdict(), "arm": key.arm, "match": key.match}
+        table = pd.DataFrame(described | {"network": range(8)} | columns)
+        return table.assign(accuracy=table["accuracy"] - less)
+
+    return measure
+
+
+def run(monkeypatch, level=EXPECTED, robust=ROBUST, spread=0.02, **more):
+    monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
+    monkeypatch.setattr(multiverse, "_measure", make_networks(level, robust, spread, **more))
+    return multiverse.run(CONFIG)
+
+
+def test_every_combination_of_choices_is_a_setting_and_trains_what_it_says():
+    settings = CONFIG.settings()
+    assert len(set(settings)) == len(settings) == 2 * 1 * 2 * 1 * 2
+    for key, networks in CONFIG.populations():
+        network = networks[0].network
+        assert len({training.seed for training in networks}) == CONFIG.n_replicates
+        assert (networks[0].n_updates, networks[0].learning_rate) == (key.setting.n_updates, key.setting.learning_rate)
+        assert (network.activation, network.spectral_radius) == (key.setting.activation, key.setting.spectral_radius)
+        if key.arm == "combined":
+            assert network.rank == max(2, CONFIG.n_units // key.setting.units_per_component)
+        if key.match == "units":
+            assert network.n_units == CONFIG.n_units
+    distinct = 4 * len(settings) + len(settings) // 2  # combined once; excitability at equal units has no components
+    assert len(multiverse.conditions(CONFIG)) == distinct * CONFIG.n_replicates
+
+
+def test_parameters_are_equal_where_they_are_meant_to_be():
+    config = dataclasses.replace(CONFIG, n_units=24)
+    counts = {}
+    for key, networks in config.populations():
+        if key.match == "parameters":
+            counts.setdefault(key.setting, []).append(count_parameters(networks[0].network))
+    assert all(max(of_one) / min(of_one) < 1.06 for of_one in counts.values())
+
+
+def test_effects_are_those_of_each_setting_and_counted(monkeypatch):
+    result = run(monkeypatch, turned=(1, 5))
+    effects = result.tables["effects"]
+    name = "accuracy_units_combined_minus_best_single"
+    rows = effects[(effects["measure"] == "accuracy") & (effects["match"] == "units")].set_index("setting")
+    synergy = rows[rows["contrast"] == "combined_minus_best_single"]["value"]
+    np.testing.assert_allclose(synergy, [0.2, -0.3, 0.2, 0.2, 0.2, -0.3, 0.2, 0.2])
+    pathways = rows[rows["contrast"] == "excitability_minus_synaptic"]["value"]
+    np.testing.assert_allclose(pathways, 0.2)
+    counts = [result.scalars[f"{name}_{end}"] for end in ("told", "positive", "above", "below")]
+    assert counts == [8, 6, 6, 2]
+    assert result.scalars[name] == pytest.approx((6 * 0.2 - 2 * 0.3) / 8)
+    assert "in 6 of 8 settings" in result.scalars["title"]
+    choices = result.tables["choices"].set_index(["measure", "match", "contrast", "choice", "level"])["value"]
+    where = "accuracy", "units", "combined_minus_best_single"
+    expected = rows[rows["contrast"] == "combined_minus_best_single"].groupby("n_updates")["value"].mean()
+    for level, value in expected.items():
+        assert choices[(*where, "n_updates", str(level))] == pytest.approx(value)
+    assert set(choices.index.get_level_values("choice")) == set(CHOICES)
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        ({}, "supported"),
+        (dict(level=OPPOSITE, robust=FRAGILE), "opposite"),
+        (dict(level=ALIKE, robust=ALIKE, spread=0.005), "equivalent"),
+        (dict(level=ALIKE, robust=ALIKE, spread=0.5), "undecided"),
+        (dict(level=dict.fromkeys(ALIKE, np.nan), robust=dict.fromkeys(ALIKE, np.nan)), "no evidence"),
+    ],
+)
+def test_known_effects_get_their_verdict(monkeypatch, tmp_path, made, verdict):
+    rows = judge_result(run(monkeypatch, **made), tmp_path)
+    assert len(rows) == 4
+    assert rows["verdict"].to_dict() == dict.fromkeys(rows.index, verdict)
+
+
+def test_robustness_counts_settings_in_which_all_networks_learned(monkeypatch):
+    measure = make_networks(EXPECTED, ROBUST, 0.02)
+
+    def with_gaps(key, trainings, config):
+        table = measure(key, trainings, config)
+        if config.settings().index(key.setting) == 3 and key.arm == "synaptic":
+            table.loc[0, "robustness"] = np.nan
+        return table
+
+    monkeypatch.setattr(multiverse, "_measure", with_gaps)
+    scalars = multiverse.run(CONFIG).scalars
+    assert (scalars["robustness_units_n_settings"], scalars["accuracy_units_n_settings"]) == (7, 8)
+    assert scalars["robustness_parameters_excitability_minus_synaptic"] == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize("level", [EXPECTED, dict.fromkeys(ALIKE, np.nan)])
+def test_both_parts_are_drawn_and_can_be_read(monkeypatch, level):
+    result = run(monkeypatch, level=level)
+    figures = plot(result)
+    for part, figure in figures.items():
+        assert set(panels_of(figures, part)) == set("abcdef")
+        assert not find_faults(figure)
+    if level is EXPECTED:
+        (points,) = panels_of(figures)["a"].collections[1:2]
+        assert len(points.get_offsets()) == 8
