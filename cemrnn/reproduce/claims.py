@@ -54,6 +54,7 @@ class Claim(Config):
         unit: of measure and smallest effect.
         note: how the measure is to be read.
         primary: whether it is the claim that stands for a sentence of its source.
+        settings: the effect of figure 16 that repeats it in other settings of training, if one does.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Claim(Config):
     unit: str
     note: str
     primary: bool = False
+    settings: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from cemrnn.figures.result import Result
 from cemrnn.reproduce.claims import Claim, ledger, load_claims
+from cemrnn.reproduce.documents import read_json
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.reference import read_reference, reference_folder
+
+MULTIVERSE = "fig16_multiverse"  # the figure that repeats effects in other settings of training
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,12 +27,14 @@ class Evidence:
         own: their ledger from the run.
         reference: their ledger from the kept results; None if nothing is kept.
         kept: stem -> kept result, None where there is none.
+        settings: scalars of the figure that repeats effects in other settings of training; empty without it.
     """
 
     claims: list[Claim]
     own: pd.DataFrame
     reference: pd.DataFrame | None
     kept: dict[str, Result | None]
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def decided(self) -> pd.DataFrame:
@@ -43,6 +50,14 @@ class Evidence:
         """What is kept, if anything is, and the run."""
         return [self.own] if self.reference is None else [self.reference, self.own]
 
+    def describe_settings(self, claim: Claim) -> str:
+        """In how many settings of training the effect of a claim has which sign; empty where that was not asked."""
+        counts = [self.settings.get(f"{claim.settings}_{end}") for end in ("told", "positive", "above", "below")]
+        if not claim.settings or None in counts:
+            return ""
+        told, positive, above, below = counts
+        return f"positive in {positive} of {told} settings of training, clearly in {above}; clearly negative in {below}"
+
 
 def weigh_evidence(project: Project, profile: str) -> Evidence:
     """All claims with what the kept results and the run at a profile say of them."""
@@ -50,4 +65,8 @@ def weigh_evidence(project: Project, profile: str) -> Evidence:
     own = ledger(project.build / profile / "results", claims)
     kept = {stem: read_reference(project, stem) for stem in project.stems()}
     reference = ledger(reference_folder(project) / "results", claims) if any(kept.values()) else None
-    return Evidence(claims=claims, own=own, reference=reference, kept=kept)
+    if (result := kept.get(MULTIVERSE)) is not None:
+        settings = result.scalars
+    else:
+        settings = read_json(project.build / profile / "results" / f"{MULTIVERSE}.json")
+    return Evidence(claims=claims, own=own, reference=reference, kept=kept, settings=settings)

@@ -35,7 +35,7 @@ def describe_ledgers(evidence: Evidence) -> str:
     heads = [*(f"reference ({name})" for name in profiles[:-1]), f"your run ({html.escape(profiles[-1])})"]
     claims, shown = evidence.claims, evidence.decided
     rows = [
-        _describe_row(claim, shown.iloc[i]["verdict"], heads, [table.iloc[i] for table in evidence.ledgers])
+        _describe_row(claim, shown.iloc[i]["verdict"], heads, [table.iloc[i] for table in evidence.ledgers], evidence)
         for i, claim in enumerate(claims)
     ]
     columns = "".join(f"<th>{head}</th>" for head in heads)
@@ -64,11 +64,12 @@ def _filters(claims: Sequence[Claim]) -> str:
     return f'<div class="ledger-filter">{"".join(selects)} <span aria-live="polite" data-filter-count></span></div>'
 
 
-def _describe_row(claim: Claim, verdict: str, heads: list[str], rows: list[pd.Series]) -> str:
+def _describe_row(claim: Claim, verdict: str, heads: list[str], rows: list[pd.Series], evidence: Evidence) -> str:
     kinds = f"{claim.source} {PRIMARY}" if claim.primary else claim.source
     link = f'<a href="{claim.figure}.html">{number_of(claim.figure)}</a>'
     anchor = f'<a class="headerlink" href="#{claim.id}" title="Link to this claim">¶</a>'
-    details = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in _details(claim, rows).items())
+    told = _details(claim, rows, evidence)
+    details = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in told.items())
     cells = "".join(
         f'<td class="judged" data-column="{head}">{mark(row.verdict)}<br>{write_effect(row)}</td>'
         for head, row in zip(heads, rows, strict=True)
@@ -81,12 +82,14 @@ def _describe_row(claim: Claim, verdict: str, heads: list[str], rows: list[pd.Se
     )
 
 
-def _details(claim: Claim, rows: list[pd.Series]) -> dict[str, str]:
+def _details(claim: Claim, rows: list[pd.Series], evidence: Evidence) -> dict[str, str]:
     told = {"criterion": f"{claim.measure}: {claim.criterion}", "note": claim.note}
     told["source"] = f"{claim.source}, primary" if claim.primary else claim.source
     for row in rows:
         firm = "; ".join(filter(None, [f"{row.n} networks", describe_doubt(row)]))
         told[row.profile or "not made"] = firm
+    if settings := evidence.describe_settings(claim):
+        told["other settings"] = settings
     return told | {"name": claim.id}
 
 

@@ -7,7 +7,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from cemrnn.reproduce.claims import COLUMNS, VERDICTS
+from cemrnn.figures import list_figures
+from cemrnn.figures.fig16_multiverse.experiment import CONTRASTS, MEASURES
+from cemrnn.figures.shared.packing import MATCHES
+from cemrnn.reproduce.claims import COLUMNS, VERDICTS, load_claims
 from cemrnn.reproduce.evidence import Evidence
 from cemrnn.reproduce.ledger_page import SIGNS, describe_ledgers, describe_verdicts, mark, tally
 from tests.reproduce.test_claims import claim
@@ -15,7 +18,7 @@ from tests.reproduce.test_claims import claim
 CLAIMS = [
     claim(id="first", statement="A < B & so.", primary=True),
     claim(id="second", figure="fig12_other", source="control", direction="zero"),
-    claim(id="third"),
+    claim(id="third", settings="held"),
 ]
 
 
@@ -30,8 +33,8 @@ def make_ledger(profile, *verdicts, effect=0.08):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def evidence(own, reference=None):
-    return Evidence(claims=CLAIMS, own=own, reference=reference, kept={})
+def evidence(own, reference=None, **settings):
+    return Evidence(claims=CLAIMS, own=own, reference=reference, kept={}, settings=settings)
 
 
 OWN = make_ledger("quick", "undecided", "opposite", "supported", effect=0.02)
@@ -110,3 +113,21 @@ def test_a_figure_lists_its_own_claims_with_links_to_their_rows():
 def test_a_claim_without_a_kept_effect_goes_by_the_run(column):
     decided = evidence(OWN, KEPT).decided
     assert decided[column][1] == OWN[column][1] and decided[column][0] == KEPT[column][0]
+
+
+def test_a_claim_that_was_repeated_says_in_how_many_settings_its_effect_has_which_sign():
+    counts = dict(held_told=8, held_positive=6, held_above=5, held_below=1)
+    text = describe_ledgers(evidence(OWN, KEPT, **counts))
+    told = (
+        "<dt>other settings</dt><dd>positive in 6 of 8 settings of training, clearly in 5; clearly negative in 1</dd>"
+    )
+    assert text.count("other settings") == 1 and told in text.partition('id="third"')[2]
+    assert "other settings" not in describe_ledgers(evidence(OWN, KEPT))  # where that figure has no result
+
+
+def test_every_effect_that_claims_name_is_one_of_the_figure_that_repeats_them():
+    named = [claim.settings for claim in load_claims(list_figures()) if claim.settings]
+    assert len(named) >= 6
+    for name in named:
+        measure, match, contrast = name.split("_", 2)
+        assert measure in MEASURES and match in MATCHES and contrast in CONTRASTS
