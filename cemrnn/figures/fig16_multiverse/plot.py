@@ -24,10 +24,10 @@ LABELS = {
     "combined_minus_best_single": "combined − better one",
     "excitability_minus_synaptic": "excitability − synaptic",
 }
-NAMES = {"accuracy": "maps held", "robustness": "noise borne"}
+NAMES = {"accuracy": "maps", "robustness": "noise"}
 CHOICE_NAMES = dict(zip(CHOICES, ("φ", "rate", "N / R", "radius", "updates"), strict=True))
 CLEAR, UNCLEAR = "0.1", "0.6"  # shades: the interval excludes 0, or does not
-HEADROOM = 1.15
+LETTERS = "adbecf"  # a column for each pair of effects
 
 
 @style.in_style
@@ -38,7 +38,7 @@ def plot(result: Result) -> style.Figures:
 
 def _plot_sorted(result: Result) -> Figure:
     figure, panels = style.open_panels(["abc", "def"], 5.6)
-    for letter, effect in zip("adbecf", SHOWN, strict=True):
+    for letter, effect in zip(LETTERS, SHOWN, strict=True):
         axes, (measure, match, contrast) = panels[letter], effect
         rows = select(result.tables["effects"], measure=measure, match=match, contrast=contrast)
         rows = rows.dropna(subset="value").sort_values("value")
@@ -60,8 +60,7 @@ def _draw_sorted(axes: Axes, rows: pd.DataFrame) -> None:
     axes.scatter(at, rows["value"], c=shades, s=9, zorder=3)
     axes.axhline(0, color="0.4", linewidth=0.8, linestyle=":")
     axes.set_xticks([])
-    most = HEADROOM * np.nanmax(np.abs([0.05, *rows["value"]]))
-    axes.set_ylim(-most, most)
+    axes.locator_params(axis="y", nbins=6)
 
 
 def _draw_overall(axes: Axes, value: float, low: float, high: float) -> None:
@@ -74,9 +73,11 @@ def _draw_overall(axes: Axes, value: float, low: float, high: float) -> None:
 def _plot_choices(result: Result) -> Figure:
     """The mean effect over the settings that share a choice."""
     table = result.tables["choices"]
+    varied = table.groupby("choice")["level"].nunique() > 1
+    table = table[table["choice"].map(varied)]
     levels = list(dict.fromkeys(zip(table["choice"], table["level"], strict=True)))
     figure, panels = style.open_panels(["abc", "def"], 1.2 + 0.42 * len(levels))
-    for letter, (measure, match, contrast) in zip("adbecf", SHOWN, strict=True):
+    for letter, (measure, match, contrast) in zip(LETTERS, SHOWN, strict=True):
         axes = panels[letter]
         rows = select(table, measure=measure, match=match, contrast=contrast).set_index(["choice", "level"])
         rows = rows.reindex(levels)
@@ -84,6 +85,7 @@ def _plot_choices(result: Result) -> Figure:
         axes.plot(rows["value"], range(len(rows)), "o", color=CLEAR, markersize=4)
         axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
         style.name_rows(axes, [f"{CHOICE_NAMES[choice]} {style.show_text(level)}" for choice, level in levels])
+        axes.locator_params(axis="x", nbins=4)
         axes.set_title(f"{NAMES[measure]}, equal {match}", loc="right")
         style.name_axes(axes, letter, LABELS[contrast])
     return figure
