@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cemrnn.figures.fig15_theory import experiment as fig15_theory
+from cemrnn.figures.fig15_theory import intervention
 from cemrnn.figures.fig15_theory.plot import plot
 from cemrnn.figures.shared.ambiguity import draw_conflicts
 from cemrnn.figures.shared.conflict_groups import conditions
@@ -41,7 +42,7 @@ def test_slopes_are_finite_differences(arm):
         np.testing.assert_allclose((ahead - outputs) / step, slopes[..., k], rtol=1e-3, atol=1e-5)
 
 
-def make_points(shift, error, common):
+def make_points(shift, error, common, gained):
     """Points of eight networks, three arms and six pairs: predictions are off by noise and by a shift."""
     generator, rows = np.random.default_rng(3), []
     for group in ("parameters", "units", "trained"):
@@ -51,14 +52,19 @@ def make_points(shift, error, common):
                     measured = 0.5 + 0.04 * p - 0.1 * (arm == "excitability") + 0.02 * JITTER[m]
                     predicted = measured + shift + error * generator.standard_normal()
                     row = dict(group=group, arm=arm, network=m, pair=f"a / {p}", measured=measured)
-                    rows.append(row | dict(predicted=predicted, common=share + 0.02 * JITTER[m]))
+                    row |= dict(predicted=predicted, common=share + 0.02 * JITTER[m])
+                    row |= dict(without_nothing=0.3, without_another=0.35)
+                    rows.append(row | dict(without_shift=0.35 + gained[arm] + 0.005 * JITTER[m]))
     return pd.DataFrame(rows)
 
 
-def run(monkeypatch, shift=0.0, error=0.01, common=None):
+GAINED = {"excitability": 0.3, "synaptic": 0.1, "combined": 0.2}
+
+
+def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED):
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
     common = common or {"excitability": 0.6, "synaptic": 0.2, "combined": 0.5}
-    points = make_points(shift, error, common)
+    points = make_points(shift, error, common, gained)
     monkeypatch.setattr(fig15_theory, "load_arm", lambda config, trainings: trainings)
     monkeypatch.setattr(
         fig15_theory,
@@ -88,6 +94,72 @@ def test_known_points_get_their_verdict(monkeypatch, tmp_path, made, verdicts):
     assert rows.loc[list(CLAIMS), "verdict"].to_list() == list(verdicts)
 
 
+@pytest.mark.parametrize(
+    ("gained", "verdicts"),
+    [
+        (GAINED, ("supported", "supported")),
+        (dict(excitability=0.3, synaptic=0.5, combined=0.3), ("supported", "opposite")),
+        (dict(excitability=-0.3, synaptic=-0.3, combined=0.0), ("opposite", "equivalent")),
+        (dict(excitability=0.0, synaptic=0.0, combined=0.0), ("equivalent", "equivalent")),
+    ],
+)
+def test_known_effects_of_the_intervention_get_their_verdict(monkeypatch, tmp_path, gained, verdicts):
+    result = run(monkeypatch, gained=gained)
+    rows = judge_result(result, tmp_path)
+    corrected = ["theory-correction-excitability", "theory-correction-pathways"]
+    assert rows.loc[corrected, "verdict"].to_list() == list(verdicts)
+    assert result.scalars["correction_excitability"] == pytest.approx(gained["excitability"])
+
+
+def test_shared_noise_is_the_same_in_all_trials_of_a_pair_and_adds_nothing_to_the_sum():
+    conflicts = draw_conflicts(CONFIG, torch.device("cpu"))
+    noise = intervention.draw_shared_noise(conflicts, 3, CONFIG)
+    assert noise.shape == (3, *conflicts.own.shape)
+    by_pair = noise.unflatten(2, (-1, len(conflicts.pairs)))
+    assert (by_pair == by_pair[:, :, :1]).all()
+    assert not torch.equal(noise[0], noise[1]) and not torch.equal(by_pair[..., 0, :], by_pair[..., 1, :])
+    np.testing.assert_allclose(noise.sum(-1), 0, atol=1e-5)
+
+
+def test_the_common_shift_is_that_of_the_other_trials_of_the_pair():
+    moved = torch.as_tensor(np.random.default_rng(1).standard_normal((2, 3 * 5, 3)))  # trial b belongs to pair b % 5
+    shift = intervention.common_shift(moved, 5)
+    np.testing.assert_allclose(shift[1, 7], moved[1, [2, 12]].mean(0))
+
+
+def test_what_is_taken_is_taken_at_the_last_step_alone():
+    conflicts = draw_conflicts(CONFIG, torch.device("cpu"))
+    outputs = torch.zeros(*conflicts.own.shape[:2], conflicts.trials.inputs.shape[2], 3)
+    taken = intervention.take(outputs, torch.ones_like(outputs[:, :, 0]), conflicts)
+    np.testing.assert_array_equal(intervention.read_last(taken, conflicts), -1)
+    assert taken.sum() == -outputs[:, :, 0].numel()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_correction_restores_answers_where_noise_moves_all_of_them_alike(monkeypatch, turned):
+    """A linear readout: noise adds a vector that depends on the context alone, or that the stimulus turns."""
+    generator = np.random.default_rng(2)
+    config = dataclasses.replace(CONFIG, pair_trials=40)
+    conflicts = draw_conflicts(config, torch.device("cpu"))
+    trials, k = conflicts.trials, conflicts.own.shape[-1]
+    angle = 2 * np.pi * generator.random(trials.response.shape) * turned
+    turn = np.moveaxis([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], (0, 1), (2, 3))
+    pull = 2 * generator.standard_normal((2, k))
+    response, go = trials.response.nan_to_num().numpy(), ~trials.response.isnan().numpy()
+
+    def simulate(model, trials, cue, config, name):
+        added = turn @ (pull @ (cue - conflicts.own).numpy()[..., None])
+        answer = np.stack([1.0 - go, go * np.cos(response), go * np.sin(response)], axis=-1)
+        answer[..., 1:] += added[..., 0]
+        return torch.as_tensor(answer, dtype=torch.float32)[:, :, None].repeat(1, 1, trials.inputs.shape[2], 1)
+
+    monkeypatch.setattr(intervention, "simulate", simulate)
+    corrected = intervention.measure_correction(None, conflicts, 0.4, 4, np.zeros(len(conflicts.pairs)), config)
+    mean = {name: values.mean() for name, values in corrected.items()}
+    assert mean["nothing"] < 0.7 and mean["another"] < 0.7
+    assert mean["shift"] == pytest.approx(1) if not turned else abs(mean["shift"] - mean["nothing"]) < 0.1
+
+
 def test_planted_errors_come_back_as_the_explained_share(monkeypatch):
     result = run(monkeypatch, error=0.03)
     points = result.tables["points"]
@@ -104,7 +176,7 @@ def test_the_solvable_cases_are_as_they_are_simulated():
 
 
 def test_the_figure_shows_the_tables(monkeypatch):
-    assert set(panels_of(plot(run(monkeypatch)))) == set("abcd")
+    assert set(panels_of(plot(run(monkeypatch)))) == set("abcde")
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])

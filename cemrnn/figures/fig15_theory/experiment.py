@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cemrnn.figures.fig15_theory.intervention import TAKEN, measure_correction
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import (
@@ -20,6 +21,7 @@ from cemrnn.figures.shared.ambiguity import (
 )
 from cemrnn.figures.shared.battery import Population, estimate_chance, load_arm
 from cemrnn.figures.shared.conflict_groups import GroupsConfig, PopulationKey, conditions, seen_by
+from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import TOLERANCE
 from cemrnn.measures.intervals import estimate_crossed
 from cemrnn.measures.linear_response import common_share, share_added, share_right, share_scaled
@@ -28,7 +30,7 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 
-VALUES = ("measured", "predicted", "common")
+VALUES = ("measured", "predicted", "common", *(f"without_{name}" for name in TAKEN))
 SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative to the answer, in the solvable case
 
 
@@ -37,6 +39,8 @@ class TheoryConfig(GroupsConfig):
     """What figure 15 is computed from: the networks of figure 2."""
 
     n_draws: int  # noisy cues per trial, to which answers are extended linearly
+    corrected_sigma: float  # noise on every context unit, shared by trials, whose common effect is taken from answers
+    corrected_draws: int  # draws of that noise
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ def _measure(key: PopulationKey, population: Population, config: TheoryConfig, c
     shape = len(passed), len(conflicts.pairs)
     values = dict.fromkeys(VALUES, np.full(shape, np.nan))
     if ARMS[key.arm].pathways and passed.any():
-        values = _average(_predict(population.model, conflicts, config), chance[conflicts.pairs[:, 0]], config)
+        found, zero = _predict(population.model, conflicts, config), chance[conflicts.pairs[:, 0]]
+        noise = config.corrected_sigma, config.corrected_draws
+        corrected = measure_correction(population.model, conflicts, *noise, zero, config)
+        values = _average(found, zero, config) | {f"without_{name}": x for name, x in corrected.items()}
     names = [" / ".join(config.tasks[k] for k in pair) for pair in pairs]
     grids = {name: np.stack([x[:, rows].mean(axis=1) for rows in pairs.values()], axis=1) for name, x in values.items()}
     kept = {name: np.where(passed[:, None], grid, np.nan) for name, grid in grids.items()}
@@ -87,7 +94,7 @@ def _average(found: Predicted, chance: np.ndarray, config: TheoryConfig) -> dict
     levels = np.array(config.sigmas)
     normal = [normalise_accuracy(x, chance[:, None], x[:, :, :1]) for x in (found.measured, found.predicted)]
     areas = [np.trapezoid(x, levels, axis=-1) / np.ptp(levels) for x in normal]
-    return dict(zip(VALUES, (*areas, found.common), strict=True))
+    return dict(zip(VALUES[:3], (*areas, found.common), strict=True))
 
 
 def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> Predicted:
@@ -149,7 +156,11 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
     points = points.dropna()
     explained = [_explain(part) for _, part in points.groupby("network")]
     scalars: Scalars = {"n_networks": len(conditions(config)), "n_points": len(points)}
-    scalars |= {"n_pairs": points["pair"].nunique(), "n_draws": config.n_draws}
+    scalars |= {
+        "n_pairs": points["pair"].nunique(),
+        "n_draws": config.n_draws,
+        "corrected_sigma": config.corrected_sigma,
+    }
     scalars |= frames.weigh_mean("explained", explained or [np.nan])
     scalars["explained_all"] = _explain(points)
     scalars["correlation_all"] = float(points["measured"].corr(points["predicted"]))
@@ -168,7 +179,26 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
             for arm, part in equal.groupby("arm", sort=False)
         }
         scalars |= frames.weigh_pathways(column, grids, estimate_crossed)
+    scalars |= _weigh_correction(equal)
     return scalars | {"title": _title(scalars)}
+
+
+def _weigh_correction(points: pd.DataFrame) -> Scalars:
+    """What taking the common shift away brings, beyond that of another draw, in every arm and between pathways."""
+    gained = points.assign(gained=points["without_shift"] - points["without_another"])
+    grids = {
+        arm: part.pivot(index="network", columns="pair", values="gained").to_numpy(float)
+        for arm, part in gained.groupby("arm", sort=False)
+    }
+    scalars: Scalars = {}
+    for arm in frames.TOLD:
+        grid = grids.get(arm, np.full((2, 2), np.nan))
+        scalars |= weigh(f"correction_{arm}", lambda x: estimate_crossed(x, np.zeros_like(x)), grid)
+    for name in TAKEN:
+        means = points.groupby(["arm", "network"], as_index=False)[f"without_{name}"].mean()
+        samples = frames.collect_samples(means, "arm", f"without_{name}")
+        scalars |= frames.mean_scalars(frames.TOLD | samples, name=f"without_{name}_{{}}")
+    return scalars | frames.weigh_pathways("correction", grids, estimate_crossed, both=False)
 
 
 def _title(scalars: Scalars) -> str:

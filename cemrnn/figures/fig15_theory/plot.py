@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.fig15_theory.experiment import SPREADS
+from cemrnn.figures.fig15_theory.intervention import TAKEN
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.frames import select
@@ -22,7 +23,7 @@ def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig15_theory.experiment.run`."""
     tables = result.tables
     arms = list(result.config.arms)
-    figure, panels = style.open_panels(["ab", "cd"], 6)
+    figure, panels = style.open_panels(["ab", "cde"], 6.4)
     _draw_solvable(panels["a"], tables["solvable"])
     _draw_points(panels["b"], tables["pairs"], arms)
     style.name_axes(panels["b"], "b", "predicted accuracy under noise", "measured accuracy under noise")
@@ -30,6 +31,7 @@ def plot(result: Result) -> Figure:
     common = select(tables["arms"], group="parameters", measure="common")
     style.draw_estimates(panels["d"], common, arms, "value")
     style.name_axes(panels["d"], "d", "share of the response that\nis the same for all stimuli", xlim=(-0.02, 1.02))
+    _draw_correction(panels["e"], tables["arms"], arms)
     style.add_legend(figure, arms)
     return figure
 
@@ -68,3 +70,18 @@ def _draw_arms(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
     style.add_small_legend(axes, handles)
     style.name_rows(axes, arms)
     style.name_axes(axes, "c", "accuracy under noise")
+
+
+def _draw_correction(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
+    """Accuracy of every arm at equal parameters under noise, as it is and corrected."""
+    faces = dict(zip(TAKEN, ("full", "none", "left"), strict=True))
+    for position, arm in enumerate(arms):
+        for (offset, name), face in zip(style.spread_over(TAKEN, 0.22), faces.values(), strict=True):
+            part = select(table, group="parameters", arm=arm, measure=f"without_{name}")
+            marks = dict(fillstyle=face, markersize=6)
+            style.draw_rows(axes, [position + offset] * len(part), part, "value", style.LOOKS[arm], **marks)
+    labels = dict(zip(TAKEN, ("as it is", "shift taken", "control"), strict=True))
+    handles = style.make_handles({labels[name]: dict(fillstyle=face) for name, face in faces.items()}, **style.GREY)
+    style.add_small_legend(axes, handles)
+    style.name_rows(axes, arms)
+    style.name_axes(axes, "e", "accuracy under noise, corrected")
