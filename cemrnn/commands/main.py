@@ -48,18 +48,20 @@ def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) ->
     build/custom/latest leads. Lists are written with commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the
     parameters.
     """
-    from cemrnn.reproduce.notebooks import run_notebook
-    from cemrnn.reproduce.settings import CUSTOM, make_config
+    from cemrnn.reproduce.settings import CUSTOM, check_texts, make_config
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
     stem = project.find_stem(stem)
     given = [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))]
+    check_texts(stem, given)
     changes = _read_changes(project, stem, profile, given)
     out = project.build / profile
     if changes:
         digest = make_config(project, stem, profile, changes).digest()
         out = project.build / CUSTOM / f"{stem}-{digest[:8]}"
+    from cemrnn.reproduce.notebooks import run_notebook  # Jupyter, which takes seconds to load
+
     path = run_notebook(project, stem, profile, out, changes)
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
     if changes:

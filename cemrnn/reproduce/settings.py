@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cemrnn import figures
 from cemrnn.config import C, MissingError, coerce, describe_fields, field_types, is_config, unknown_name
-from cemrnn.figures import config_class, list_figures
+from cemrnn.figures import config_class, find_figure, list_figures
 from cemrnn.ranges import check_ranges
 from cemrnn.reproduce.documents import parse_yaml, read_sections
 from cemrnn.reproduce.project import CUSTOM, Project
@@ -152,6 +154,27 @@ def parse_overrides(stem: str, overrides: Iterable[str]) -> dict[str, Any]:
         value = parse_text(text, fields[name].hint, name)
         values |= {outer: values.get(outer, {}) | {inner: value}} if inner else {name: value}
     return values
+
+
+def check_texts(stem: str, overrides: Iterable[str]) -> None:
+    """Refuse values of `name=value` texts by their names alone, before the class of the settings is loaded.
+
+    Loading it takes seconds. Whatever passes is checked again by `make_config`; figures of one's own are left to that,
+    because their classes may say other ranges.
+
+    Raises:
+        ValueError: a value is out of the range of its name.
+    """
+    if stem not in list_figures() or find_figure(stem).parent != Path(figures.__file__).parent:
+        return
+    for override in overrides:
+        name, _, text = override.partition("=")
+        value = _read_text(text)
+        value = _read_text(f"[{text}]") if isinstance(value, str) else value
+        try:
+            check_ranges({name.rpartition(".")[2]: value})
+        except ValueError as error:
+            raise ValueError(f"{stem}: {error}") from None
 
 
 def parse_text(text: str, hint: Any, name: str) -> Any:

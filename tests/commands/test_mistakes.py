@@ -100,7 +100,7 @@ def test_a_value_out_of_its_range_is_refused_with_the_reason(project, changes, m
     ("stem", "changes", "message"),
     [
         ("fig1_tasks", "learning_rate=0", "learning_rate: expected more than 0, because a step of the optimiser"),
-        ("fig1_tasks", "target_score=2", "target_score: expected 0 to 1, because it is a share; got 2.0"),
+        ("fig1_tasks", "target_score=2", "target_score: expected 0 to 1, because it is a share; got 2"),
         ("fig1_tasks", "arms=", "arms: expected one or more, each once, got none"),
         ("fig1_tasks", "arms=plain,combined,plain", "arms: expected one or more, each once, got plain,combined,plain"),
         ("fig1_tasks", "tasks=delay_pro,delay_pro", "expected one or more"),
@@ -119,6 +119,20 @@ def test_what_a_figure_cannot_compute_is_refused_before_anything_starts(tmp_path
     monkeypatch.chdir(tmp_path)
     check(["run", stem, "--parameters", changes], message)
     assert [path.name for path in tmp_path.iterdir()] == ["notebooks"]
+
+
+@pytest.mark.parametrize("change", ["sigmas=-1,0", "passing_score=2", "seed=-1", "packing.n_updates=0"])
+def test_a_value_out_of_its_range_is_refused_before_anything_slow_is_loaded(change):
+    code = (
+        "import sys; from cemrnn.reproduce.settings import check_texts\n"
+        f"try: check_texts('fig5_synergy', [{change!r}])\n"
+        "except ValueError as error: print(error)\n"
+        "print({'torch', 'scipy', 'papermill', 'nbformat'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    message, loaded = told.stdout.splitlines()
+    assert message.startswith(f"fig5_synergy: {change.partition('=')[0].rpartition('.')[2]}: expected ")
+    assert loaded == "set()"
 
 
 @pytest.mark.parametrize(
