@@ -172,7 +172,8 @@ def check_texts(stem: str, overrides: Iterable[str]) -> None:
         value = _read_text(text)
         value = _read_text(f"[{text}]") if isinstance(value, str) else value
         try:
-            check_ranges({name.rpartition(".")[2]: value})
+            outer, point, inner = name.rpartition(".")
+            check_ranges({inner: value}, prefix=outer + point)
         except ValueError as error:
             raise ValueError(f"{stem}: {error}") from None
 
