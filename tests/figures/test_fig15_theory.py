@@ -53,7 +53,7 @@ def make_points(shift, error, common, gained):
                     predicted = measured + shift + error * generator.standard_normal()
                     row = dict(group=group, arm=arm, network=m, pair=f"a / {p}", measured=measured)
                     row |= dict(predicted=predicted, common=share + 0.02 * JITTER[m])
-                    row |= dict(without_nothing=0.3, without_another=0.35)
+                    row |= dict(without_nothing=0.35, without_another=0.3)
                     rows.append(row | dict(without_shift=0.35 + gained[arm] + 0.005 * JITTER[m]))
     return pd.DataFrame(rows)
 

@@ -184,8 +184,8 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
 
 
 def _weigh_correction(points: pd.DataFrame) -> Scalars:
-    """What taking the common shift away brings, beyond that of another draw, in every arm and between pathways."""
-    gained = points.assign(gained=points["without_shift"] - points["without_another"])
+    """What taking the common shift away brings, in every arm and between pathways."""
+    gained = points.assign(gained=points["without_shift"] - points["without_nothing"])
     grids = {
         arm: part.pivot(index="network", columns="pair", values="gained").to_numpy(float)
         for arm, part in gained.groupby("arm", sort=False)
