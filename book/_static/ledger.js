@@ -4,7 +4,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const choices = [...document.querySelectorAll("[data-filter]")];
   const rows = [...document.querySelectorAll("table.ledger tbody tr")];
   const count = document.querySelector("[data-filter-count]");
-  if (!rows.length) return;
+  if (!choices.length) return;
 
   function fits(row) {
     return choices.every((choice) => {

@@ -18,6 +18,7 @@ from cemrnn.reproduce.figure_page import arrange, tell_own, tell_reference
 from cemrnn.reproduce.first_page import HERO_FIGURES, SENTENCES, describe_found, load_sentences, write_hero
 from cemrnn.reproduce.ledger_page import describe_dropped, describe_ledgers, describe_verdicts, tally
 from cemrnn.reproduce.markdown import escape
+from cemrnn.reproduce.one_table import ROWS, describe_systems
 from cemrnn.reproduce.pictures import write_pictures
 from cemrnn.reproduce.play import write_play
 from cemrnn.reproduce.products import find_lost
@@ -110,6 +111,7 @@ def _write_tables(project: Project, profile: str, evidence: Evidence, folder: Pa
         "found": _raw(describe_found(sentences, shown)),
         "tally": _raw(tally(shown)),
         "hero": write_hero(results, folder),
+        "one_table": _raw(describe_systems(project.root / "book" / ROWS, evidence)),
         "dropped": describe_dropped(load_dropped(project.stems())),
         "cite": write_citation(project.root / "CITATION.cff"),
         "presets": describe_presets(),

@@ -1,0 +1,47 @@
+"""The closing table of the book: in which systems two modulators do more than the better one of them."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from cemrnn.reproduce.claims import number_of, write_effect
+from cemrnn.reproduce.documents import read_sections
+from cemrnn.reproduce.evidence import Evidence
+from cemrnn.reproduce.ledger_page import mark
+
+ROWS = "one_table.yml"  # in the folder of the book: system -> its modulators, and claim -> outcome
+HEADS = ("system", "outcome", "both minus the better one", "verdict", "figure")
+
+
+def describe_systems(path: Path, evidence: Evidence) -> str:
+    """HTML table with a row for every claim of the file, grouped by system; empty without the file.
+
+    Raises:
+        ValueError: the file names a claim that there is not, or lacks an entry.
+    """
+    if not path.exists():
+        return ""
+    units = {claim.id: claim.unit for claim in evidence.claims}
+    rows = []
+    for system, entry in read_sections(path, "systems").items():
+        if set(entry) != {"modulators", "claims"}:
+            raise ValueError(f"{path.name}: {system}: expected modulators and claims, got {', '.join(map(str, entry))}")
+        for i, (claim, outcome) in enumerate(entry["claims"].items()):
+            if claim not in units:
+                raise ValueError(f"{path.name}: {system}: expected claims of figures, got {claim!r}")
+            name = f"<b>{html.escape(system)}</b><br>{html.escape(entry['modulators'])}" if i == 0 else ""
+            rows.append(_describe_row(name, outcome, units[claim], claim, evidence))
+    heads = "".join(f"<th>{head}</th>" for head in HEADS)
+    return f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _describe_row(system: str, outcome: str, unit: str, claim: str, evidence: Evidence) -> str:
+    row = evidence.decided.set_index("id").loc[claim]
+    effect = f"{write_effect(row)} <small>{html.escape(unit)}</small>"
+    verdict = f'<a href="ledger.html#{claim}">{mark(row.verdict)}</a>'
+    figure = f'<a href="{row.figure}.html">{number_of(row.figure)}</a>'
+    return (
+        f"<tr><td>{system}</td><td>{html.escape(outcome)}</td><td>{effect}</td><td>{verdict}</td>"
+        f'<td class="figure">{figure}</td></tr>\n'
+    )
