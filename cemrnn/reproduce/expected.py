@@ -17,8 +17,10 @@ import yaml
 from cemrnn.config import Config, unknown_name
 from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, number_of, write_effect
 from cemrnn.reproduce.documents import read_sections
+from cemrnn.reproduce.reference import LONG
 from cemrnn.reproduce.settings import BASE
 
+TOLD = (LONG, BASE)  # profiles of the table in README
 OF_THE_MACHINE = "of the machine"  # instead of a verdict that rests on seconds: any will do
 DIGITS = 6  # that are kept of a number
 BEGIN, END = "<!-- found: written by cemrnn verify --accept -->", "<!-- /found -->"  # marks of a table in a file
@@ -132,7 +134,7 @@ def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:
 
 
 def accept(root: Path, profile: str, results_dir: Path, stems: Iterable[str], claims: list[Claim]) -> None:
-    """Make the results of a profile what is expected of it, and at quick write the table of README.
+    """Make the results of a profile what is expected of it, and at night or quick write the table of README.
 
     Args:
         root: folder of the clone.
@@ -144,18 +146,24 @@ def accept(root: Path, profile: str, results_dir: Path, stems: Iterable[str], cl
     table, path = ledger(results_dir, claims), root / "book" / "expected.yml"
     check_complete(results_dir, stems, table)
     write_expected(path, profile, table)
-    if profile == BASE and (root / "README.md").exists():
-        replace_table(root / "README.md", describe_primary(load_expected(path, profile), claims))
+    if profile in TOLD and (root / "README.md").exists():
+        replace_table(root / "README.md", describe_primary(load_told(path), claims))
 
 
-def describe_primary(expected: dict[str, Expected], claims: Iterable[Claim]) -> str:
-    """Markdown table of the primary claims with the verdicts and effects that are expected of them."""
-    lines = ["| claim | verdict | effect [95 % interval] | figure |", "|---|---|---|---|"]
+def load_told(path: Path) -> dict[str, dict[str, Expected]]:
+    """Profile -> what is expected of it, of those that README tells and the file has; errors as `load_expected`."""
+    known = read_sections(path, "profiles")
+    return {profile: load_expected(path, profile) for profile in TOLD if profile in known}
+
+
+def describe_primary(profiles: dict[str, dict[str, Expected]], claims: Iterable[Claim]) -> str:
+    """Markdown table of the primary claims with the verdicts and effects that are expected of them at each profile."""
+    lines = [f"| claim | {' | '.join(profiles)} | figure |", "|---|" + "---|" * len(profiles) + "---|"]
     for claim in claims:
-        if claim.primary and claim.id in expected:
-            wanted = expected[claim.id]
-            told = f"**{wanted.verdict}** | {write_effect(wanted)} | {number_of(claim.figure)}"
-            lines.append(f"| {claim.statement} | {told} |")
+        wanted = [expected.get(claim.id) for expected in profiles.values()]
+        if claim.primary and any(wanted):
+            told = [f"**{entry.verdict}** {write_effect(entry)}".strip() if entry else "" for entry in wanted]
+            lines.append(f"| {claim.statement} | {' | '.join(told)} | {number_of(claim.figure)} |")
     return "\n".join(lines)
 
 

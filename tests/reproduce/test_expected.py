@@ -14,6 +14,7 @@ from cemrnn.reproduce.expected import (
     describe_primary,
     find_differences,
     load_expected,
+    load_told,
     replace_table,
     write_expected,
 )
@@ -116,9 +117,21 @@ def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
 
 def test_readme_tells_what_is_expected():
     root = Path(__file__).parents[2]
-    table = describe_primary(load_expected(root / "book" / "expected.yml", "quick"), load_claims(list_figures()))
+    table = describe_primary(load_told(root / "book" / "expected.yml"), load_claims(list_figures()))
     assert len(table.splitlines()) == 2 + sum(claim.primary for claim in load_claims(list_figures()))
     assert f"{BEGIN}\n{table}\n{END}" in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_has_a_column_for_every_profile_that_is_told(tmp_path):
+    expect(tmp_path, **{"a-claim": ENTRY})
+    path = tmp_path / "expected.yml"
+    night = {"a-claim": ENTRY | {"verdict": "opposite"}, "other": {"verdict": "no evidence"}}
+    path.write_text(path.read_text() + yaml.safe_dump({"full": {"a-claim": ENTRY}, "night": night}))
+    claims = [claim(primary=True), claim(id="other", primary=True), claim(id="aside")]
+    head, _, first, second = describe_primary(load_told(path), claims).splitlines()
+    assert head == "| claim | night | quick | figure |"
+    assert "| **opposite** 0.080 [" in first and "| **supported** 0.080 [" in first
+    assert "| **no evidence** |  | " in second
 
 
 def test_a_table_is_put_between_its_marks_and_nowhere_else(tmp_path):
