@@ -89,6 +89,10 @@ class MultiverseConfig(ReplicatesConfig):
             key = PopulationKey(setting, arm, match)
             yield key, [self.training(key, seed) for seed in self.seeds]
 
+    def example(self) -> list[TrainingConfig]:
+        """Combined networks in the first setting."""
+        return next(self.populations())[1]
+
     def training(self, key: PopulationKey, seed: int) -> TrainingConfig:
         """One network to train; its rate falls to zero over the last fifth of the updates."""
         setting, tasks = key.setting, self.task_set
