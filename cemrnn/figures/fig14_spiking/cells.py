@@ -51,7 +51,9 @@ def draw_kinds(mixture: str, n_excitatory: int, n_inhibitory: int, seed: int) ->
     return drawn
 
 
-def make_cells(kinds: list[str], n_excitatory: int, condition: str, *, width: float, most: float, tonic: float, reward: float) -> Cells:
+def make_cells(
+    kinds: list[str], n_excitatory: int, condition: str, *, width: float, most: float, tonic: float, reward: float
+) -> Cells:
     """Cells of one network.
 
     Args:

@@ -25,6 +25,8 @@ from cemrnn.random import derive_seed
 
 STUDIED, REFERENCE = "mixed", "RS"  # the mixture that the claims are about, and the one whose rate all have
 SINGLE = ("noradrenaline", "acetylcholine")
+OUTCOMES = {"specific": ("specific", "prompt"), "kept": ("kept", "prompt"), "late": ("specific", "late")}
+SYNERGY = ("beyond_best", "beyond_sum")
 MEASURES = ("specific", "kept", "time", "rate_hz")
 LEAST_WIDTH, MOST_WIDTH = 0.5, 2.5  # where the input is searched, in widths of the reference
 N_SHOWN = 60  # times of a curve
@@ -143,17 +145,18 @@ def run(config: SpikingConfig) -> tuple[Tables, Scalars]:
         networks = [build(condition, seed, width, config) for seed in config.seeds]
         runs[condition] = simulate(networks, config.seeds, config.n_seconds)
     outcomes = {condition: measure(of_condition, config) for condition, of_condition in runs.items()}
-    networks = pd.concat([_label(c, lay_out({"network": range(config.n_replicates)}, **x)) for c, x in outcomes.items()])
-    scalars = _scalars(outcomes, runs, config)
+    axes = {"network": range(config.n_replicates)}
+    networks = pd.concat([_label(condition, lay_out(axes, **of)) for condition, of in outcomes.items()])
+    scalars = _scalars(outcomes, widths, config)
     tables = {
         "networks": networks.reset_index(drop=True),
         "outcomes": summarise_columns(networks, list(Condition._fields), MEASURES),
         "curves": pd.concat([_curves(condition, of, config) for condition, of in runs.items()], ignore_index=True),
+        "synergy": _synergy_table(scalars),
         "widths": pd.DataFrame([(*key, width) for key, width in widths.items()], columns=["mixture", "rate", "width"]),
     }
-    said = ("do more", "do less", "are not shown to do more")
-    title = f"Two modulators of spiking networks {titles.choose(scalars, 'specific_beyond_best', *said)} than the better"
-    return tables, scalars | {"title": f"{title} one"}
+    said = titles.choose(scalars, "specific_beyond_best", "do more", "do less", "are not shown to do more")
+    return tables, scalars | {"title": f"Two modulators of spiking networks {said} than the better one"}
 
 
 def measure(run: Run, config: SpikingConfig) -> dict[str, np.ndarray]:
@@ -165,6 +168,17 @@ def measure(run: Run, config: SpikingConfig) -> dict[str, np.ndarray]:
         "censored": np.isinf(run.saturated_s),
         "rate_hz": run.rate_hz.mean(axis=1),
     }
+
+
+def _synergy_table(scalars: Scalars) -> pd.DataFrame:
+    rows = [
+        dict(outcome=outcome, measure=measure, value=scalars[name])
+        | {end: scalars[f"{name}_{end}"] for end in ("low", "high", "n")}
+        for outcome in OUTCOMES
+        for measure in SYNERGY
+        for name in [f"{outcome}_{measure}"]
+    ]
+    return pd.DataFrame(rows)
 
 
 def _label(condition: Condition, table: pd.DataFrame) -> pd.DataFrame:
@@ -186,13 +200,16 @@ def _curves(condition: Condition, run: Run, config: SpikingConfig) -> pd.DataFra
     return _label(condition, pd.concat(parts, ignore_index=True))
 
 
-def _scalars(outcomes: dict, runs: dict[Condition, Run], config: SpikingConfig) -> Scalars:
+def _scalars(outcomes: dict, widths: dict, config: SpikingConfig) -> Scalars:
     scalars: Scalars = {"n_networks": config.n_replicates * len(outcomes), "n_seconds": config.n_seconds}
-    for name, modulators in [(name, name) for name in DESIGN]:
-        of = outcomes[Condition(STUDIED, modulators)]
+    scalars |= {"reward": config.reward, "late_s": config.late_ms / 1000, "n_per_condition": config.n_replicates}
+    scalars |= {f"width_{mixture}": widths.get((mixture, "matched"), np.nan) for mixture in MIXTURES}
+    scalars |= mean_scalars({"time_of_bursts": outcomes[Condition(STUDIED, "neither", rate="of bursts")]["time"]})
+    for name in DESIGN:
+        of = outcomes[Condition(STUDIED, name)]
         scalars |= mean_scalars({measure: of[measure] for measure in MEASURES}, name=f"{{}}_{name}")
         scalars |= {f"full_{name}": int((~of["censored"]).sum())}
-        late = outcomes[Condition(STUDIED, modulators, reward="late")]
+        late = outcomes[Condition(STUDIED, name, reward="late")]
         scalars |= mean_scalars({f"late_{name}": late["specific"]})
     for mixture in MIXTURES:
         of = outcomes.get(Condition(mixture, "neither"), dict.fromkeys(MEASURES, np.full(1, np.nan)))
@@ -207,12 +224,10 @@ def _evidence(outcomes: dict, config: SpikingConfig) -> Scalars:
     def of(measure: str, modulators: str, **other: str) -> np.ndarray:
         return outcomes[Condition(STUDIED, modulators, **other)][measure]
 
-    for name, measure, reward in (("specific", "specific", "prompt"), ("kept", "kept", "prompt"), ("late", "specific", "late")):
+    for name, (measure, reward) in OUTCOMES.items():
         samples = {modulators: of(measure, modulators, reward=reward) for modulators in DESIGN}
         scalars |= weigh(f"{name}_beyond_best", paired, *(samples[m] for m in ("both", *SINGLE)))
-        order = ("both", *SINGLE, "neither")
-        interaction = beyond_sum(*(samples[m][None] for m in order), axis=0)
-        scalars |= weigh_mean(f"{name}_beyond_sum", interaction)
+        scalars |= weigh_mean(f"{name}_beyond_sum", beyond_sum(*(x[None] for x in samples.values()), axis=0))
     scalars |= weigh("time_noradrenaline_minus_neither", paired, of("time", "noradrenaline"), of("time", "neither"))
     scalars |= weigh("kept_acetylcholine_minus_neither", paired, of("kept", "acetylcholine"), of("kept", "neither"))
     of_bursts = of("time", "neither", rate="of bursts")

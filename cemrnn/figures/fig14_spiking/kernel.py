@@ -24,6 +24,7 @@ UPDATE_STEPS, ELIGIBILITY_KEPT, DOPAMINE_KEPT = 10, 0.99, 0.99
 WINDOW_STEPS, REWARD_STEPS = 20, (1000, 3000)  # of a pair that is rewarded, and until the reward comes
 MAX_DELAY, PEAK_MV = 5, 30.0
 RING = MAX_DELAY + 2  # steps of spikes and traces that are kept
+_f = np.float32
 
 
 class Synapses(NamedTuple):
@@ -63,7 +64,7 @@ class State(NamedTuple):
     fired: np.ndarray  # (RING, N) neurons that fired at a step; the first n_fired count
     n_fired: np.ndarray  # (RING,)
     n_spikes: np.ndarray  # (N,) so far
-    weight: np.ndarray  # (N, S)
+    weight: np.ndarray  # (N, S) float32, as the next one
     eligibility: np.ndarray  # (N, S)
     dopamine: np.ndarray  # (1,)
     due: np.ndarray  # (L,) rewards on their way, by the step they come at modulo L
@@ -169,11 +170,11 @@ def _reward(t, uniform, phase, synapses, cells, state):
 @compiled()
 def _learn(t, synapses, cells, state):
     """Turns eligibility into weights of excitatory synapses, and notes when the rewarded one is full."""
-    rate = cells.tonic + state.dopamine[0]
+    rate, most, kept = _f(cells.tonic + state.dopamine[0]), _f(cells.most), _f(ELIGIBILITY_KEPT)
     size = synapses.n_plastic * synapses.post.shape[1]
     weight, eligibility = state.weight.reshape(-1), state.eligibility.reshape(-1)
     for k in range(size):
-        weight[k] = min(max(weight[k] + rate * eligibility[k], 0.0), cells.most)
-        eligibility[k] *= ELIGIBILITY_KEPT
+        weight[k] = min(max(weight[k] + rate * eligibility[k], _f(0)), most)
+        eligibility[k] *= kept
     if state.saturated[0] < 0 and state.weight[synapses.rewarded[0], synapses.rewarded[2]] >= cells.most:
         state.saturated[0] = t

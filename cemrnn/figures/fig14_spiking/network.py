@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cemrnn.figures.fig14_spiking.kernel import MAX_DELAY, PEAK_MV, RING, REWARD_STEPS, Cells, State, Synapses, advance
+from cemrnn.figures.fig14_spiking.kernel import MAX_DELAY, REWARD_STEPS, RING, Cells, State, Synapses, advance
 from cemrnn.random import fill_trial_keys, fill_uniforms, stream
 from cemrnn.system.threads import run_on_threads, split_evenly
 from cemrnn.tasks.counted import derive_keys
@@ -15,7 +15,9 @@ EXCITATORY, INHIBITORY = 1.0, -1.0  # weights at the start; that of the rewarded
 STEPS_PER_S = 1000
 
 
-def draw_synapses(n_units: int, n_excitatory: int, n_synapses: int, seed: int, *, extra_reward_steps: int = 0) -> Synapses:
+def draw_synapses(
+    n_units: int, n_excitatory: int, n_synapses: int, seed: int, *, extra_reward_steps: int = 0
+) -> Synapses:
     """Synapses of one network; excitatory cells reach all others, inhibitory ones excitatory cells after one step.
 
     Args:
@@ -62,7 +64,7 @@ def lay_out_synapses(
 def start(synapses: Synapses, cells: Cells) -> State:
     """The state before the first step."""
     n_units = len(cells.a)
-    weight = np.full(synapses.post.shape, INHIBITORY)
+    weight = np.full(synapses.post.shape, INHIBITORY, np.float32)
     weight[: synapses.n_plastic] = EXCITATORY
     weight[synapses.rewarded[0], synapses.rewarded[2]] = 0
     return State(
@@ -73,7 +75,7 @@ def start(synapses: Synapses, cells: Cells) -> State:
         n_fired=np.zeros(RING, np.int64),
         n_spikes=np.zeros(n_units, np.int64),
         weight=weight,
-        eligibility=np.zeros(synapses.post.shape),
+        eligibility=np.zeros(synapses.post.shape, np.float32),
         dopamine=np.zeros(1),
         due=np.zeros(REWARD_STEPS[1] + synapses.extra_reward_steps + 1),
         last=np.full(1, -(10**6)),
@@ -113,7 +115,7 @@ def _simulate_one(synapses: Synapses, cells: Cells, key: np.ndarray, n_seconds: 
         fill_uniforms(step_keys[0], uniforms)
         advance(second * STEPS_PER_S, uniforms, synapses, cells, state)
         weight = state.weight[synapses.rewarded[0], synapses.rewarded[2]]
-        others = (state.weight[:n_plastic].sum() - weight) / (state.weight[:n_plastic].size - 1)
+        others = (state.weight[:n_plastic].sum(dtype=float) - weight) / (state.weight[:n_plastic].size - 1)
         n_spikes = state.n_spikes[:n_plastic].sum()
         curves[:, second] = weight, others, (n_spikes - n_before) / n_plastic
         n_before = n_spikes
