@@ -81,7 +81,7 @@ def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
         {f"beyond the {name.split('_')[1]}": dict(color=k.colour, marker=k.marker) for name, k in marks.items()},
         linestyle="none",
     )
-    axes.legend(handles=handles, loc="lower left")
+    axes.legend(handles=handles, loc="upper right")
     style.name_axes(axes, "d", "", "synergy (share of the weight)", ylim=(-1, 1))
 
 
