@@ -1,0 +1,1 @@
+"""Figure 14: see `experiment` and `plot`."""
