@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from statistics import median
 
 import nbformat
 import yaml
@@ -33,7 +34,7 @@ GENERATED = "generated"  # folder of tables and figures that no notebook writes
 OTHER_FOLDER = re.compile(r"\]\((?:\.\./)+(?:book/|tutorials/)?(?=[\w-]+\.(?:md|ipynb))")
 SOURCE = re.compile(r"\]\((?:\.\./)+(cemrnn/figures/\w+/\w+)\.py\)")
 TERM = re.compile(r"\[([^\]\[]+)\]\((?:\.\./)+book/glossary\.md#([\w-]+)\)")
-FEWEST_NETWORKS = 5  # per condition, for the book to make no reservation
+FEWEST_NETWORKS = 5  # per condition of the median figure, for the book to make no reservation
 
 
 class BookError(RuntimeError):
@@ -131,7 +132,7 @@ def _write_announcement(project: Project, profile: str, config: Path) -> None:
     """Set the line above every page, profiles and numbers of networks, and what leads to a repository."""
     values = read_yaml(config)
     counts = _count_networks(project.build / profile / "provenance")
-    warning = " Too few to conclude anything." if counts[0] < FEWEST_NETWORKS else ""
+    warning = " Too few to conclude anything." if median(counts) < FEWEST_NETWORKS else ""
     told = f"profile {profile}: {_range(counts)} networks per condition.{warning}"
     if kept := kept_stems(project):
         counts = _count_networks(reference_folder(project) / "provenance")

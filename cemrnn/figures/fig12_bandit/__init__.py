@@ -1,0 +1,1 @@
+"""Figure 12: see `experiment` and `plot`."""
