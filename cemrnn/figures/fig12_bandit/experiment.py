@@ -120,9 +120,7 @@ def run(config: BanditConfig) -> tuple[Tables, Scalars]:
     traces, random = play(config, "main", config.n_replicates, config.context_trials, matched, True)
     scores = {agent: 1 - of.regret.mean(axis=1) / random for agent, of in traces.items()}
     lengths, gains = _length_table(config, matched)
-    agent_rows = lay_out(
-        {"agent": list(scores), "network": range(config.n_replicates)}, score=np.stack([*scores.values()])
-    )
+    axes = {"agent": list(scores), "network": range(config.n_replicates)}
     scalars: Scalars = {"n_seeds": config.n_replicates, "rate": matched[0], "temperature": matched[1]}
     scalars |= {"n_arms": config.n_arms, "context_trials": config.context_trials}
     scalars |= _evidence(scores, gains, config)

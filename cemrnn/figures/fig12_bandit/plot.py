@@ -16,7 +16,7 @@ from cemrnn.network.pathways import Look
 # Noradrenaline acts on the choice as excitability does on a unit; the colours are those of figure 5's design.
 CORNERS = {"both": "combined", "acetylcholine": "synaptic", "noradrenaline": "excitability", "neither": "plain"}
 LOOKS = {name: style.LOOKS[arm] for name, arm in CORNERS.items()}
-BASELINE = Look("0.55", "", "-")
+BASELINE = Look("0.55", "none", "-")
 SHOWN_BASELINE = "window UCB"
 
 
