@@ -144,6 +144,8 @@ def test_cells_that_are_still_learning_are_left_out_of_claims(monkeypatch):
     assert some["everywhere_units_synaptic"] == full["everywhere_units_synaptic"]
     none = run(monkeypatch, settled=lambda cell: False).scalars
     assert np.isnan(none[measure]) and none["n_counted_units"] == 0
+    few = run(monkeypatch, settled=lambda cell: cell.n_tasks == 2).scalars  # a third of the cells
+    assert few["n_counted_units"] == 2 and np.isnan(few[measure]) and "still learning" in few["title"]
 
 
 def test_octaves_are_flagged_outside_the_grid(monkeypatch):

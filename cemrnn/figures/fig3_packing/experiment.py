@@ -27,6 +27,7 @@ from cemrnn.network.config import count_context_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
 
 CELL = list(PackingCell._fields)
+FEWEST_COUNTED = 0.5  # share of the cells of a reading that have to count for its claims on accuracy
 FULL = 0.9  # share of what is asked for, below which a network is full
 
 
@@ -137,7 +138,8 @@ def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConf
         scalars[f"n_counted_{match}"] = len(common[["n_units", "n_tasks"]].drop_duplicates())
         means = common.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
         samples = frames.collect_samples(means, "arm", "accuracy")
-        scalars |= frames.weigh_pathways(f"accuracy_{match}", samples)
+        enough = scalars[f"n_counted_{match}"] >= FEWEST_COUNTED * scalars[f"n_cells_{match}"]
+        scalars |= frames.weigh_pathways(f"accuracy_{match}", samples if enough else {})
         everywhere = rows[rows["arm"].isin([*config.arms, SEPARATE])]
         everywhere = everywhere.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
         collected = frames.collect_samples(everywhere, "arm", "accuracy")
@@ -205,7 +207,8 @@ def _above_chance(networks: pd.DataFrame, config: PackingConfig) -> np.ndarray:
 
 def _title(scalars: Scalars) -> str:
     """Both readings in one sentence, where enough networks have settled."""
-    if not (scalars["n_counted_units"] or scalars["n_counted_parameters"]):
+    named = ("accuracy_units_excitability_minus_synaptic", "accuracy_parameters_excitability_minus_synaptic")
+    if not any(np.isfinite(scalars[name]) for name in named):
         return "Networks were still learning when their updates ended, so that what they hold is a lower bound"
     more = ("holds more random maps", "hold more random maps", "hold more random maps")
     first = titles.compare_pathways(scalars, "accuracy_units", *more)
