@@ -20,6 +20,8 @@ PROJECT = Project(ROOT)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KINDS = ["markdown", *["code"] * 6, "markdown", "code", "markdown"]
 STORY = ["one-trial", "one-measure"]  # cells between the settings and the figure that tell the story with our verbs
+APART = ["one-system", "one-run"]  # the same where there are no networks of ours, but another system
+NEIGHBOURS = {"fig12_bandit", "fig14_spiking"}
 WITHOUT_STORY = {"fig7_images", "fig8_text", "fig9_overhead_scaling"}
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While, ast.comprehension)
 MAX_CODE_LINES = 60
@@ -41,7 +43,7 @@ def all_cells(path):
 @pytest.fixture
 def cells(all_cells):
     """The ten cells that every notebook has."""
-    return [cell for cell in all_cells if cell.id not in STORY]
+    return [cell for cell in all_cells if cell.id not in (*STORY, *APART)]
 
 
 def code_of(cells):
@@ -67,12 +69,18 @@ def test_ten_cells_without_outputs(cells, all_cells):
 def test_the_story_stands_before_the_figure_and_is_folded(path, all_cells):
     ids = [cell.id for cell in all_cells]
     told = [cell for cell in all_cells if cell.id in STORY]
-    assert [cell.id for cell in told] == ([] if path.stem in WITHOUT_STORY else STORY)
+    assert [cell.id for cell in told] == ([] if path.stem in WITHOUT_STORY | NEIGHBOURS else STORY)
     assert all(cell.metadata.tags == ["hide-cell"] for cell in told)
     if told:
         assert ids.index("one-trial") == 4 and ids.index("one-measure") == 5
         assert "cemrnn.load(config." in told[0].source and ".draw(" in told[0].source
         assert ".plot(" in told[0].source.splitlines()[-1] and len(told[0].metadata.mystnb.image.alt) > 50
+
+
+def test_another_system_is_shown_before_the_figure_and_folded(path, all_cells):
+    told = [cell for cell in all_cells if cell.id in APART]
+    assert [cell.id for cell in told] == (APART if path.stem in NEIGHBOURS else [])
+    assert all(cell.metadata.tags == ["hide-cell"] for cell in told)
 
 
 def test_the_title_is_short_and_the_number_is_the_files(path, cells):
