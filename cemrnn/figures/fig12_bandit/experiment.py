@@ -41,7 +41,7 @@ class BanditConfig(Config):
     n_arms: int  # of a bandit
     context_trials: int  # trials between two switches
     n_contexts: int  # whose arms are drawn anew; the first is not counted
-    context_lengths: tuple[int, ...]  # other numbers of trials between two switches, for as many trials in all
+    context_lengths: tuple[int, ...]  # trials between two switches, for as many in all
     length_replicates: int  # seeds with each of them
     matching_replicates: int  # seeds that say at which rate and temperature agents without modulation stay
     start_spread: float  # of the estimators at first, standard deviation
