@@ -74,7 +74,7 @@ def summarise_stages(maps: pd.DataFrame) -> pd.DataFrame:
     """One row per method and network: forgetting, and its final accuracy over all maps.
 
     Forgetting is the mean, over all maps but the last, of the best accuracy after any earlier stage minus that after
-    the last stage. Source: Chaudhry et al. 2018 (arXiv 1801.10112), equation 3.
+    the last stage. Source: Chaudhry et al. 2018 (arXiv 1801.10112), forgetting measure.
     """
     last = maps["stage"].max()
     where = ["method", "network", "map"]
