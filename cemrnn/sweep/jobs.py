@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import count_work, entry_bytes
-from cemrnn.training.recipe import Recipe
+from cemrnn.training.recipe import Recipe, list_starts
 
 JOB_WORK = 2e12  # about a minute of one core: long beside the scheduler's overhead, short beside a sweep
 SMALLEST_JOB, LARGEST_JOB = 4, 32  # networks: an ensemble of fewer or of more is slower per network
@@ -33,7 +33,7 @@ class Job:
 
 
 def split_jobs(configs: Iterable[Recipe]) -> list[Job]:
-    """All networks, each once, as jobs, the longest first; those that continue other networks come after all others.
+    """All networks, each once, as jobs, the longest first; those that continue other networks come after all of these.
 
     Which networks share a job depends on the configs alone, not on what the store holds nor on who does the work:
     a checkpoint fits whoever goes on.
@@ -47,7 +47,7 @@ def split_jobs(configs: Iterable[Recipe]) -> list[Job]:
         size = min(max(fitting, SMALLEST_JOB), LARGEST_JOB)
         n_jobs = -(-len(shape) // size)
         jobs += [Job(tuple(shape[k::n_jobs])) for k in range(n_jobs)]
-    return sorted(jobs, key=lambda job: (job.configs[0].start is not None, -job.work))
+    return sorted(jobs, key=lambda job: (len(list(list_starts(job.configs[0]))), -job.work))
 
 
 def take_shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:

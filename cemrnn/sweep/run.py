@@ -21,7 +21,7 @@ from cemrnn.sweep.progress import SweepProgress, show_progress
 from cemrnn.system.leases import hold_leases, is_held
 from cemrnn.system.resources import format_bytes
 from cemrnn.training.learner import TrainedNetwork
-from cemrnn.training.recipe import Recipe
+from cemrnn.training.recipe import Recipe, list_starts
 from cemrnn.training.train import Progress, TrainingInterrupted, train
 
 log = logging.getLogger(__name__)
@@ -193,11 +193,11 @@ def count_bytes_of(jobs: Sequence[Job]) -> float:
 
 
 def _await_others(jobs: Sequence[Job], store: Store) -> None:
-    """Wait until at least one network is not held by another sweep, nor the one that it continues."""
+    """Wait until at least one network is not held by another sweep, nor one that it goes back to."""
     networks, told_s = [config for job in jobs for config in job.configs], time.monotonic() - QUIET_S / 2
     while True:
         time.sleep(LEASE_POLL_S)
-        if not all(any(is_held(store.lease(c)) for c in (config, config.start) if c) for config in networks):
+        if not all(any(is_held(store.lease(c)) for c in (config, *list_starts(config))) for config in networks):
             return
         if time.monotonic() - told_s > QUIET_S:
             told_s = time.monotonic()

@@ -35,12 +35,16 @@ class TrainingConfig(Config):
     evaluate_every: int = 50  # updates
     evaluation_trials: int = 100  # per task
     cue: CueConfig = CueConfig()
-    start: TrainingConfig | None = None  # network that gets more contexts, with their tasks, and stays as it is
+    start: TrainingConfig | None = None  # network that gets more contexts, with their tasks, which are trained alone
+    goes_on: bool = False  # whether all of the start is trained further; otherwise it stays as it is
+    ewc_strength: float = 0.0  # of the pull to the start's weights, see `cemrnn.training.continual`
+    fisher_trials: int = 100  # of every earlier task, from which that pull is computed
     seed: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("n_updates", "batch_trials", "learning_rate", "clip_norm", "evaluate_every", "evaluation_trials"):
+        for name in ("n_updates", "batch_trials", "learning_rate", "clip_norm", "evaluate_every", "evaluation_trials",
+                     "fisher_trials"):  # fmt: skip
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
         check_numbers(seed=self.seed, **({} if self.target_score is None else {"target_score": self.target_score}))
@@ -52,6 +56,7 @@ class TrainingConfig(Config):
                 raise ValueError(f"network.{name}: expected {expected} as in tasks, got {got}")
         if self.start is not None:
             _check_start(self, self.start)
+        _check_pull(self)
 
     @property
     def shape(self) -> tuple:
@@ -111,7 +116,22 @@ def _check_start(config: TrainingConfig, start: TrainingConfig) -> None:
         raise ValueError(f"start: expected its tasks to come first, got {start.tasks.names} and {config.tasks.names}")
     if start.seed != config.seed:
         raise ValueError(f"start: expected the seed {config.seed}, got {start.seed}")
+    if config.goes_on:
+        return
     if config.weight_decay:
         raise ValueError(f"weight_decay: expected 0 for a network that stays as it is, got {config.weight_decay}")
     if not count_context_parameters(config.network):
         raise ValueError(f"start: nothing of the arm {config.network.arm} is trained for a new context")
+
+
+def _check_pull(config: TrainingConfig) -> None:
+    """Check that there is a start to go on from, and to be pulled to.
+
+    Raises:
+        ValueError: there is none, or the pull is no finite number from 0 on.
+    """
+    if config.goes_on and config.start is None:
+        raise ValueError("goes_on: expected False for a network without a start, got True")
+    if config.ewc_strength < 0 or (config.ewc_strength and not config.goes_on):
+        expected = "a number >= 0" if config.goes_on else "0 for a network that does not go on from a start"
+        raise ValueError(f"ewc_strength: expected {expected}, got {config.ewc_strength}")

@@ -18,6 +18,7 @@ from cemrnn.network.noise import NoiseStream
 from cemrnn.tasks import Trials, open_stream
 from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
+from cemrnn.training.continual import Pull, measure_fisher
 from cemrnn.training.optimiser import Adam, clip_gradient
 
 FAILED = "failed"  # the status of a network whose loss or weights were not finite
@@ -54,12 +55,15 @@ class Learner:
 
     # Attributes that are random streams; looking draws from its own, so that it changes nothing.
     streams = ("trials", "cues", "noise", "evaluation", "evaluation_cues", "evaluation_noise")
+    is_trained: Tensor | None = None  # (P,) bool parameters that change; None: all
+    pull: Pull | None = None  # towards the starts
 
     def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
         seeds = [config.seed for config in configs]
         self.config, self.device = configs[0], device
         self.model = CEMRNN(self.config.network, seeds, device=device)
-        self.is_trained = None if starts is None else self._continue(starts, seeds)
+        if starts is not None:
+            self._continue(starts, seeds)
         self.optimiser = Adam(self.model.flat, weight_decay=self.config.weight_decay)
         self.trials = open_stream(self.config.tasks, seeds, name="training")
         self.evaluation = open_stream(self.config.tasks, seeds, name="evaluation")
@@ -85,6 +89,8 @@ class Learner:
         norm = clip_gradient(gradient, self.config.clip_norm)
         before = self.model.flat.clone()
         self.optimiser.step(self.model.flat, gradient, self._learning_rate())
+        if self.pull is not None:
+            self.pull.draw_back(self.model.flat, self.optimiser.scale(), self._learning_rate())
         failed = ~(torch.isfinite(loss + norm) & torch.isfinite(self.model.flat).all(1))
         self.model.flat[failed] = before[failed]
         self.n_updates += 1
@@ -176,11 +182,18 @@ class Learner:
         turn = torch.arange(n_trials) + n_batches * n_trials
         return self.config.first_task + turn % len(self.config.trained_tasks)
 
-    def _continue(self, starts: Sequence[TrainedNetwork], seeds: list[int]) -> Tensor:
-        """Which parameters (P,) bool are trained: those that the starts, which the others are taken from, lack."""
-        base = CEMRNN(self.config.start.network, seeds, device=self.device)
+    def _continue(self, starts: Sequence[TrainedNetwork], seeds: list[int]) -> None:
+        """Take the starts' parameters; those that they lack are trained alone, or all, with a pull to the starts."""
+        c = self.config
+        base = CEMRNN(c.start.network, seeds, device=self.device)
         base.load(torch.stack([network.flat for network in starts]).to(self.device))
-        return self.model.adopt(base)
+        is_new = self.model.adopt(base)  # (P,)
+        if not c.goes_on:
+            self.is_trained = is_new
+        elif c.ewc_strength:
+            counts = dict(n_tasks=c.first_task, trials_per_task=c.fisher_trials)
+            fisher = measure_fisher(self.model, c.tasks, seeds, **counts)
+            self.pull = Pull(self.model.flat.clone(), c.ewc_strength * fisher)
 
     def _learning_rate(self) -> float:
         return self.config.learning_rate * schedule_rate(self.config.schedule, self.n_updates / self.config.n_updates)
@@ -199,7 +212,8 @@ class Learner:
         self.active = [self.active[position] for position in positions]
         self.model = self.model.select(positions)
         self._losses = [loss[positions] for loss in self._losses]
-        for part in (self.optimiser, *(getattr(self, name) for name in self.streams)):
+        pulls = [] if self.pull is None else [self.pull]
+        for part in (self.optimiser, *pulls, *(getattr(self, name) for name in self.streams)):
             part.select(positions)
 
 

@@ -33,6 +33,10 @@ class Adam:
         move = _move_on_cpu if flat.device.type == "cpu" else _move_on_device
         move(flat, gradient, self.first, self.second, kept, rate, growth)
 
+    def scale(self) -> Tensor:
+        """What the last step divided the mean gradient (M, P) by."""
+        return (self.second / (1 - BETA_2**self.n_steps)).sqrt_().add_(EPSILON)
+
     def select(self, networks: Sequence[int]) -> None:
         """Keep the moments of some networks."""
         self.first, self.second = self.first[list(networks)], self.second[list(networks)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -39,3 +39,9 @@ class Recipe(Protocol):
 
     @staticmethod
     def make_ensemble(network: Any, seeds: Sequence[int], device: Any) -> Any: ...
+
+
+def list_starts(recipe: Recipe) -> Iterator[Recipe]:
+    """The networks that a network goes back to: what it continues, what that continues, and so on."""
+    while (recipe := recipe.start) is not None:
+        yield recipe

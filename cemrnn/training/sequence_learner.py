@@ -21,7 +21,7 @@ class SequenceLearner(Learner):
     streams = ()
 
     def __init__(self, configs: Sequence, device: torch.device) -> None:
-        self.config, self.device, self.is_trained = configs[0], device, None
+        self.config, self.device = configs[0], device
         self._seeds = [config.seed for config in configs]
         self.model = self.config.make_ensemble(self.config.network, self._seeds, device)
         self.optimiser = Adam(self.model.flat, weight_decay=0.0)

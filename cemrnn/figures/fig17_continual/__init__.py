@@ -1,0 +1,1 @@
+"""Figure 17: see `experiment` and `plot`."""
