@@ -96,9 +96,11 @@ def run_ensemble(means, spreads, noise, choice, start, rank, order, learn, explo
         least = np.inf
         for t in range(noise.shape[1]):
             c, since = t // length, t % length
-            surprise = _mean_uncertainty(mean, uncertainty)
-            least = min(least, surprise)
-            heat = max(COLDEST, surprise - least) if explore == MODULATED else temperature
+            heat = temperature
+            if explore == MODULATED:
+                surprise = _mean_uncertainty(mean, uncertainty)
+                least = min(least, surprise)
+                heat = max(COLDEST, surprise - least)
             arm = t if t < n_arms else _draw_softmax(mean, heat, choice[m, t])
             reward = means[m, c, arm] + spreads[m, c, arm] * noise[m, t]
             known = min(max(v[arm].mean() - mean[arm] ** 2, 0.0), LARGEST_VARIANCE)

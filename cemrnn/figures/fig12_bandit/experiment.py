@@ -160,6 +160,13 @@ def run(config: BanditConfig) -> tuple[Tables, Scalars]:
     for prefix, name in {"": "score", "redrawn_": "redrawn"}.items():
         scalars |= dict(zip((f"{prefix}rate", f"{prefix}temperature"), matched[name], strict=True))
     scalars |= _evidence(scores, gains, config) | _weigh_design("redrawn", redrawn)
+    tenth = max(1, config.context_trials // 10)
+    scalars |= mean_scalars(
+        {
+            "rate_first": traces["both"].rate[:, :tenth].mean(axis=1),
+            "rate_last": traces["both"].rate[:, -tenth:].mean(axis=1),
+        }
+    )
     tables = {
         "curves": pd.concat([_curves(agent, of) for agent, of in traces.items()], ignore_index=True),
         "agents": summarise(lay_out(axes, score=np.stack([*scores.values()])), ["agent"], "score"),
