@@ -103,6 +103,10 @@ class ContinualConfig(LearningConfig):
             stages.append([self.training(method.arm, self.maps(k), s.seed, start=s, **more) for s in starts])
         return stages
 
+    def example(self, stage: int) -> list[TrainingConfig]:
+        """The networks of the first arm after so many maps, without a pull."""
+        return self.stages(self.methods[0])[stage - 1]
+
     def together(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm that learn all maps at once, with as many updates as one after another."""
         n_updates = self.n_maps * self.n_updates
