@@ -38,7 +38,7 @@ class Method(NamedTuple):
 class ContinualConfig(LearningConfig):
     """What figure 17 is computed from."""
 
-    arms: tuple[str, ...]  # what the context reaches; every arm is one of the model's
+    arms: tuple[str, ...]  # what the context reaches
     pulled_arms: tuple[str, ...]  # those that learn with elastic weight consolidation (EWC) too
     n_units: int  # units N of every arm
     units_per_component: int  # N / R of arms with synaptic components, which are at least 2
