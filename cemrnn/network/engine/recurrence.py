@@ -10,8 +10,9 @@ One call advances M networks of one shape over B trials and T steps and reads th
 
 Where the state has a say in the modulator, tanh(e_t + r_{t-1} C_r) takes the place of e_t, and s_t = e_t S and
 kappa_t = 1 + e_t k are made from it, too. `Drive` holds what varies over trials (inputs, modulation, noise), `Weights`
-what is trained. Two back ends compute the same function: `compiled` (CPU, one fused kernel per block of trials) and
-`batched` (any device, one batched product per step). Neither builds a per-step autograd graph.
+what is trained. Three back ends compute the same function: `compiled` (CPU, one fused kernel per block of trials) and
+`batched` (any device, one batched product per step), and on a card `fused` (Triton, all steps in one kernel). None
+builds a per-step autograd graph.
 
 Source: rate equation of Yang et al. 2019 (Nat Neurosci 22, 297), noise inside phi; the modulation is ours.
 """
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cemrnn.network.engine import batched, compiled
+from cemrnn.network.engine import batched, compiled, fused
 from cemrnn.network.engine.activation import ACTIVATIONS
 
 
@@ -78,7 +79,8 @@ def integrate(
         drive: inputs, modulation and noise, see `Drive`.
         alpha: dt / tau, in (0, 1].
         activation: one of `ACTIVATIONS`.
-        backend: "compiled" (CPU), "batched" (any device) or "auto" (compiled on the CPU, batched elsewhere).
+        backend: "compiled" (CPU), "batched" (any device), "fused" (CUDA, and batched where that cannot be) or "auto"
+            (compiled on the CPU, fused elsewhere).
         keep_rates: whether rates are returned; without them memory is spent on outputs alone.
 
     Returns:
@@ -89,11 +91,14 @@ def integrate(
     """
     check_arguments(weights, drive, alpha, activation, backend)
     if backend == "auto":
-        backend = "compiled" if drive.inputs.device.type == "cpu" else "batched"
-    if backend == "batched":
+        backend = "compiled" if drive.inputs.device.type == "cpu" else "fused"
+    if backend != "compiled":
         weights, drive = _spread_modulation(weights, drive)
     settings = Settings(alpha=alpha, activation=activation, backend=_BACKENDS[backend], keep_rates=keep_rates)
-    outputs, rates = _Recurrence.apply(settings, *_tensors(weights, drive))
+    tensors = _tensors(weights, drive)
+    if backend == "fused" and not fused.accepts(settings, Tensors(*tensors)):
+        settings = settings._replace(backend=batched)
+    outputs, rates = _Recurrence.apply(settings, *tensors)
     return outputs.transpose(1, 2), rates.transpose(1, 2) if keep_rates else None
 
 
@@ -125,7 +130,7 @@ def measure_error(
     sizes = dict(M=n_networks, B=n_trials, T=n_steps, O=weights.readout.shape[-1])
     for name, axes in (("targets", "MBTO"), ("weights", "MBT"), ("output_weights", "O")):
         _check_tensor(name, getattr(goal, name), axes, sizes, drive.inputs)
-    if backend == "batched" or drive.inputs.device.type != "cpu":
+    if backend in ("batched", "fused") or drive.inputs.device.type != "cpu":
         outputs, _ = integrate(weights, drive, alpha=alpha, activation=activation, backend=backend, keep_rates=False)
         shares = goal.weights.unsqueeze(-1) * goal.output_weights  # (M, B, T, O)
         return (shares * (outputs - goal.targets) ** 2).sum((1, 2, 3)) / shares.sum((1, 2, 3))
@@ -238,7 +243,7 @@ def _time_major(name: str, tensor: Tensor | None, n_trials: int) -> Tensor | Non
     return tensor.expand(-1, n_trials, -1, -1).transpose(1, 2).contiguous()  # (M, T | 1, B, F)
 
 
-_BACKENDS = {"compiled": compiled, "batched": batched}
+_BACKENDS = {"compiled": compiled, "batched": batched, "fused": fused}
 
 
 def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: str, backend: str) -> None:
