@@ -7,9 +7,10 @@ import triton
 from torch import Tensor
 
 from cemrnn.network.engine.activation import ACTIVATIONS
-from cemrnn.network.engine.fused import steps
+from cemrnn.network.engine.fused import normal, steps
 from cemrnn.network.engine.fused.plans import Plan
 from cemrnn.network.engine.products import outer, project, stop_at_ends
+from cemrnn.network.noise import CountedNoise
 
 
 def forward(settings, t, plan: Plan):
@@ -71,14 +72,14 @@ def _grid(t, plan: Plan) -> tuple[int, int]:
 
 
 def _shared(t) -> tuple:
-    """What both kernels read, in their order."""
-    return (
-        t.recurrent, t.synaptic_in, t.synaptic_out, *(getattr(t, name) for name in MODULATION), t.noise, None, t.lengths
-    )  # fmt: skip
+    """What both kernels read, in their order; noise is an array, or keys to draw it from."""
+    noise, keys = (None, t.noise) if t.noise is not None and t.noise.ndim == 1 else (t.noise, None)
+    modulation = (getattr(t, name) for name in MODULATION)
+    return t.recurrent, t.synaptic_in, t.synaptic_out, *modulation, noise, keys, t.lengths
 
 
 def _numbers(settings, t) -> tuple:
-    return t.inputs.shape[1], t.inputs.shape[2], settings.alpha, 0.0
+    return t.inputs.shape[1], t.inputs.shape[2], settings.alpha, settings.sigma
 
 
 def _options(settings, t, plan: Plan) -> dict:
@@ -112,3 +113,12 @@ def pad(size: int) -> int:
 def precision() -> str:
     """How the card multiplies: as exact as single precision, unless torch was told that less is enough."""
     return "tf32x3" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+
+
+def fill(noise: CountedNoise, n_trials: int, n_steps: int, n_units: int) -> Tensor:
+    """The noise (M, B, T, N), drawn where its keys are."""
+    out = torch.empty(len(noise.keys), n_steps, n_trials, n_units, device=noise.keys.device)
+    n_positions, block = n_trials * n_units, 1024
+    grid = (len(noise.keys), n_steps, triton.cdiv(n_positions, block))
+    normal.fill[grid](noise.keys, out, n_steps, n_positions, noise.sigma, block)
+    return out.transpose(1, 2)

@@ -66,3 +66,13 @@ def normals_of_step(key, t, position, n_positions):
     is_second = (position >= half) & (position < 2 * half)
     pair = tl.where(position < half, position, position - half)
     return normal(count_up(count_up(key, t), pair), is_second)
+
+
+@triton.jit
+def fill(KEYS, OUT, T, P, sigma, BLOCK: tl.constexpr):
+    """Write the numbers of all steps into OUT (M, T, P), BLOCK positions of a step at a time."""
+    m, t = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
+    position = tl.program_id(2).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    key = tl.load(KEYS + m).to(tl.uint64, bitcast=True)
+    numbers = normals_of_step(key, t, position, m * 0 + P)
+    tl.store(OUT + (m * T + t) * P + position, sigma * numbers, position < P)

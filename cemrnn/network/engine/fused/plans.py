@@ -50,7 +50,8 @@ def _attempt(settings, t, plan: Plan) -> None:
 
     cut = {name: None if x is None else x[:1] for name, x in t._asdict().items()}
     for name in ("inputs", "bias", "gain", "strength", "scale", "noise"):
-        cut[name] = None if cut[name] is None else cut[name][:, :2, :1].contiguous()  # two steps: what moves still does
+        if cut[name] is not None and cut[name].ndim > 1:
+            cut[name] = cut[name][:, :2, :1].contiguous()  # two steps: what moves still does
     for name in ("initial", "lengths"):
         cut[name] = None if cut[name] is None else cut[name][:, :1].contiguous()
     if cut["lengths"] is not None:
