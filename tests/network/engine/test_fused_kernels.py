@@ -4,6 +4,7 @@ They run on a card, or without one in Triton's interpreter, which shows what is 
 """
 
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -98,8 +99,6 @@ def test_wide_networks_equal_the_compiled_back_end(n_units):
 def test_nothing_comes_after_the_end_of_a_trial(lengths):
     weights, drive = to_single(*draw("gs", 3, 5, n_trials=3, n_steps=5), DEVICE)
     ends = torch.tensor([lengths, lengths[::-1]], device=DEVICE)
-    from dataclasses import replace
-
     ours = run((weights, replace(drive, lengths=ends)), "tanh", "fused")
     assert was_fused()
     after = torch.arange(5, device=DEVICE) >= ends[..., None]
@@ -142,8 +141,6 @@ def test_counted_noise_is_the_cpus(n_trials, n_steps, n_units):
 
 @pytest.mark.parametrize("plan", [plans.Plan(16, 0, 4), plans.Plan(16, 16, 4)])
 def test_noise_drawn_inside_equals_noise_in_an_array(plan, monkeypatch):
-    from dataclasses import replace
-
     monkeypatch.setattr(plans, "PLANS", ((1, (plan,)),))
     weights, drive = draw("gsl", n_units=21)
     config = NetworkConfig(**SIZES, n_units=21, sigma_rec=0.2)
@@ -162,8 +159,6 @@ def test_noise_drawn_inside_equals_noise_in_an_array(plan, monkeypatch):
 @pytest.mark.parametrize(("module", "name", "wrong"), [("normal", "LN2", 0.7), ("normal", "SECOND", 0x94D049BB133111ED),
                                                        ("steps", "RELU", 1)])  # fmt: skip
 def test_a_wrong_constant_is_seen(module, name, wrong, monkeypatch):
-    from dataclasses import replace
-
     import triton.language as tl
 
     part = {"normal": normal, "steps": launch.steps}[module]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cemrnn.network.engine.activation import ACTIVATIONS
 from cemrnn.network.engine.fused import normal, steps
-from cemrnn.network.engine.fused.plans import Plan
+from cemrnn.network.engine.fused.plans import STAGES, Plan
 from cemrnn.network.engine.products import outer, project, stop_at_ends
 from cemrnn.network.noise import CountedNoise
 
@@ -96,7 +96,7 @@ def _options(settings, t, plan: Plan) -> dict:
         PHI=ACTIVATIONS[settings.activation].code,
         PRECISION=precision(),
         num_warps=plan.warps,
-        num_stages=2,
+        num_stages=STAGES,
     )
 
 

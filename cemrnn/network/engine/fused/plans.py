@@ -15,6 +15,7 @@ class Plan(NamedTuple):
     warps: int
 
 
+STAGES = 2  # how far the compiler reads ahead; more takes more of the chip's memory
 # From the widest network that a plan is meant for on; the last of each needs the least of the chip's memory.
 PLANS = (
     (257, (Plan(16, 32, 8), Plan(16, 16, 8))),
