@@ -10,9 +10,10 @@ from cemrnn.network.engine import fused
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
 from cemrnn.training.learner import Learner
-from tests.training.test_training import CPU, small_config
+from tests.networks import small_config
 
 pytest.importorskip("triton")
+CPU = torch.device("cpu")
 CARD = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if CARD else "cpu")
 if not CARD and os.environ.get("TRITON_INTERPRET") != "1":
