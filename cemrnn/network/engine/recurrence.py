@@ -10,22 +10,25 @@ One call advances M networks of one shape over B trials and T steps and reads th
 
 Where the state has a say in the modulator, tanh(e_t + r_{t-1} C_r) takes the place of e_t, and s_t = e_t S and
 kappa_t = 1 + e_t k are made from it, too. `Drive` holds what varies over trials (inputs, modulation, noise), `Weights`
-what is trained. Two back ends compute the same function: `compiled` (CPU, one fused kernel per block of trials) and
-`batched` (any device, one batched product per step). Neither builds a per-step autograd graph.
+what is trained. Three back ends compute the same function: `compiled` (CPU, one fused kernel per block of trials) and
+`batched` (any device, one batched product per step), and on a card `fused` (Triton, all steps in one kernel). None
+builds a per-step autograd graph.
 
 Source: rate equation of Yang et al. 2019 (Nat Neurosci 22, 297), noise inside phi; the modulation is ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from cemrnn.network.engine import batched, compiled
+from cemrnn.network.engine import batched, compiled, fused
 from cemrnn.network.engine.activation import ACTIVATIONS
+from cemrnn.network.noise import CountedNoise
 
 
 class Weights(NamedTuple):
@@ -57,7 +60,7 @@ class Drive:
     strength: Tensor | None = None  # (M, B | 1, T | 1, R), s; needed with synaptic_in and synaptic_out
     scale: Tensor | None = None  # (M, B | 1, T | 1, 1), kappa on all recurrent weights; None means 1
     modulator: Tensor | None = None  # (M, B, T, K), e, or what is added to r C_r before the tanh
-    noise: Tensor | None = None  # (M, B, T, N), already scaled; never differentiated
+    noise: Tensor | CountedNoise | None = None  # (M, B, T, N), already scaled; never differentiated
     initial: Tensor | None = None  # (M, B, N), r_0; None means 0
     lengths: Tensor | None = None  # (M, B) int64, steps of each trial; None means T. Never differentiated
 
@@ -78,7 +81,8 @@ def integrate(
         drive: inputs, modulation and noise, see `Drive`.
         alpha: dt / tau, in (0, 1].
         activation: one of `ACTIVATIONS`.
-        backend: "compiled" (CPU), "batched" (any device) or "auto" (compiled on the CPU, batched elsewhere).
+        backend: "compiled" (CPU), "batched" (any device), "fused" (CUDA, and batched where that cannot be) or "auto"
+            (compiled on the CPU, fused elsewhere).
         keep_rates: whether rates are returned; without them memory is spent on outputs alone.
 
     Returns:
@@ -89,12 +93,21 @@ def integrate(
     """
     check_arguments(weights, drive, alpha, activation, backend)
     if backend == "auto":
-        backend = "compiled" if drive.inputs.device.type == "cpu" else "batched"
-    if backend == "batched":
+        backend = "compiled" if drive.inputs.device.type == "cpu" else "fused"
+    if backend != "compiled":
         weights, drive = _spread_modulation(weights, drive)
-    settings = Settings(alpha=alpha, activation=activation, backend=_BACKENDS[backend], keep_rates=keep_rates)
-    outputs, rates = _Recurrence.apply(settings, *_tensors(weights, drive))
-    return outputs.transpose(1, 2), rates.transpose(1, 2) if keep_rates else None
+    settings = Settings(alpha, activation, _BACKENDS[backend], keep_rates, getattr(drive.noise, "sigma", 0.0))
+    if backend == "fused":
+        tensors = Tensors(*_tensors(weights, drive))
+        if fused.accepts(settings, tensors):
+            return _apply(settings, tensors)
+        settings = settings._replace(backend=batched)
+    return _apply(settings, _tensors(weights, _fill_noise(weights, drive)))
+
+
+def _apply(settings: Settings, tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor | None]:
+    outputs, rates = _Recurrence.apply(settings, *tensors)
+    return outputs.transpose(1, 2), rates.transpose(1, 2) if settings.keep_rates else None
 
 
 class Objective(NamedTuple):
@@ -125,11 +138,12 @@ def measure_error(
     sizes = dict(M=n_networks, B=n_trials, T=n_steps, O=weights.readout.shape[-1])
     for name, axes in (("targets", "MBTO"), ("weights", "MBT"), ("output_weights", "O")):
         _check_tensor(name, getattr(goal, name), axes, sizes, drive.inputs)
-    if backend == "batched" or drive.inputs.device.type != "cpu":
+    if backend in ("batched", "fused") or drive.inputs.device.type != "cpu":
         outputs, _ = integrate(weights, drive, alpha=alpha, activation=activation, backend=backend, keep_rates=False)
         shares = goal.weights.unsqueeze(-1) * goal.output_weights  # (M, B, T, O)
         return (shares * (outputs - goal.targets) ** 2).sum((1, 2, 3)) / shares.sum((1, 2, 3))
     settings = Settings(alpha=alpha, activation=activation, backend=compiled, keep_rates=False)
+    drive = _fill_noise(weights, drive)
     time_major = (goal.targets.transpose(1, 2).contiguous(), goal.weights.transpose(1, 2).contiguous())
     return _Fitting.apply(settings, *time_major, goal.output_weights, *_tensors(weights, drive))
 
@@ -141,6 +155,7 @@ class Settings(NamedTuple):
     activation: str
     backend: Any
     keep_rates: bool
+    sigma: float = 0.0  # standard deviation of counted noise
 
 
 class Tensors(NamedTuple):
@@ -163,7 +178,7 @@ class Tensors(NamedTuple):
     strength: Tensor | None  # (M, T | 1, B, R)
     scale: Tensor | None  # (M, T | 1, B, 1)
     modulator: Tensor | None  # (M, T, B, K)
-    noise: Tensor | None  # (M, T, B, N)
+    noise: Tensor | None  # (M, T, B, N), or the keys (M,) of counted noise
     initial: Tensor | None  # (M, B, N)
     lengths: Tensor | None  # (M, B)
 
@@ -224,21 +239,32 @@ def _spread_modulation(weights: Weights, drive: Drive) -> tuple[Weights, Drive]:
     return weights, replace(drive, bias=bias, gain=gain, modulator=None)
 
 
+def _fill_noise(weights: Weights, drive: Drive) -> Drive:
+    """The same with noise in an array, for a back end that does not draw it."""
+    if not isinstance(drive.noise, CountedNoise):
+        return drive
+    sizes = (*drive.inputs.shape[1:3], weights.recurrent.shape[-1])
+    noise = fused.fill(drive.noise, *sizes) if drive.noise.keys.is_cuda else None
+    return replace(drive, noise=drive.noise.fill(*sizes) if noise is None else noise)
+
+
 def _tensors(weights: Weights, drive: Drive) -> list[Tensor | None]:
     """What a back end takes, in the order of `Tensors`."""
     n_trials = drive.inputs.shape[1]
     return [*weights, *(_time_major(f.name, getattr(drive, f.name), n_trials) for f in fields(drive))]
 
 
-def _time_major(name: str, tensor: Tensor | None, n_trials: int) -> Tensor | None:
+def _time_major(name: str, tensor: Tensor | CountedNoise | None, n_trials: int) -> Tensor | None:
     if tensor is None:
         return None
+    if isinstance(tensor, CountedNoise):
+        return tensor.keys
     if name in ("initial", "lengths"):
         return tensor.contiguous()
     return tensor.expand(-1, n_trials, -1, -1).transpose(1, 2).contiguous()  # (M, T | 1, B, F)
 
 
-_BACKENDS = {"compiled": compiled, "batched": batched}
+_BACKENDS = {"compiled": compiled, "batched": batched, "fused": fused}
 
 
 def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: str, backend: str) -> None:
@@ -263,7 +289,9 @@ def check_arguments(weights: Weights, drive: Drive, alpha: float, activation: st
         sizes["K"] = drive.modulator.shape[-1]
     for name, axes in _SHAPES.items():
         tensor = getattr(weights, name, None) if name in Weights._fields else getattr(drive, name)
-        if tensor is not None:
+        if isinstance(tensor, CountedNoise):
+            _check_keys(tensor.keys, drive.inputs)
+        elif tensor is not None:
             _check_tensor(name, tensor, axes, sizes, drive.inputs)
     if drive.lengths is not None:
         _check_lengths(drive.lengths, drive.inputs)
@@ -333,6 +361,14 @@ def _check_lengths(lengths: Tensor, inputs: Tensor) -> None:
         )
     if lengths.numel() and not 1 <= lengths.min() <= lengths.max() <= n_steps:
         raise ValueError(f"lengths: expected 1 to {n_steps} steps, got {lengths.min()} to {lengths.max()}")
+
+
+def _check_keys(keys: Tensor, inputs: Tensor) -> None:
+    if keys.shape != inputs.shape[:1] or keys.dtype != torch.int64 or keys.device != inputs.device:
+        raise ValueError(
+            f"noise: expected keys int64 (network {inputs.shape[0]}) on {inputs.device}, "
+            f"got {keys.dtype} {_sizes(keys)} on {keys.device}"
+        )
 
 
 def _allowed(axis: str, sizes: dict[str, int]) -> tuple[int, ...]:
