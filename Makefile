@@ -80,10 +80,10 @@ NAMED := $(shell named="$(strip $(REPOSITORY) $(JUPYTERHUB) $(BRANCH))"; \
   [ "$$named" = "$$(cat $(ADDRESS) 2>/dev/null)" ] || { mkdir -p $(OUT) && echo "$$named" > $(ADDRESS); } 2>/dev/null)
 endif
 
-.PHONY: help reproduce steps environment train notebooks book test verify figure lab bench validate serve lint lock clean
+.PHONY: help reproduce steps environment train notebooks book test test-gpu verify figure lab bench validate serve lint lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "PROFILE is one of: $(basename $(notdir $(wildcard notebooks/params/*.yml))); now $(PROFILE)."
 	@echo "PYTHON=python3.12 picks another Python, PIP_ARGS='...' adds arguments for pip."
 
@@ -120,6 +120,24 @@ book: $(BOOK) ## build the pages
 
 test: $(STAMP) ## all tests
 	OMP_NUM_THREADS=1 exec $(RUN) pytest -n $(JOBS) --dist loadfile
+
+# Triton is part of PyTorch for CUDA, and no part of the lock. Without a card its interpreter shows what the kernels
+# compute, and its compiler that they fit a card; nothing shows how fast they are.
+GPU := build/gpu
+KERNELS := tests/network/engine/test_fused_kernels.py tests/training/test_fused_training.py
+test-gpu: $(GPU)/.installed ## tests of the kernels for CUDA, in Triton's interpreter where there is no card
+	@export OMP_NUM_THREADS=1 TRITON_CACHE_DIR=$$PWD/$(GPU)/cache; run="$(GPU)/bin/python -P -m pytest"; \
+	$$run tests/network/engine/test_fused_binary.py; \
+	if $(GPU)/bin/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then exec $$run $(KERNELS); \
+	else TRITON_INTERPRET=1 exec $$run $(KERNELS); fi
+
+# An environment of its own on top of the normal one, which stays as the lock says.
+$(GPU)/.installed: requirements-gpu.lock $(STAMP)
+	@$(VENV)/bin/python -m venv $(GPU)
+	@own='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	echo "import site; site.addsitedir('$$($(VENV)/bin/python -c "$$own")')" > "$$($(GPU)/bin/python -c "$$own")/normal.pth"
+	@$(GPU)/bin/python -c 'import triton' 2> /dev/null || $(GPU)/bin/python -m pip install --quiet $(PIP_ARGS) -r requirements-gpu.lock
+	@touch $@
 
 verify: $(STAMP) ## compare the results at PROFILE with those that are expected
 	@exec $(CEMRNN) verify --profile $(PROFILE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from cemrnn.reproduce.figure_page import FILES, OWN, REFERENCE
 from cemrnn.reproduce.products import list_products
 from cemrnn.reproduce.project import Project
-from cemrnn.reproduce.reference import kept_stems, reference_folder
+from cemrnn.reproduce.reference import kept_stems, list_tables, reference_folder
 
 ALL = "all.zip"
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that the same files give the same bytes
@@ -26,7 +26,7 @@ def write_downloads(project: Project, source: Path, out: Path) -> None:
     everything: dict[str, Path] = {}
     kept = reference_folder(project)
     for name, folder, stems, find in (
-        (REFERENCE, kept, kept_stems(project), lambda stem: (kept / "tables").glob(f"{stem}.*.csv")),
+        (REFERENCE, kept, kept_stems(project), lambda stem: list_tables(kept / "tables", stem)),
         (OWN, out, project.stems(), lambda stem: list_products(out, stem, "*.csv")),
     ):
         for stem in stems:

@@ -15,7 +15,8 @@ import pandas as pd
 import yaml
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, number_of, write_effect
+from cemrnn.figures import list_figures
+from cemrnn.reproduce.claims import VERDICTS, Claim, ledger, load_claims, number_of, write_effect
 from cemrnn.reproduce.documents import read_sections
 from cemrnn.reproduce.reference import LONG
 from cemrnn.reproduce.settings import BASE
@@ -147,7 +148,7 @@ def accept(root: Path, profile: str, results_dir: Path, stems: Iterable[str], cl
     check_complete(results_dir, stems, table)
     write_expected(path, profile, table)
     if profile in TOLD and (root / "README.md").exists():
-        replace_table(root / "README.md", describe_primary(load_told(path), claims))
+        replace_table(root / "README.md", describe_primary(load_told(path), load_claims(list_figures())))
 
 
 def load_told(path: Path) -> dict[str, dict[str, Expected]]:

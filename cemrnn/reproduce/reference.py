@@ -1,12 +1,13 @@
 """Kept results: small tables and numbers of a long profile, which the book shows as the result, beside one's own run.
 
 `book/reference/<profile>/` has `results/<stem>.json`, `provenance/<stem>.json` and `tables/<stem>.<table>.csv`, as the
-notebooks leave them. Numbers of tables are rounded; those of results are not. A figure that has none is shown from
-one's own run alone.
+notebooks leave them. Numbers of tables are rounded, and those of results are not; large tables are compressed. A figure
+that has none is shown from one's own run alone.
 """
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,7 @@ LONG = "night"  # profile whose results are kept
 FOLDERS = ("results", "provenance", "tables")
 DIGITS = "%.5g"  # of a number in a table
 MOST_BYTES = 5_000_000  # of all that is kept
+LARGE_BYTES = 500_000  # of a table, from which on it is compressed
 REMEDY = "make it anew, or keep it again: cemrnn keep"
 
 
@@ -54,14 +56,27 @@ def keep_results(project: Project, stems: list[str]) -> int:
     for stem in stems:
         for name in ("results", "provenance"):
             shutil.copyfile(out / name / f"{stem}.json", folder / name / f"{stem}.json")
-        for old in (folder / "tables").glob(f"{stem}.*.csv"):
+        for old in list_tables(folder / "tables", stem):
             old.unlink()
         for table in list_products(out, stem, "*.csv"):
-            _read_table(table).to_csv(folder / "tables" / table.name, index=False, float_format=DIGITS)
+            _keep_table(table, folder / "tables" / table.name)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > MOST_BYTES:
         raise ReferenceError(f"{folder}: expected at most {MOST_BYTES:,} bytes, got {size:,}")
     return size
+
+
+def _keep_table(table: Path, kept: Path) -> None:
+    """Keep a table with rounded numbers; the same table gives the same bytes."""
+    text = _read_table(table).to_csv(index=False, float_format=DIGITS).encode()
+    if len(text) > LARGE_BYTES:
+        kept, text = kept.with_name(f"{kept.name}.gz"), gzip.compress(text, mtime=0)
+    kept.write_bytes(text)
+
+
+def list_tables(folder: Path, stem: str) -> list[Path]:
+    """The tables of a figure in a folder, plain or compressed."""
+    return sorted(folder.glob(f"{stem}.*.csv*"))
 
 
 def read_reference(project: Project, stem: str) -> Result | None:
@@ -88,7 +103,7 @@ def read_result(folder: Path, stem: str, tables: str = "figures") -> Result | No
         config = config_class(stem).from_params(origin["config"])
     except (KeyError, ValueError) as error:
         raise ReferenceError(f"{folder}: the results of {stem} are of other settings ({error}); {REMEDY}") from None
-    paths = sorted((folder / tables).glob(f"{stem}.*.csv"))
+    paths = list_tables(folder / tables, stem)
     return Result(
         stem=stem,
         config=config,

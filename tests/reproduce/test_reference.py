@@ -76,6 +76,21 @@ def test_numbers_of_tables_are_rounded_and_texts_and_gaps_stay(tmp_path):
     np.testing.assert_allclose(read["value"], [0.33333, np.nan, 2.0])
 
 
+def test_large_tables_are_compressed_and_come_back(project, monkeypatch):
+    keep_results(project, [STEM])
+    plain = read_reference(project, STEM)
+    monkeypatch.setattr(reference, "LARGE_BYTES", 10)
+    keep_results(project, [STEM])
+    kept = list((reference_folder(project) / "tables").iterdir())
+    assert kept and all(path.name.endswith(".csv.gz") for path in kept)  # and none is left as it was
+    packed = [path.read_bytes() for path in sorted(kept)]
+    again = read_reference(project, STEM)
+    for name, table in plain.tables.items():
+        pd.testing.assert_frame_equal(again.tables[name], table)
+    keep_results(project, [STEM])
+    assert [path.read_bytes() for path in sorted(kept)] == packed
+
+
 def test_what_has_not_run_is_not_kept(project):
     shutil.rmtree(project.build / LONG / "results")
     with pytest.raises(ReferenceError, match=f"{STEM} has not run at profile {LONG}: cemrnn run {STEM}"):

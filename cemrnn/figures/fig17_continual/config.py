@@ -38,7 +38,7 @@ class Method(NamedTuple):
 class ContinualConfig(LearningConfig):
     """What figure 17 is computed from."""
 
-    arms: tuple[str, ...]  # what the context reaches; every arm is one of the model's
+    arms: tuple[str, ...]  # what the context reaches
     pulled_arms: tuple[str, ...]  # those that learn with elastic weight consolidation (EWC) too
     n_units: int  # units N of every arm
     units_per_component: int  # N / R of arms with synaptic components, which are at least 2
@@ -102,6 +102,10 @@ class ContinualConfig(LearningConfig):
             starts = stages[-1]
             stages.append([self.training(method.arm, self.maps(k), s.seed, start=s, **more) for s in starts])
         return stages
+
+    def example(self, stage: int) -> list[TrainingConfig]:
+        """The networks of the first arm after so many maps, without a pull."""
+        return self.stages(self.methods[0])[stage - 1]
 
     def together(self, arm: str) -> list[TrainingConfig]:
         """The networks of an arm that learn all maps at once, with as many updates as one after another."""

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from cemrnn.network.engine.activation import ACTIVATIONS
+from cemrnn.network.engine.products import outer, project, stop_at_ends
 
 
 def forward(settings, t, keep: bool):
     """Outputs (M, T, B, O), rates (M, T, B, N) and, with keep, the values that backward needs."""
     value = ACTIVATIONS[settings.activation].value
-    n_steps, drive = t.inputs.shape[1], _project(t.inputs, t.input)  # (M, T, B, N)
+    n_steps, drive = t.inputs.shape[1], project(t.inputs, t.input)  # (M, T, B, N)
     rates = torch.empty_like(drive)
     values, products, components, modulators = [], [], [], []
     state = torch.zeros_like(drive[:, 0]) if t.initial is None else t.initial
@@ -35,22 +36,22 @@ def forward(settings, t, keep: bool):
             values.append(f)
             products.append(product)
             modulators.append(modulator)
-    outputs = _project(rates, t.readout) + t.readout_bias[:, None, None]
+    outputs = project(rates, t.readout) + t.readout_bias[:, None, None]
     kept = (rates, *values, *products, *modulators, *components) if keep else ()
-    return *(_stop_at_ends(x, t.lengths) for x in (outputs, rates)), kept
+    return *(stop_at_ends(x, t.lengths) for x in (outputs, rates)), kept
 
 
 def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     """Gradients of every tensor of the call, in its order; see `cemrnn.network.engine.recurrence.Tensors`."""
     rates, n_steps = kept[0], t.inputs.shape[1]
-    outputs_grad, rates_grad = (_stop_at_ends(x, t.lengths) for x in (outputs_grad, rates_grad))
+    outputs_grad, rates_grad = (stop_at_ends(x, t.lengths) for x in (outputs_grad, rates_grad))
     values, products, modulators, components = (kept[1 + i * n_steps : 1 + (i + 1) * n_steps] for i in range(4))
     slope, alpha = ACTIVATIONS[settings.activation].slope, settings.alpha
     g = {name: torch.zeros_like(x) if x is not None else None for name, x in t._asdict().items()}
     local = torch.zeros_like(rates) if rates_grad is None else rates_grad.clone()
     if outputs_grad is not None:
-        local += _project(outputs_grad, t.readout.mT)
-        g["readout"] = _outer(rates, outputs_grad)
+        local += project(outputs_grad, t.readout.mT)
+        g["readout"] = outer(rates, outputs_grad)
         g["readout_bias"] = outputs_grad.sum((1, 2))
     start = torch.zeros_like(rates[:, 0]) if t.initial is None else t.initial
     carry = torch.zeros_like(start)
@@ -141,19 +142,3 @@ def _at(tensor: Tensor, step: int) -> Tensor:
 
 def _add(gradient: Tensor, step: int, value: Tensor) -> None:
     gradient[:, step if gradient.shape[1] > 1 else 0] += value
-
-
-def _project(x: Tensor, weight: Tensor) -> Tensor:
-    return torch.bmm(x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])  # one product over time and trials
-
-
-def _outer(x: Tensor, y: Tensor) -> Tensor:
-    return torch.bmm(x.flatten(1, 2).mT, y.flatten(1, 2))
-
-
-def _stop_at_ends(values: Tensor | None, lengths: Tensor | None) -> Tensor | None:
-    """The values (M, T, B, F) with 0 after the end of each trial."""
-    if values is None or lengths is None:
-        return values
-    ended = torch.arange(values.shape[1], device=values.device)[:, None] >= lengths[:, None]  # (M, T, B)
-    return values.masked_fill(ended[..., None], 0)
