@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cemrnn.config import Config
 from cemrnn.figures.fig12_bandit import agents
 from cemrnn.figures.fig12_bandit.agents import FIXED, MODULATED, N_MEMBERS, Bandit, Traces
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import titles
+from cemrnn.figures.shared.battery import ReplicatesConfig
 from cemrnn.figures.shared.frames import lay_out, mean_scalars, summarise, weigh_mean
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import estimate_difference, estimate_mean
@@ -36,11 +36,9 @@ LARGEST_MEAN, LEAST_SPREAD = 3.0, 0.001  # of an arm (Lee 2024)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BanditConfig(Config):
+class BanditConfig(ReplicatesConfig):
     """What figure 12 is computed from."""
 
-    n_replicates: int  # seeds: bandits, each played by every agent
-    seed: int  # of all random streams
     n_arms: int  # of a bandit
     context_trials: int  # trials between two switches
     n_contexts: int  # whose arms are drawn anew; the first is not counted
