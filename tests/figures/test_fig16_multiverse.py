@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cemrnn.figures.fig16_multiverse import experiment as multiverse
@@ -31,24 +30,21 @@ FRAGILE = dict(combined=0.7, excitability=0.9, synaptic=0.7)
 
 
 def make_networks(level, robust, spread, *, turned=()):
-    """Networks of every setting; in the turned settings combined ones hold less than the better pathway."""
+    """Networks of every setting; where activation, rank and updates are turned combined ones hold less."""
 
-    def measure(key, trainings, config):
-        number = config.settings().index(key.setting)
-        less = 0.5 * (number in turned and key.arm == "combined")
-        sign = {"excitability": 1, "synaptic": -1, "combined": 1}[key.arm]
-        means = dict(zip(multiverse.MEASURES, (level[key.arm], robust[key.arm]), strict=True))
-        columns = {name: mean + sign * spread * JITTER for name, mean in means.items()}
-        described = {"setting": number, **key.setting._asdict(), "arm": key.arm, "match": key.match}
-        table = pd.DataFrame(described | {"network": range(8)} | columns)
-        return table.assign(accuracy=table["accuracy"] - less)
+    def measure(trainings, config):
+        network, n_updates = trainings[0].network, trainings[0].n_updates
+        less = 0.5 * (network.arm == "combined" and (network.activation, network.rank, n_updates) in turned)
+        sign = {"excitability": 1, "synaptic": -1, "combined": 1}[network.arm]
+        columns = {"accuracy": level[network.arm] - less, "robustness": robust[network.arm]}
+        return {name: mean + sign * spread * JITTER for name, mean in columns.items()}
 
     return measure
 
 
 def run(monkeypatch, level=EXPECTED, robust=ROBUST, spread=0.02, **more):
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
-    monkeypatch.setattr(multiverse, "_measure", make_networks(level, robust, spread, **more))
+    monkeypatch.setattr(multiverse, "measure", make_networks(level, robust, spread, **more))
     return multiverse.run(CONFIG)
 
 
@@ -78,7 +74,8 @@ def test_parameters_are_equal_where_they_are_meant_to_be():
 
 
 def test_effects_are_those_of_each_setting_and_counted(monkeypatch):
-    result = run(monkeypatch, turned=(1, 5))
+    turned = [("relu", 3, CONFIG.update_counts[1]), ("tanh", 3, CONFIG.update_counts[1])]  # of the first N / R
+    result = run(monkeypatch, turned=turned)
     effects = result.tables["effects"]
     name = "accuracy_units_combined_minus_best_single"
     rows = effects[(effects["measure"] == "accuracy") & (effects["match"] == "units")].set_index("setting")
@@ -115,16 +112,18 @@ def test_known_effects_get_their_verdict(monkeypatch, tmp_path, made, verdict):
 
 
 def test_robustness_counts_settings_in_which_all_networks_learned(monkeypatch):
-    measure = make_networks(EXPECTED, ROBUST, 0.02)
+    measure, seen = make_networks(EXPECTED, ROBUST, 0.02), []
 
-    def with_gaps(key, trainings, config):
-        table = measure(key, trainings, config)
-        if config.settings().index(key.setting) == 3 and key.arm == "synaptic":
-            table.loc[0, "robustness"] = np.nan
-        return table
+    def with_gaps(trainings, config):
+        columns, network = measure(trainings, config), trainings[0].network
+        seen.append(tuple(trainings))
+        if (network.arm, network.activation, network.rank) == ("synaptic", "relu", 2) and trainings[0].n_updates == 20:
+            columns["robustness"][0] = np.nan
+        return columns
 
-    monkeypatch.setattr(multiverse, "_measure", with_gaps)
+    monkeypatch.setattr(multiverse, "measure", with_gaps)
     scalars = multiverse.run(CONFIG).scalars
+    assert len(set(seen)) == len(seen)  # what is in several populations is run once
     assert (scalars["robustness_units_n_settings"], scalars["accuracy_units_n_settings"]) == (7, 8)
     assert scalars["robustness_parameters_excitability_minus_synaptic"] == pytest.approx(-0.2)
 

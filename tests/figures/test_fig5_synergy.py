@@ -74,10 +74,12 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
     made = {
         "load_populations": lambda config: [SimpleNamespace(arm=arm) for arm in DESIGN],
-        "_outcome_table": lambda populations, config, chance: make_outcomes(means, spread),
+        "measure_maps": lambda config: None,
+        "share_packed": lambda maps, config: None,
+        "_outcome_table": lambda populations, packed, config, chance: make_outcomes(means, spread),
         "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
-        "map_packing": lambda config: PACKED,
+        "map_packing": lambda rows, settled_rise: PACKED,
         "map_robustness": lambda config, chance: ROBUST,
     }
     for name, function in made.items():
@@ -118,8 +120,7 @@ def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at
     networks = pd.DataFrame({"auc": [0.5, np.nan], "sigma75": [ideal / 2, np.nan]})
     shares = dict.fromkeys(DESIGN, np.array([0.25, 0.75]))
     monkeypatch.setattr(fig5_synergy, "measure_ambiguity", lambda *_: SimpleNamespace(networks=lambda: networks))
-    monkeypatch.setattr(fig5_synergy, "_share_packed", lambda config: shares)
-    table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), config, chance)
+    table = fig5_synergy._outcome_table(dict.fromkeys(DESIGN), shares, config, chance)
     value = table.set_index(["arm", "outcome", "network"])["value"].sort_index()
     assert len(value) == 4 * 4 * 2
     expected = {"mixture": (0.5, np.nan), "noise": (0.5, np.nan), "packing": (0.25, 0.75), "joint": (1.25 / 3, np.nan)}
@@ -130,17 +131,24 @@ def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at
 
 
 def test_packing_is_the_share_of_the_bits_that_networks_hold(monkeypatch):
+    """Half of the usual cells at chance and half perfect; other sites and equal units are perfect and do not count."""
+
     def measure_cells(cells, maps):
-        assert {(cell.match, cell.n_sites) for cell in cells} == {("parameters", 4)}
-        assert len(cells) == len(maps.units) * len(maps.task_counts)
-        rows = [dict(network=m, accuracy=[0.25, 1.0][i % 2]) for i in range(len(cells)) for m in range(2)]
+        assert len(set(cells)) == len(cells)  # each is measured once
+        usual = [cell for cell in cells if (cell.match, cell.n_sites) == ("parameters", maps.n_sites)]
+        of_arm = {arm: [cell for cell in usual if cell.arm == arm] for arm in DESIGN}
+        bad = {cell for of in of_arm.values() for cell in of[: len(of) // 2]}
+        rows = [
+            dict(cell._asdict(), network=m, accuracy=0.25 if cell in bad else 1.0) for cell in cells for m in (0, 1)
+        ]
         return pd.DataFrame(rows)
 
     monkeypatch.setattr(fig5_synergy, "measure_cells", measure_cells)
-    shares = fig5_synergy._share_packed(dataclasses.replace(CONFIG, arms=(*CONFIG.arms, "gain")))
+    config = dataclasses.replace(CONFIG, arms=(*CONFIG.arms, "gain"))
+    shares = fig5_synergy.share_packed(fig5_synergy.measure_maps(config), config)
     assert np.isnan(shares.pop("gain")).all()  # it learns no maps
     assert set(shares) == set(DESIGN)
-    for share in shares.values():  # half of the cells at chance, half perfect
+    for share in shares.values():
         np.testing.assert_allclose(share, [0.5, 0.5] + [np.nan] * 6)
 
 
@@ -227,24 +235,22 @@ def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_wher
     assert robust == [3 * n, n, n]
 
 
-def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell(monkeypatch):
+def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell():
     level = {"combined": 0.8, "excitability": 0.5, "synaptic": 0.6}
-
-    def measure_cells(cells, config):
-        more = {cell: 0.1 * (cell.arm == "combined" and cell.match == "units") for cell in cells}
-        rows = [
-            cell._asdict() | dict(network=m, accuracy=level[cell.arm] + more[cell] + 0.01 * JITTER[m], rise=0.0)
-            for cell in cells
-            for m in range(8)
-        ]
-        return pd.DataFrame(rows)
-
-    monkeypatch.setattr(synergy_maps, "measure_cells", measure_cells)
-    table = synergy_maps.map_packing(CONFIG.maps)
-    expected = table["match"].map({"units": 0.3, "parameters": 0.2})
-    np.testing.assert_allclose(table["value"], expected)
-    assert (table["low"] > 0).all() and table["counts"].all()
-    assert set(table["n_tasks"]) == set(CONFIG.maps.task_counts)
+    maps = CONFIG.maps
+    rows = [
+        cell._asdict()
+        | dict(network=m, accuracy=level[cell.arm] + 0.01 * JITTER[m], rise=0.0)
+        | ({"accuracy": 0.9 + 0.01 * JITTER[m]} if (cell.arm, cell.match) == ("combined", "units") else {})
+        for cell in maps.main_cells() + maps.site_cells()
+        if cell.arm in level
+        for m in range(8)
+    ]
+    unsettled = [row | {"rise": 1.0} if row["n_tasks"] == maps.task_counts[0] else row for row in rows]
+    table = synergy_maps.map_packing(pd.DataFrame(unsettled), maps.settled_rise)
+    np.testing.assert_allclose(table["value"], table["match"].map({"units": 0.3, "parameters": 0.2}))
+    assert (table["low"] > 0).all() and set(table["n_tasks"]) == set(maps.task_counts)
+    np.testing.assert_array_equal(table["counts"], table["n_tasks"] != maps.task_counts[0])
 
 
 def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_parameters(monkeypatch):

@@ -36,9 +36,7 @@ class Bandit(NamedTuple):
     start: np.ndarray  # (M, A, N_MEMBERS) of the estimators
     rank: np.ndarray  # (M, A, N_MEMBERS) of the members' rates, from 0 to 1
     own: np.ndarray  # (M, T, A) standard normal, of agents that sample
-    order: (
-        np.ndarray
-    )  # (M, T, N_MEMBERS) uint8, places of the members in each trial; (M, 0, N_MEMBERS): they keep theirs
+    order: np.ndarray  # (M, T, N_MEMBERS) uint8, places of the members in each trial; they keep theirs if T is 0
 
     @property
     def length(self) -> int:

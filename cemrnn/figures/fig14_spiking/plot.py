@@ -56,7 +56,7 @@ def _draw_full(axes: Axes, table: pd.DataFrame) -> None:
         part = select(table, mixture=mixture, modulators=modulators)
         label = mixture if modulators == "neither" else f"{mixture}, bursts"
         axes.step(part["time_s"], part["value"], where="post", color=colour, linestyle=line, label=label)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     style.name_axes(axes, "b", "time (s)", "share of networks\nwith a full synapse", ylim=(-0.02, 1.02))
 
 

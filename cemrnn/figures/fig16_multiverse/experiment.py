@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ from cemrnn.figures.fig16_multiverse.config import (
     ARMS_COMPARED,
     CHOICES,
     MultiverseConfig,
-    PopulationKey,
     conditions,
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment
@@ -37,7 +37,7 @@ EFFECT = ["measure", "match", "contrast"]
 @experiment
 def run(config: MultiverseConfig) -> tuple[Tables, Scalars]:
     """Accuracy over maps and robustness to a noisy cue of every arm in every setting, and the effects in each."""
-    networks = pd.concat([_measure(*of_key, config) for of_key in config.populations()], ignore_index=True)
+    networks = pd.concat(_measure_all(config), ignore_index=True)
     effects = _effect_table(networks)
     tables = {
         "networks": networks,
@@ -48,8 +48,20 @@ def run(config: MultiverseConfig) -> tuple[Tables, Scalars]:
     return tables, _scalars(tables, config)
 
 
-def _measure(key: PopulationKey, trainings: list[TrainingConfig], config: MultiverseConfig) -> pd.DataFrame:
-    """One row per network: its setting, accuracy with clean cues, and mean share that is kept with noisy ones."""
+def _measure_all(config: MultiverseConfig) -> Iterator[pd.DataFrame]:
+    """One row per network of every population; networks that are in several, as combined ones, are run once."""
+    measured: dict[tuple[TrainingConfig, ...], dict[str, np.ndarray]] = {}
+    for key, trainings in config.populations():
+        networks = tuple(trainings)
+        if networks not in measured:
+            measured[networks] = measure(trainings, config)
+        number = config.settings().index(key.setting)
+        described = {"setting": number, **key.setting._asdict(), "arm": key.arm, "match": key.match}
+        yield pd.DataFrame(described | {"network": range(len(trainings))} | measured[networks])
+
+
+def measure(trainings: list[TrainingConfig], config: MultiverseConfig) -> dict[str, np.ndarray]:
+    """Accuracy with clean cues (M,), and mean share that is kept with noisy ones; NaN where training failed."""
     model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
     trials = draw_fresh(config.task_set, config.seeds, config.test_trials).to(model.flat.device)
     cue = trials.cue()
@@ -63,10 +75,7 @@ def _measure(key: PopulationKey, trainings: list[TrainingConfig], config: Multiv
     kept = normalise_accuracy(np.mean(noisy, axis=0), 1 / config.n_sites, clean)
     kept[clean < config.least_clean] = np.nan
     failed = np.array([network.status == "failed" for network in networks])
-    columns = {"accuracy": np.where(failed, np.nan, clean), "robustness": np.where(failed, np.nan, kept)}
-    number = config.settings().index(key.setting)
-    described = {"setting": number, **key.setting._asdict(), "arm": key.arm, "match": key.match}
-    return pd.DataFrame(described | {"network": range(len(clean))} | columns)
+    return {"accuracy": np.where(failed, np.nan, clean), "robustness": np.where(failed, np.nan, kept)}
 
 
 def _effect_table(networks: pd.DataFrame) -> pd.DataFrame:

@@ -67,12 +67,13 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     """Outcomes of the two by two design, measures of synergy with a correction for their number, lesions, conflict."""
     chance = estimate_chance(config, config.chance_trials)
     populations = {p.arm: p for p in load_populations(config)}
-    outcomes = _outcome_table(populations, config, chance)
+    maps = measure_maps(config)
+    outcomes = _outcome_table(populations, share_packed(maps, config), config, chance)
     lesions = score_pathway_lesions(populations["combined"], config, chance)
     conflict = score_conflict(populations["combined"], config)
     long = conflict.melt(id_vars="network", var_name="decides", value_name="share")
     synergy, scalars = _measure(outcomes, lesions, conflict, config)
-    packed, robust = map_packing(config.maps), map_robustness(config.tested, chance)
+    packed, robust = map_packing(maps, config.packing.settled_rise), map_robustness(config.tested, chance)
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
     scalars["map_packing_learning"] = int((~packed["counts"]).sum())
     tables = {
@@ -89,10 +90,17 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     return tables, scalars | {"title": f"Both pathways together {beyond} than the better one"}
 
 
-def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd.DataFrame:
+def measure_maps(config: SynergyConfig) -> pd.DataFrame:
+    """Every network of the shown arms that learns random maps; see `cemrnn.figures.shared.packing.measure_cells`."""
+    cells = config.maps.cells() + config.maps.site_cells()
+    return measure_cells([cell for cell in cells if cell.arm in config.shown_arms], config.maps)
+
+
+def _outcome_table(
+    populations, packed: dict[str, np.ndarray], config: SynergyConfig, chance: np.ndarray
+) -> pd.DataFrame:
     """One row per arm, outcome and replicate, on a scale from 0 (no context) to 1."""
     ideal = threshold_level(np.array(config.sigmas), measure_ideal(config, chance)).level.item()
-    packed = _share_packed(config)
     parts = []
     for arm in config.shown_arms:
         curves = measure_ambiguity(populations[arm], config, chance)
@@ -110,20 +118,16 @@ def _outcome_table(populations, config: SynergyConfig, chance: np.ndarray) -> pd
     return pd.concat(parts, ignore_index=True)
 
 
-def _share_packed(config: SynergyConfig) -> dict[str, np.ndarray]:
+def share_packed(maps: pd.DataFrame, config: SynergyConfig) -> dict[str, np.ndarray]:
     """Arm -> (M,) share of the information of their random maps that networks hold, at equal parameters.
 
     Averaged over sizes and numbers of maps. As many networks as learned the battery; NaN for those that are lacking.
     """
-    maps, shares = config.maps, {}
+    usual = select(maps, match="parameters", n_sites=config.maps.n_sites)
+    usual = usual.assign(share=kept_share(usual["accuracy"], config.maps.n_sites))
+    shares = {}
     for arm in config.shown_arms:
-        cells = [cell for cell in maps.cells() if (cell.arm, cell.match) == (arm, "parameters")]
-        if not cells:  # an arm that learns no maps in figure 3
-            shares[arm] = np.full(config.n_replicates, np.nan)
-            continue
-        rows = measure_cells(cells, maps)
-        rows = rows.assign(share=kept_share(rows["accuracy"], maps.n_sites))
-        of_networks = rows.groupby("network")["share"].mean().to_numpy(float)[: config.n_replicates]
+        of_networks = select(usual, arm=arm).groupby("network")["share"].mean().to_numpy(float)[: config.n_replicates]
         shares[arm] = np.pad(of_networks, (0, config.n_replicates - len(of_networks)), constant_values=np.nan)
     return shares
 

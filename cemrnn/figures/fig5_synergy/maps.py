@@ -12,21 +12,24 @@ from cemrnn.figures.shared.battery import load_arm
 from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.conflict_tests import TESTS, RobustnessConfig, measure_tests
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, select
-from cemrnn.figures.shared.packing import MapConfig, count_cells, measure_cells
+from cemrnn.figures.shared.packing import count_cells
 from cemrnn.measures.intervals import estimate_difference
 
 COMPARED = ("combined", *SINGLE)
 SIZES = ["match", "n_sites", "n_units", "n_tasks"]  # what a cell of the map of packing is
 
 
-def map_packing(config: MapConfig) -> pd.DataFrame:
+def map_packing(rows: pd.DataFrame, settled_rise: float) -> pd.DataFrame:
     """One row per reading, sites, size and number of maps: combined minus the better pathway, in accuracy over maps.
 
     Columns beside those: value, low, high, n, and in `counts` whether the networks of all three have settled.
+
+    Args:
+        rows: see `cemrnn.figures.shared.packing.measure_cells`.
+        settled_rise: see `PackingSizes`.
     """
-    cells = [cell for cell in config.main_cells() + config.site_cells() if cell.arm in COMPARED]
-    rows = measure_cells(cells, config)
-    settled = count_cells(rows, config.settled_rise).groupby(SIZES, sort=False)["counts"].all()
+    rows = rows[rows["arm"].isin(COMPARED)]
+    settled = count_cells(rows, settled_rise).groupby(SIZES, sort=False)["counts"].all()
     return pd.DataFrame(
         dict(zip(SIZES, where, strict=True)) | _compare(part, "accuracy") | {"counts": settled[where]}
         for where, part in rows.groupby(SIZES, sort=False)

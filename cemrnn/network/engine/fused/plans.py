@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import torch
+
+log = logging.getLogger(__name__)
 
 
 class Plan(NamedTuple):
@@ -38,7 +41,8 @@ def find_plan(settings, t) -> Plan:
             _attempt(settings, t, plan)
         except torch.OutOfMemoryError:
             raise
-        except Exception:
+        except Exception as problem:  # whatever a compiler or a driver refuses with
+            log.info("%s is refused (%s), so the next one is tried", plan, type(problem).__name__)
             continue
         return plan
     _attempt(settings, t, plans[-1])
