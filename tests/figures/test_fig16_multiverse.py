@@ -2,13 +2,16 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from cemrnn.figures.fig16_multiverse import experiment as multiverse
 from cemrnn.figures.fig16_multiverse.config import CHOICES
 from cemrnn.figures.fig16_multiverse.plot import plot
+from cemrnn.figures.shared.battery import draw_fresh
 from cemrnn.network.config import count_parameters
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
@@ -21,6 +24,7 @@ CONFIG = dataclasses.replace(
     device="cpu",
     n_replicates=8,
     units_per_component=(2, 3),
+    spectral_radii=(0.5,),
 )
 EXPECTED = dict(combined=0.8, excitability=0.6, synaptic=0.4)
 OPPOSITE = dict(combined=0.4, excitability=0.6, synaptic=0.8)
@@ -93,6 +97,37 @@ def test_effects_are_those_of_each_setting_and_counted(monkeypatch):
     for level, value in expected.items():
         assert choices[(*where, "n_updates", str(level))] == pytest.approx(value)
     assert set(choices.index.get_level_values("choice")) == set(CHOICES)
+
+
+def test_an_effect_that_its_interval_does_not_tell_from_zero_is_counted_on_neither_side(monkeypatch):
+    scalars = run(monkeypatch, spread=0.5).scalars
+    name = "accuracy_units_combined_minus_best_single"
+    assert [scalars[f"{name}_{end}"] for end in ("told", "positive", "above", "below")] == [8, 8, 0, 0]
+
+
+def test_robustness_is_the_share_that_noise_leaves_of_what_a_network_knows(monkeypatch):
+    """Networks that answer as many trials right as planted for the size of the noise that they are told."""
+    config = dataclasses.replace(CONFIG, n_replicates=3, sigmas=(0.0, 0.3, 0.6), least_clean=0.5)
+    clean, told = draw_fresh(config.task_set, config.seeds, config.test_trials).cue(), []
+    planted = {0.0: [1.0, 0.4, 1.0], 0.3: [0.75, 0.4, 1.0], 0.6: [0.5, 0.4, 1.0]}
+
+    def simulate(inputs, cue, **_):
+        told.append((cue - clean).square().mean().sqrt().item())
+        return None, None
+
+    def score_trials(outputs, trials, rule):
+        share = torch.tensor(planted[config.sigmas[len(told) - 1]])
+        return torch.arange(clean.shape[1]) < share[:, None] * clean.shape[1]
+
+    model = SimpleNamespace(flat=torch.zeros(1), simulate=simulate)
+    networks = [SimpleNamespace(status=status) for status in ("exhausted", "exhausted", "failed")]
+    monkeypatch.setattr(multiverse, "load_population", lambda *_, **__: (model, networks))
+    monkeypatch.setattr(multiverse, "score_trials", score_trials)
+    measured = multiverse.measure([], config)
+    np.testing.assert_allclose(measured["accuracy"], [1.0, 0.4, np.nan])
+    chance = 1 / config.n_sites
+    np.testing.assert_allclose(measured["robustness"], [(0.625 - chance) / (1 - chance), np.nan, np.nan])
+    assert told[0] == 0 and told[2] == pytest.approx(2 * told[1])
 
 
 @pytest.mark.parametrize(
