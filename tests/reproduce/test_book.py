@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cemrnn.reproduce import assembly
 from cemrnn.reproduce.assembly import BookError, assemble, write_contents
 from cemrnn.reproduce.book import build_book
 from cemrnn.reproduce.notebooks import run_notebook
@@ -163,3 +164,15 @@ def test_with_a_repository_each_page_leads_to_its_source_there(project, monkeypa
 def test_without_a_repository_no_page_leads_to_one(html):
     for page in html.glob("*.html"):
         assert not re.search("mybinder|colab|/edit/", page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("counts", "warned"), [([2, 6, 8], False), ([2, 3, 1000], True)])
+def test_a_reservation_is_made_if_most_figures_have_few_networks(tmp_path, monkeypatch, counts, warned):
+    config = tmp_path / "_config.yml"
+    config.write_text("html: {}\n")
+    monkeypatch.setattr(assembly, "_count_networks", lambda folder: counts)
+    monkeypatch.setattr(assembly, "kept_stems", lambda project: [])
+    assembly._write_announcement(Project(tmp_path), "quick", config)
+    told = config.read_text()
+    assert f"{counts[0]} to {counts[-1]} networks per condition" in told
+    assert ("Too few to conclude anything" in told) == warned
