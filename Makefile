@@ -135,7 +135,7 @@ test-gpu: $(GPU)/.installed ## tests of the kernels for CUDA, in Triton's interp
 $(GPU)/.installed: requirements-gpu.lock $(STAMP)
 	@$(VENV)/bin/python -m venv $(GPU)
 	@own='import sysconfig; print(sysconfig.get_path("purelib"))'; \
-	$(VENV)/bin/python -c "$$own" > "$$($(GPU)/bin/python -c "$$own")/normal.pth"
+	echo "import site; site.addsitedir('$$($(VENV)/bin/python -c "$$own")')" > "$$($(GPU)/bin/python -c "$$own")/normal.pth"
 	@$(GPU)/bin/python -c 'import triton' 2> /dev/null || $(GPU)/bin/python -m pip install --quiet $(PIP_ARGS) -r requirements-gpu.lock
 	@touch $@
 

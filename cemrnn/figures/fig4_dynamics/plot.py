@@ -87,11 +87,16 @@ def _draw_portraits(figure: SubFigure, result: Result) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
+def _even(places: np.ndarray) -> np.ndarray:
+    """The places of a grid, evenly spaced again after their table was rounded."""
+    return np.linspace(places[0], places[-1], len(places))
+
+
 def _draw_portrait(axes: Axes, result: Result, arm: str, task: int) -> None:
     names = ("field", "trajectories", "points")
     parts = {name: select(result.tables[f"portrait_{name}"], arm=arm, task=task) for name in names}
     flow = parts["field"].pivot(index="y", columns="x", values=["u", "v"])
-    x, y = flow["u"].columns.to_numpy(), flow.index.to_numpy()
+    x, y = (_even(places.to_numpy()) for places in (flow["u"].columns, flow.index))
     thin = dict(color="0.7", density=0.8, linewidth=0.6, arrowsize=0.6)
     axes.streamplot(x, y, flow["u"].to_numpy(), flow["v"].to_numpy(), **thin)
     for _, trial in parts["trajectories"].groupby("trial"):

@@ -29,13 +29,15 @@ def accepts(settings, t) -> bool:
 
 def forward(settings, t, keep: bool):
     """Outputs (M, T, B, O), rates (M, T, B, N) and, with keep, the values that backward needs."""
-    outputs, rates, kept = _part("launch").forward(settings, t, _plan(settings, t))
+    with torch.cuda.device_of(t.inputs):
+        outputs, rates, kept = _part("launch").forward(settings, t, _plan(settings, t))
     return outputs, rates, kept if keep else ()
 
 
 def backward(settings, t, kept, outputs_grad, rates_grad, needed):
     """Gradients of every tensor of the call, in its order; see `cemrnn.network.engine.recurrence.Tensors`."""
-    return _part("launch").backward(settings, t, kept, outputs_grad, rates_grad, needed, _plan(settings, t))
+    with torch.cuda.device_of(t.inputs):
+        return _part("launch").backward(settings, t, kept, outputs_grad, rates_grad, needed, _plan(settings, t))
 
 
 def fill(noise: CountedNoise, n_trials: int, n_steps: int, n_units: int) -> Tensor | None:
@@ -43,7 +45,8 @@ def fill(noise: CountedNoise, n_trials: int, n_steps: int, n_units: int) -> Tens
     device = noise.keys.device
     if _plans.get(("noise", device), True) is None:
         return None
-    filled = _unless_refused(device, lambda: _part("launch").fill(noise, n_trials, n_steps, n_units))
+    with torch.cuda.device_of(noise.keys):
+        filled = _unless_refused(device, lambda: _part("launch").fill(noise, n_trials, n_steps, n_units))
     _plans["noise", device] = None if filled is None else True
     return filled
 
@@ -54,7 +57,8 @@ def _plan(settings, t):
     others = (t.lengths is None, None if t.noise is None else t.noise.ndim)
     kind = (settings.activation, t.inputs.device, torch.get_float32_matmul_precision(), widths, others)
     if kind not in _plans:
-        _plans[kind] = _unless_refused(t.inputs.device, lambda: _part("plans").find_plan(settings, t))
+        with torch.cuda.device_of(t.inputs):  # Triton asks for the current one
+            _plans[kind] = _unless_refused(t.inputs.device, lambda: _part("plans").find_plan(settings, t))
     return _plans[kind]
 
 
