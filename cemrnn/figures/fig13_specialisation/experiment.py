@@ -108,15 +108,8 @@ def run(config: SpecialisationConfig) -> tuple[Tables, Scalars]:
         "steps": summarise(select(steps, n_steps=LONG, trained=True), ["channel", "step"], "probe"),
     }
     scalars = _scalars(networks, steps, config)
-    subject = "Densely coupled modules"
-    said = titles.choose(
-        scalars,
-        "ablation_combined_minus_bias",
-        f"{subject} specialise more if context modulates them",
-        f"{subject} specialise less if context modulates them",
-        f"{subject} are not shown to specialise more if context modulates them",
-    )
-    return tables, scalars | {"title": said}
+    said = titles.choose(scalars, "ablation_combined_minus_bias", "more", "less", "not clearly more")
+    return tables, scalars | {"title": f"Densely coupled modules specialise {said} if context modulates them"}
 
 
 def _group(settings: Sequence[Setting], config: SpecialisationConfig) -> list[list[tuple[Setting, int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import pandas as pd
@@ -17,7 +18,6 @@ from cemrnn.network.pathways import Look
 
 GREYS = (Look("0.1", "o", "-"), Look("0.4", "s", "--"), Look("0.6", "^", ":"))
 LIMITS = -0.05, 1.05
-Lines = Mapping[str, tuple[pd.DataFrame, Look]]  # label -> rows of outcomes, and how they look
 
 
 @style.in_style
@@ -35,33 +35,27 @@ def plot(result: Result) -> Figure:
     shares = {f"{100 * share:.0f} %": rows(alike=share) for share in config.correlations}
     measured = {measure: rows(measure) for measure in MEASURES}
     for letter, lines in zip("abc", (sizes, shares, measured), strict=True):
-        _draw_couplings(panels[letter], letter, _dress(lines))
+        _draw_couplings(panels[letter], letter, lines, dict(zip(lines, itertools.cycle(GREYS), strict=False)))
+        panels[letter].legend(loc="best")
     panels["a"].set_ylabel("specialisation, ablation")
     _draw_senders(panels["d"], outcomes, config.base._replace(coupling=1.0))
     _draw_steps(panels["e"], result.tables["steps"])
-    _draw_couplings(panels["f"], "f", {arm: (rows(arm=arm), style.LOOKS[arm]) for arm in ARMS})
-    figure.legend(handles=panels["f"].get_legend().legend_handles, loc="outside lower right", ncols=len(ARMS))
-    panels["f"].get_legend().remove()
+    _draw_couplings(panels["f"], "f", {arm: rows(arm=arm) for arm in ARMS}, style.LOOKS)
+    style.add_legend(figure, ARMS)
     return figure
 
 
-def _dress(lines: Mapping[str, pd.DataFrame]) -> Lines:
-    """The same with greys in turn."""
-    return {label: (part, GREYS[i % len(GREYS)]) for i, (label, part) in enumerate(lines.items())}
-
-
-def _draw_couplings(axes: Axes, letter: str, lines: Lines) -> None:
-    """A line for each, and markers without a line for what there is before training."""
-    for label, (part, look) in lines.items():
-        part = part.sort_values("coupling").assign(place=part["coupling"].rank(method="dense"))
+def _draw_couplings(axes: Axes, letter: str, lines: Mapping[str, pd.DataFrame], looks: Mapping[str, Look]) -> None:
+    """A line for each; markers without a line for what states tell before training, when readouts say nothing."""
+    for label, part in lines.items():
+        part, look = part.assign(place=part["coupling"].rank(method="dense")).sort_values("place"), looks[label]
         style.draw_curve(axes, select(part, trained=True), "place", "value", look, label=label, markersize=4)
         before = select(part, trained=False)
+        before = before[before["measure"] != "ablation"]
         axes.plot(before["place"], before["value"], look.marker, color=look.colour, fillstyle="none", markersize=4)
-    couplings = sorted(part["coupling"].unique())
-    shown = ["one" if coupling == 0 else f"{100 * coupling:g} %" for coupling in couplings]
+    shown = ["one" if coupling == 0 else f"{100 * coupling:g} %" for coupling in sorted(part["coupling"].unique())]
     axes.set_xticks(range(1, len(shown) + 1), shown)
-    axes.legend(loc="best")
-    style.name_axes(axes, letter, "connections between modules", "", ylim=LIMITS)
+    style.name_axes(axes, letter, "connections between modules", ylim=LIMITS)
 
 
 def _draw_senders(axes: Axes, outcomes: pd.DataFrame, dense: Setting) -> None:

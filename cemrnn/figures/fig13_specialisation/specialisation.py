@@ -52,7 +52,8 @@ def probe(fitted: Tensor, fitted_labels: Tensor, states: Tensor, labels: Tensor)
         fitted, states: (M, B, 2, n) on the trials of the fit, and on those of the test.
         fitted_labels, labels: (M, B, 2) digits.
     """
-    inputs, tests = (_with_constant(x).double() for x in (fitted, states))  # (M, 2, B, n + 1)
+    pad = torch.nn.functional.pad  # with a constant input of the readout
+    inputs, tests = (pad(x.transpose(1, 2), (0, 1), value=1.0).double() for x in (fitted, states))  # (M, 2, B, n + 1)
     targets = torch.nn.functional.one_hot(fitted_labels, N_DIGITS).double().flatten(2)  # (M, B, 2 * digits)
     squares = inputs.mT @ inputs
     size = squares.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None, None]
@@ -82,9 +83,3 @@ def correlate_classes(states: Tensor, labels: Tensor) -> Tensor:
     size = (b - counts.square().sum(dim=-1) / b) / (there - 1).clamp(min=1)
     total = between + (size - 1) * within
     return torch.where(total > 0, (between - within) / total.clamp(min=1e-30), 0.0).clamp(min=0)
-
-
-def _with_constant(states: Tensor) -> Tensor:
-    """(M, 2, B, n + 1) states by module, and a constant."""
-    moved = states.transpose(1, 2)
-    return torch.cat([moved, torch.ones_like(moved[..., :1])], dim=-1)
