@@ -117,7 +117,6 @@
 
     /** What the reader's choice pays; the agents play the same trial. */
     choose(arm) {
-      if (this.nTrials && this.nTrials % this.length === 0) this._switch();
       const noise = normal(this.random);
       const reward = (a) => this.means[a] + this.spreads[a] * noise;
       for (const [name, agent] of Object.entries(this.agents)) {
@@ -126,7 +125,9 @@
         this._count(name, own);
       }
       this._count("you", arm);
-      return (this.paid[arm] = reward(arm));
+      this.paid[arm] = reward(arm);
+      if (this.nTrials % this.length === 0) this._switch();
+      return this.paid[arm];
     }
 
     _count(name, arm) {

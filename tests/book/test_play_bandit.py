@@ -53,9 +53,9 @@ def test_arms_change_after_as_many_trials_as_was_said(open_bandit):
     page = open_bandit()
     changed = page.evaluate(
         """() => {
-          const game = new cemrnnPlay.Game(20), seen = [];
+          const game = new cemrnnPlay.Game(20), seen = [game.means.join()];
           for (let t = 0; t < 61; t++) { game.choose(0); seen.push(game.means.join()); }
-          return seen.flatMap((means, t) => (t && means !== seen[t - 1] ? [t] : []));
+          return seen.flatMap((means, played) => (played && means !== seen[played - 1] ? [played] : []));
         }"""
     )
     assert changed == [20, 40, 60]
