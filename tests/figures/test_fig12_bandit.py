@@ -112,14 +112,58 @@ def test_a_seed_is_the_same_alone_and_among_others():
         np.testing.assert_array_equal(together.regret[2], alone.regret[0])
 
 
-def make_play(score, gain_short):
-    def play(config, name, n_seeds, length, matched, all_agents):
+def test_members_that_change_places_learn_as_in_plain_python():
+    """Three arms, the temperature fixed so low that the best estimate is chosen: arms and rates trial by trial."""
+    redrawn = dataclasses.replace(CONFIG, n_arms=3, context_trials=80, n_contexts=1)
+    bandit = next(fig12_bandit.draw_bandits(redrawn, "test", 2, 80, redrawn=True))
+    played = agents.play_ensemble(bandit, MODULATED, FIXED, 0.0, 1e-9)
+    for m in range(2):
+        q, v = bandit.start[m].copy(), bandit.start[m] ** 2
+        for t in range(80):
+            arm = t if t < 3 else int(q.mean(axis=1).argmax())
+            rate = q[arm].var() / (q[arm].var() + v[arm].mean() - q[arm].mean() ** 2)
+            assert played.rate[m, t] == pytest.approx(rate)
+            assert played.best[m, t] == (arm == bandit.means[m, 0].argmax())
+            reward = bandit.means[m, 0, arm] + bandit.spreads[m, 0, arm] * bandit.noise[m, t]
+            own = agents.FASTEST * rate * bandit.rank[m, arm][bandit.order[m, t]]
+            q[arm], v[arm] = q[arm] + own * (reward - q[arm]), v[arm] + own * (reward**2 - v[arm])
+
+
+def test_orders_are_permutations_and_do_not_change_the_bandit():
+    config = dataclasses.replace(CONFIG, context_trials=30, n_contexts=2)
+    kept, redrawn = (next(fig12_bandit.draw_bandits(config, "test", 3, 30, redrawn=r)) for r in (False, True))
+    assert kept.order.shape == (3, 0, agents.N_MEMBERS)
+    np.testing.assert_array_equal(np.sort(redrawn.order, axis=2), np.broadcast_to(np.arange(20), (3, 60, 20)))
+    assert len(np.unique(redrawn.order.reshape(-1, 20), axis=0)) == 3 * 60
+    for name in set(Bandit._fields) - {"order"}:
+        np.testing.assert_array_equal(getattr(kept, name), getattr(redrawn, name))
+
+
+@pytest.mark.parametrize("redrawn", [False, True])
+def test_without_noise_the_rate_stays_if_members_keep_their_places_and_else_falls_with_time(redrawn):
+    """One arm with the reward 2.
+
+    If rates fall as a / t, what is left of an error falls as t ** (-a * FASTEST / 2), because the mean member has half
+    of the fastest one's rate. EU / (EU + AU) falls as that, so that a = 2 / FASTEST. If places are kept, the member
+    without a rate keeps its error, EU and AU are the same, and the rate stays at one half.
+    """
+    still = dataclasses.replace(CONFIG, n_arms=1, context_trials=1600, n_contexts=1)
+    bandit = next(fig12_bandit.draw_bandits(still, "test", 5, 1600, redrawn=redrawn))
+    bandit = bandit._replace(means=np.full_like(bandit.means, 2.0), spreads=np.zeros_like(bandit.spreads))
+    rates = agents.play_ensemble(bandit, MODULATED, FIXED, 0.0, 0.1).rate
+    expected = 2 / agents.FASTEST / np.arange(1, 1601) if redrawn else np.full(1600, 0.5)
+    np.testing.assert_allclose(rates[:, 1000:], np.tile(expected[1000:], (5, 1)), rtol=0.08)
+
+
+def make_play(score, gain_short, redrawn_loss=0.0):
+    def play(config, name, n_seeds, length, matched, *, all_agents=False, redrawn=False):
         baselines = {name: 0.4 for name in config.baselines} | {"window UCB": 0.8}
         scores = score | (baselines if all_agents else {})
-        extra = gain_short * (length == min(config.context_lengths)) if not all_agents else 0.0
+        extra = gain_short * (name == "lengths" and length == min(config.context_lengths))
+        less = redrawn_loss * redrawn
         traces = {}
         for agent, value in scores.items():
-            level = value + extra * (agent == "both") + 0.01 * JITTER * (-1 if agent == "neither" else 1)
+            level = value + (extra - less) * (agent == "both") + 0.01 * JITTER * (-1 if agent == "neither" else 1)
             rows = np.repeat(1 - level[:, None], config.context_trials, axis=1)
             traces[agent] = Traces(rows, rows, rows, rows)
         return traces, np.ones(8)
@@ -127,10 +171,10 @@ def make_play(score, gain_short):
     return play
 
 
-def run(monkeypatch, score, gain_short=0.2):
+def run(monkeypatch, score, gain_short=0.2, **more):
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
-    monkeypatch.setattr(fig12_bandit, "play", make_play(score, gain_short))
-    monkeypatch.setattr(fig12_bandit, "match", lambda config: (0.2, 0.1))
+    monkeypatch.setattr(fig12_bandit, "play", make_play(score, gain_short, **more))
+    monkeypatch.setattr(fig12_bandit, "match", lambda config, redrawn=False: (0.4, 0.3) if redrawn else (0.2, 0.1))
     return fig12_bandit.run(dataclasses.replace(CONFIG, n_replicates=8, length_replicates=8))
 
 
@@ -142,12 +186,26 @@ WORSE = dict(both=0.4, acetylcholine=0.5, noradrenaline=0.6, neither=0.8)
 def test_known_scores_get_their_verdict(monkeypatch, tmp_path, score, gain, verdict):
     result = run(monkeypatch, score, gain)
     rows = judge_result(result, tmp_path).drop("bandit-control-window")
-    assert rows["verdict"].to_dict() == dict.fromkeys(rows.index, verdict) and len(rows) == 4
+    assert rows["verdict"].to_dict() == dict.fromkeys(rows.index, verdict) and len(rows) == 5
     assert result.scalars["score_beyond_best"] == pytest.approx(
         score["both"] - max(score["acetylcholine"], score["noradrenaline"])
     )
 
 
 def test_the_figure_can_be_read(monkeypatch):
-    figure = plot(run(monkeypatch, SYNERGY))
-    assert set(panels_of(figure)) == set("abcdef") and not find_faults(figure)
+    figures = plot(run(monkeypatch, SYNERGY))
+    assert set(panels_of(figures)) == set("abcdef") and set(panels_of(figures, "b")) == set("abc")
+    assert not any(find_faults(figure) for figure in figures.values())
+
+
+def test_readings_and_lengths_have_effects_of_their_own(monkeypatch):
+    result = run(monkeypatch, SYNERGY, redrawn_loss=0.4)
+    assert result.scalars["score_beyond_best"] == pytest.approx(0.2)
+    assert result.scalars["redrawn_beyond_best"] == pytest.approx(-0.2)
+    assert result.scalars["redrawn_beyond_sum"] == pytest.approx(0.5 - 0.6 - 0.7 + 0.4)
+    assert (result.scalars["rate"], result.scalars["redrawn_rate"]) == (0.2, 0.4)
+    gains = result.tables["gains"].set_index(["agent", "length"])["value"]
+    shortest, longest = min(CONFIG.context_lengths), max(CONFIG.context_lengths)
+    assert gains["both", shortest] == pytest.approx(0.7) and gains["both", longest] == pytest.approx(0.5)
+    assert result.scalars["acetylcholine_longest"] == pytest.approx(gains["acetylcholine", longest])
+    assert gains["acetylcholine", longest] == pytest.approx(0.2)

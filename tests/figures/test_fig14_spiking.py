@@ -148,6 +148,17 @@ def test_a_reward_follows_the_pair_in_order_only(gap, is_rewarded):
     assert released == ((41 + gap + 1500, pytest.approx(0.5 * 0.99)) if is_rewarded else None)
 
 
+@pytest.mark.parametrize(("modulators", "released"), [("neither", 0.5 * 0.99), ("acetylcholine", 0)])
+def test_acetylcholine_holds_dopamine_back_once_the_synapse_is_full(modulators, released):
+    synapses, _, state = chain(1)
+    cells = make_cells(["RS", "FS"], condition=modulators, **SHAPES | dict(reward=0.5))
+    for is_full, expected in ((False, 0.5 * 0.99), (True, released)):
+        state.saturated[0] = 0 if is_full else -1
+        state.dopamine[0], state.due[7] = 0, 1  # a reward that comes at step 7
+        kernel.advance(7, drive([], 1), synapses, cells, state)
+        assert state.dopamine[0] == pytest.approx(expected)
+
+
 def run_plainly(synapses, cells, uniforms):
     """Spikes (T, N), weights and dopamine of a network, synapse by synapse with its own history of spikes."""
     n_steps, n_cells = uniforms.shape[0], uniforms.shape[1] - 1

@@ -137,7 +137,8 @@ def test_every_setting_says_what_it_is(stem):
 def test_every_profile_is_a_valid_config_of_every_notebook(profile):
     for stem in PROJECT.stems():
         config = make_config(PROJECT, stem, profile)
-        assert bool(load_experiment(stem).conditions(config)) == (stem not in NEIGHBOURS)  # these train none of ours
+        trains_networks = len(load_experiment(stem).conditions(config)) > 0
+        assert trains_networks != (stem in NEIGHBOURS)
 
 
 def test_one_call_each_to_compute_to_plot_to_record_and_to_tell(cells):

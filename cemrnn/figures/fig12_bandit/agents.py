@@ -36,6 +36,9 @@ class Bandit(NamedTuple):
     start: np.ndarray  # (M, A, N_MEMBERS) of the estimators
     rank: np.ndarray  # (M, A, N_MEMBERS) of the members' rates, from 0 to 1
     own: np.ndarray  # (M, T, A) standard normal, of agents that sample
+    order: (
+        np.ndarray
+    )  # (M, T, N_MEMBERS) uint8, places of the members in each trial; (M, 0, N_MEMBERS): they keep theirs
 
     @property
     def length(self) -> int:
@@ -77,11 +80,14 @@ def _mean_uncertainty(q, uncertainty):
 
 
 @compiled()
-def run_ensemble(means, spreads, noise, choice, start, rank, learn, explore, rate, temperature, traces):
-    """Fills traces (4, M, L) with an agent of estimators; `learn` and `explore` are FIXED or MODULATED."""
+def run_ensemble(means, spreads, noise, choice, start, rank, order, learn, explore, rate, temperature, traces):
+    """Fills traces (4, M, L) with an agent of estimators; `learn` and `explore` are FIXED or MODULATED.
+
+    Its members keep their places if the order has no trials.
+    """
     n_seeds, n_contexts, n_arms = means.shape
     length = noise.shape[1] // n_contexts
-    later = max(1, n_contexts - 1)
+    later, is_redrawn = max(1, n_contexts - 1), order.shape[1] > 0
     for m in range(n_seeds):
         q, v = start[m].copy(), start[m] ** 2
         mean, uncertainty = np.empty(n_arms), np.empty(n_arms)
@@ -90,16 +96,19 @@ def run_ensemble(means, spreads, noise, choice, start, rank, learn, explore, rat
         least = np.inf
         for t in range(noise.shape[1]):
             c, since = t // length, t % length
-            surprise = _mean_uncertainty(mean, uncertainty)
-            least = min(least, surprise)
-            heat = max(COLDEST, surprise - least) if explore == MODULATED else temperature
+            heat = temperature
+            if explore == MODULATED:
+                surprise = _mean_uncertainty(mean, uncertainty)
+                least = min(least, surprise)
+                heat = max(COLDEST, surprise - least)
             arm = t if t < n_arms else _draw_softmax(mean, heat, choice[m, t])
             reward = means[m, c, arm] + spreads[m, c, arm] * noise[m, t]
             known = min(max(v[arm].mean() - mean[arm] ** 2, 0.0), LARGEST_VARIANCE)
             both = uncertainty[arm] + known
             step = (uncertainty[arm] / both if both > 0 else 0.0) if learn == MODULATED else rate
             for j in range(q.shape[1]):
-                own = min(1.0, FASTEST * step * rank[m, arm, j])
+                place = order[m, t, j] if is_redrawn else j
+                own = min(1.0, FASTEST * step * rank[m, arm, place])
                 q[arm, j] += own * (reward - q[arm, j])
                 v[arm, j] += own * (reward * reward - v[arm, j])
             mean[arm], uncertainty[arm] = q[arm].mean(), q[arm].var()
@@ -160,7 +169,7 @@ def run_counting(means, spreads, noise, choice, own, kind, setting, traces):
 def play_ensemble(bandit: Bandit, learn: int, explore: int, rate: float, temperature: float) -> Traces:
     """What an agent of estimators did; rate and temperature hold where they are not modulated."""
     traces = np.zeros((4, len(bandit.noise), bandit.length))
-    drawn = bandit.means, bandit.spreads, bandit.noise, bandit.choice, bandit.start, bandit.rank
+    drawn = bandit.means, bandit.spreads, bandit.noise, bandit.choice, bandit.start, bandit.rank, bandit.order
     run_ensemble(*drawn, learn, explore, float(rate), float(temperature), traces)
     return Traces(*traces)
 

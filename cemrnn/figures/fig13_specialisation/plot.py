@@ -32,15 +32,16 @@ def plot(result: Result) -> Figure:
         return select(outcomes, measure=measure, **{key: fixed[key] for key in KEYS if key != "coupling"})
 
     sizes = {f"{n} units": rows(n_units=n, senders=n) for n in config.module_units}
-    shares = {f"{100 * share:.0f} %": rows(alike=share) for share in config.correlations}
+    shares = {f"{100 * share:.0f} % alike": rows(alike=share) for share in config.correlations}
     measured = {measure: rows(measure) for measure in MEASURES}
     for letter, lines in zip("abc", (sizes, shares, measured), strict=True):
         _draw_couplings(panels[letter], letter, lines, dict(zip(lines, itertools.cycle(GREYS), strict=False)))
         panels[letter].legend(loc="best")
-    panels["a"].set_ylabel("specialisation, ablation")
     _draw_senders(panels["d"], outcomes, config.base._replace(coupling=1.0))
     _draw_steps(panels["e"], result.tables["steps"])
     _draw_couplings(panels["f"], "f", {arm: rows(arm=arm) for arm in ARMS}, style.LOOKS)
+    for letter, measure in {"a": "ablation", "b": "ablation", "e": "probe", "f": "ablation"}.items():
+        panels[letter].set_ylabel(f"specialisation, {measure}")
     style.add_legend(figure, ARMS)
     return figure
 

@@ -5,8 +5,9 @@ v >= 30 a spike, v <- c, u <- u + d. A spike of step t arrives at step t + delay
 a step; a spike that follows an arrival by dt steps adds .1 * .95^dt to the synapse's eligibility, one that precedes it
 by dt or falls on it takes .15 * .95^dt away. Every ten steps W += (tonic + dopamine) * eligibility within its bounds.
 
-Source: Izhikevich 2003 (neuron) and 2007 (plasticity). We differ from them in nothing but delays and the decay of
-dopamine, 1 % a step, as in Rodriguez-Garcia et al. 2024.
+Source: Izhikevich 2003 (neuron) and 2007 (plasticity). Delays of one to five steps and the decay of dopamine, 1 % a
+step, are those of Rodriguez-Garcia et al. 2024. Ours is that a spike on the step of an arrival only depresses, since
+that arrival cannot have caused it.
 
 Compiled code is found again by the text of this file alone: all that it calls belongs here.
 """

@@ -82,6 +82,6 @@ def _draw_correction(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
             style.draw_rows(axes, [position + offset] * len(part), part, "value", style.LOOKS[arm], **marks)
     labels = dict(zip(TAKEN, ("as is", "corrected", "control"), strict=True))
     handles = style.make_handles({labels[name]: dict(fillstyle=face) for name, face in faces.items()}, **style.GREY)
-    style.add_small_legend(axes, handles)
+    axes.legend(handles=handles, loc="upper right")
     style.name_rows(axes, arms)
     style.name_axes(axes, "e", "accuracy under shared noise")

@@ -27,6 +27,7 @@ LABELS = {
 NAMES = {"accuracy": "maps", "robustness": "noise"}
 CHOICE_NAMES = dict(zip(CHOICES, ("φ", "rate", "N / R", "radius", "updates"), strict=True))
 CLEAR, UNCLEAR = "0.1", "0.6"  # shades: the interval excludes 0, or does not
+LEAST = 0.01  # of an effect, on both sides of 0
 LETTERS = "adbecf"  # a column for each pair of effects
 
 
@@ -60,7 +61,13 @@ def _draw_sorted(axes: Axes, rows: pd.DataFrame) -> None:
     axes.scatter(at, rows["value"], c=shades, s=9, zorder=3)
     axes.axhline(0, color="0.4", linewidth=0.8, linestyle=":")
     axes.set_xticks([])
+    axes.set_ylim(*_widen(*axes.get_ylim()))
     axes.locator_params(axis="y", nbins=6)
+
+
+def _widen(low: float, high: float) -> tuple[float, float]:
+    """Limits that are no nearer to 0 than a hundredth, so that rounding does not fill a panel."""
+    return min(low, -LEAST), max(high, LEAST)
 
 
 def _draw_overall(axes: Axes, value: float, low: float, high: float) -> None:
@@ -85,6 +92,7 @@ def _plot_choices(result: Result) -> Figure:
         axes.plot(rows["value"], range(len(rows)), "o", color=CLEAR, markersize=4)
         axes.axvline(0, color="0.4", linewidth=0.8, linestyle=":")
         style.name_rows(axes, [f"{CHOICE_NAMES[choice]} {style.show_text(level)}" for choice, level in levels])
+        axes.set_xlim(*_widen(*axes.get_xlim()))
         axes.locator_params(axis="x", nbins=4)
         axes.set_title(f"{NAMES[measure]}, equal {match}", loc="right")
         style.name_axes(axes, letter, LABELS[contrast])
