@@ -1,6 +1,7 @@
 """Figure 13: planted modules whose specialisation is known, states by hand, and made-up pairs with known verdicts."""
 
 import dataclasses
+import functools
 import itertools
 from pathlib import Path
 
@@ -245,16 +246,19 @@ WORLDS = {
 }
 
 
-def run(monkeypatch, level, spread):
-    monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
-    monkeypatch.setattr(fig13, "measure_pairs", make_up(level, spread))
+@functools.cache
+def result_of(name):
+    """The result of figure 13 in a made-up world."""
     config = dataclasses.replace(CONFIG, n_replicates=8, n_units=10, couplings=(0.0, 0.1, 1.0), coupling=0.1)
-    return fig13.run(dataclasses.replace(config, module_units=(5, 10)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CEMRNN_RESULTS", raising=False)
+        patch.setattr(fig13, "measure_pairs", make_up(*WORLDS[name]))
+        return fig13.run(config)
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_known_pairs_get_their_verdict(monkeypatch, tmp_path, name):
-    verdicts = judge_result(run(monkeypatch, *WORLDS[name]), tmp_path)["verdict"]
+def test_known_pairs_get_their_verdict(tmp_path, name):
+    verdicts = judge_result(result_of(name), tmp_path)["verdict"]
     if name == "undecided":  # pairs of one seed differ alike, so that only what is not paired is uncertain
         verdicts = verdicts[["modules-structure", "modules-resources"]]
     if name == "opposite":  # no specialisation is far enough below 0
@@ -262,8 +266,8 @@ def test_known_pairs_get_their_verdict(monkeypatch, tmp_path, name):
     assert verdicts.to_dict() == dict.fromkeys(verdicts.index, name)
 
 
-def test_effects_are_differences_of_the_settings_that_the_claims_name(monkeypatch):
-    scalars = run(monkeypatch, *WORLDS["supported"]).scalars
+def test_effects_are_differences_of_the_settings_that_the_claims_name():
+    scalars = result_of("supported").scalars
     assert scalars["ablation_beyond_best"] == pytest.approx(0.4)
     assert scalars["ablation_beyond_sum"] == pytest.approx(0.4)
     assert scalars["ablation_independent_minus_correlated"] == pytest.approx(0.2)
@@ -286,8 +290,8 @@ def test_settings_that_cannot_be_run_are_refused(change, message):
         dataclasses.replace(CONFIG, **change)
 
 
-def test_all_panels_are_drawn_and_can_be_read(monkeypatch):
-    figure = plot(run(monkeypatch, *WORLDS["supported"]))
+def test_all_panels_are_drawn_and_can_be_read():
+    figure = plot(result_of("supported"))
     assert set(panels_of(figure)) == set("abcdef")
     assert not find_faults(figure)
     lines = {line.get_label(): line for line in panels_of(figure)["f"].get_lines()}
