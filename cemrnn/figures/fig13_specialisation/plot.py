@@ -36,7 +36,7 @@ def plot(result: Result) -> Figure:
     measured = {measure: rows(measure) for measure in MEASURES}
     for letter, lines in zip("abc", (sizes, shares, measured), strict=True):
         _draw_couplings(panels[letter], letter, lines, dict(zip(lines, itertools.cycle(GREYS), strict=False)))
-        panels[letter].legend(loc="best")
+        panels[letter].legend(loc="best", handlelength=1.2)
     _draw_senders(panels["d"], outcomes, config.base._replace(coupling=1.0))
     _draw_steps(panels["e"], result.tables["steps"])
     _draw_couplings(panels["f"], "f", {arm: rows(arm=arm) for arm in ARMS}, style.LOOKS)
@@ -65,12 +65,12 @@ def _draw_senders(axes: Axes, outcomes: pd.DataFrame, dense: Setting) -> None:
     for measure, look in zip(MEASURES, GREYS, strict=True):
         part = select(outcomes, measure=measure, trained=True, **fixed).sort_values("senders")
         style.draw_curve(axes, part, "senders", "value", look, label=measure, markersize=4)
-    axes.legend(loc="best")
+    style.add_small_legend(axes)
     style.name_axes(axes, "d", "units that send", "specialisation", ylim=LIMITS)
 
 
 def _draw_steps(axes: Axes, steps: pd.DataFrame) -> None:
     for channel, look in zip(CHANNELS, GREYS, strict=True):
         style.draw_curve(axes, select(steps, channel=channel), "step", "probe", look, label=channel, markersize=4)
-    axes.legend(loc="best")
+    style.add_small_legend(axes)
     style.name_axes(axes, "e", "step of time", "", ylim=LIMITS)
