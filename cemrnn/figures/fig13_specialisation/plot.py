@@ -65,7 +65,7 @@ def _draw_senders(axes: Axes, outcomes: pd.DataFrame, dense: Setting) -> None:
     for measure, look in zip(MEASURES, GREYS, strict=True):
         part = select(outcomes, measure=measure, trained=True, **fixed).sort_values("senders")
         style.draw_curve(axes, part, "senders", "value", look, label=measure, markersize=4)
-    style.add_small_legend(axes)
+    axes.legend(loc="best")
     style.name_axes(axes, "d", "units that send", "specialisation", ylim=LIMITS)
 
 
