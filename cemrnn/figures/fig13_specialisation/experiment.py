@@ -109,7 +109,8 @@ def run(config: SpecialisationConfig) -> tuple[Tables, Scalars]:
     }
     scalars = _scalars(networks, steps, config)
     said = titles.choose(scalars, "ablation_combined_minus_bias", "more", "less", "not clearly more")
-    return tables, scalars | {"title": f"Densely coupled modules specialise {said} if context modulates them"}
+    compared = "if context modulates them than if it is an input"
+    return tables, scalars | {"title": f"Densely coupled modules specialise {said} {compared}"}
 
 
 def _group(settings: Sequence[Setting], config: SpecialisationConfig) -> list[list[tuple[Setting, int]]]:
