@@ -56,7 +56,7 @@ def _draw_couplings(axes: Axes, letter: str, lines: Mapping[str, pd.DataFrame], 
         axes.plot(before["place"], before["value"], look.marker, color=look.colour, fillstyle="none", markersize=4)
     shown = ["one" if coupling == 0 else f"{100 * coupling:g} %" for coupling in sorted(part["coupling"].unique())]
     axes.set_xticks(range(1, len(shown) + 1), shown)
-    style.name_axes(axes, letter, "connections between modules", ylim=LIMITS)
+    style.name_axes(axes, letter, "connections between modules", "specialisation", ylim=LIMITS)
 
 
 def _draw_senders(axes: Axes, outcomes: pd.DataFrame, dense: Setting) -> None:
