@@ -1,10 +1,11 @@
 """Sphinx extension that brings the live model to the pages which mention it.
 
 A page has the live model where its source has `<div data-cemrnn-play></div>` in a raw block; it then loads the
-scripts, in order and after the text. They lie outside the static folder, from which Jupyter Book would load them on
-every page. D3 comes from the installed wheel of mpld3: of the libraries that come with a Python package and draw
-without a network it is the lightest (240 kB against 1.3 MB of BokehJS), it draws into the page's own SVG, whose
-colours follow the theme and whose boxes a test can measure, and its axes, scales and drag are all that is needed.
+scripts, in order and after the text. With `<div data-cemrnn-bandit></div>` such a page has a bandit to play, too. The
+scripts lie outside the static folder, from which Jupyter Book would load them on every page. D3 comes from the
+installed wheel of mpld3: of the libraries that come with a Python package and draw without a network it is the
+lightest (240 kB against 1.3 MB of BokehJS), it draws into the page's own SVG, whose colours follow the theme and whose
+boxes a test can measure, and its axes, scales and drag are all that is needed.
 """
 
 import shutil
@@ -18,7 +19,7 @@ D3 = "d3.v5.min.js"
 MARK = "data-cemrnn-play"
 SHEETS = ("play.css", "drawings.css")
 SCRIPTS = (D3, "data.js", "model.js", "trial.js", "flow.js", "state.js", "controls.js", "frame.js",
-           "answer.js", "panels.js", "play.js")  # fmt: skip
+           "answer.js", "panels.js", "play.js", "agents.js", "bandit.js")  # fmt: skip
 
 
 def add_scripts(app, pagename, templatename, context, doctree):

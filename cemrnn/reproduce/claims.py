@@ -4,7 +4,7 @@ A claim is an entry of `claims.yml` in the folder of the figure that tests it, w
 one scalar with a 95 % interval over replicate networks, from the figure's experiment. The verdict is computed from the
 two and never typed. It is computed again from random halves of the networks, so that a verdict that hangs on the seeds
 shows. A few claims are primary, one for each sentence of the sources; their p values are corrected for their number,
-all others are exploratory.
+those on the paper apart from those on neighbouring papers; all others are exploratory.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from cemrnn.figures.result import MEASURED
 from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.reproduce.documents import read_json, read_yaml
 
+SOURCES = ("abstract", "summary", "neighbour", "control")
 VERDICTS = ("supported", "opposite", "equivalent", "undecided", "no evidence")
 ALPHA = 0.05  # of primary claims, corrected
 MOST_NETWORKS = 1000  # that we would tell anybody to train
@@ -46,7 +47,8 @@ class Claim(Config):
     Attributes:
         id: lower-case words joined by hyphens, unique over all figures.
         statement: the claim as a sentence.
-        source: where it comes from: the paper's abstract, its published summary, or a control of ours.
+        source: where it comes from: the paper's abstract, its published summary, the abstract of a neighbouring paper,
+            or a control of ours.
         figure: stem of the figure that tests it.
         measure: name of the scalar in the figure's results.
         direction: sign of the effect that is claimed; "zero" claims that there is none worth the name.
@@ -59,7 +61,7 @@ class Claim(Config):
 
     id: str
     statement: str
-    source: Literal["abstract", "summary", "control"]
+    source: Literal[SOURCES]
     figure: str
     measure: str
     direction: Literal["positive", "negative", "zero"]
@@ -200,7 +202,9 @@ def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
     rows = [_find_row(claim, results_dir) for claim in claims]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"effect": float, "low": float, "high": float, "n": int})
     chosen = table["primary"].to_numpy(bool) & np.array([claim.direction != "zero" for claim in claims], bool)
-    table["p_adjusted"] = adjust_holm(np.where(chosen, table["p_adjusted"].to_numpy(float), np.nan))
+    p, neighbours = table["p_adjusted"].to_numpy(float), (table["source"] == "neighbour").to_numpy()
+    families = [adjust_holm(np.where(chosen & family, p, np.nan)) for family in (neighbours, ~neighbours)]
+    table["p_adjusted"] = np.where(neighbours, *families)
     doubtful = chosen & (table["p_adjusted"] >= ALPHA) & table["verdict"].isin(["supported", "opposite"])
     table.loc[doubtful, "verdict"] = "undecided"
     return table

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from cemrnn.reproduce.claims import VERDICTS, Claim, DroppedClaim, describe_doubt, number_of, write_effect
+from cemrnn.reproduce.claims import SOURCES, VERDICTS, Claim, DroppedClaim, describe_doubt, number_of, write_effect
 from cemrnn.reproduce.evidence import Evidence
 
 SIGNS = dict(zip(VERDICTS, ("✓", "✗", "≈", "?", "–"), strict=True))
@@ -53,7 +53,7 @@ def _filters(claims: Sequence[Claim]) -> str:
     options = {
         "figure": {stem: f"figure {number_of(stem)}" for stem in figures},
         "verdict": {verdict: f"{SIGNS[verdict]} {verdict}" for verdict in VERDICTS},
-        "kind": {PRIMARY: "primary", "abstract": "abstract", "summary": "summary", "control": "control"},
+        "kind": {kind: kind for kind in (PRIMARY, *SOURCES)},
     }
     selects = [
         f'<label>{name} <select data-filter="{name}"><option value="">all</option>'

@@ -11,8 +11,8 @@ from tests.fixtures.copies import REPOSITORY
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MODEL, APP = (
-    ("model.js", "trial.js", "flow.js", "state.js"),
-    ("controls.js", "frame.js", "answer.js", "panels.js", "play.js"),
+    ("model.js", "trial.js", "flow.js", "state.js", "agents.js"),
+    ("controls.js", "frame.js", "answer.js", "panels.js", "play.js", "bandit.js"),
 )
 SHEETS = {"pydata_sphinx_theme": "pydata-sphinx-theme.css", "sphinx_book_theme": "sphinx-book-theme.css"}
 

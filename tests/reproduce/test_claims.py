@@ -247,16 +247,18 @@ def test_how_firm_a_verdict_is(tmp_path):
     assert undecided == "about 24 networks would decide" and edge == "more networks will not decide"
 
 
-def test_primary_claims_are_corrected_for_their_number_and_others_are_not(tmp_path):
-    names = ("a", "b", "c", "d")
-    claims = [claim(id=name, measure=name, primary=name != "d") for name in names]
+def test_primary_claims_are_corrected_for_the_number_from_their_papers_and_others_are_not(tmp_path):
+    names, of_neighbours = "abcdef", {"e": "neighbour", "f": "neighbour"}
+    claims = [
+        claim(id=name, measure=name, primary=name != "d", source=of_neighbours.get(name, "summary")) for name in names
+    ]
     scalars = {}
-    for name, p in zip(names, (0.001, 0.03, 0.04, 0.04), strict=True):
+    for name, p in zip(names, (0.001, 0.03, 0.04, 0.04, 0.02, 0.02), strict=True):
         scalars |= evidence(0.08, 0.05, 0.11, 5, name) | {f"{name}_p": p}
     table = ledger(write_result(tmp_path, scalars), claims)
     assert list(table.p_adjusted[:3]) == pytest.approx([0.003, 0.06, 0.06])
-    assert math.isnan(table.p_adjusted[3])
-    assert list(table.verdict) == ["supported", "undecided", "undecided", "supported"]
+    assert math.isnan(table.p_adjusted[3]) and list(table.p_adjusted[4:]) == pytest.approx([0.04, 0.04])
+    assert list(table.verdict) == ["supported", "undecided", "undecided", "supported", "supported", "supported"]
 
 
 def test_json_round_trip(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from cemrnn.figures import list_figures
 from cemrnn.figures.fig16_multiverse.experiment import CONTRASTS, MEASURES
 from cemrnn.figures.shared.packing import MATCHES
-from cemrnn.reproduce.claims import COLUMNS, VERDICTS, load_claims
+from cemrnn.reproduce.claims import COLUMNS, SOURCES, VERDICTS, load_claims
 from cemrnn.reproduce.evidence import Evidence
 from cemrnn.reproduce.ledger_page import SIGNS, describe_ledgers, describe_verdicts, mark, tally
 from tests.reproduce.test_claims import claim
@@ -72,7 +72,7 @@ def test_every_claim_has_a_row_with_an_anchor_and_what_the_filter_reads():
 def test_the_filter_offers_what_there_is():
     text = describe_ledgers(evidence(OWN))
     options = re.findall(r'<option value="([^"]+)"', text)
-    assert options == ["fig0_made_up", "fig12_other", *VERDICTS, "primary", "abstract", "summary", "control"]
+    assert options == ["fig0_made_up", "fig12_other", *VERDICTS, "primary", *SOURCES]
 
 
 def test_kept_results_stand_beside_the_run_and_come_first():

@@ -1,0 +1,1 @@
+"""Figure 13: see `experiment` and `plot`."""
