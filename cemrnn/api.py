@@ -43,7 +43,7 @@ from cemrnn.tasks import OwnTasks, TaskSet
 from cemrnn.tasks.drawing import Disturbance, Tasks, TrialBatch
 from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import FAILED, TrainedNetwork, choose_device
+from cemrnn.training.learner import FAILED, TrainedNetwork
 from cemrnn.training.train import TrainingInterrupted
 
 if TYPE_CHECKING:
@@ -341,7 +341,7 @@ def train(
 
 def _obtain(configs: Sequence[TrainingConfig], device: str) -> Networks:
     """The networks of configs that differ in the seed alone; what the store lacks is trained, with a bar."""
-    return _gather(configs, *load_population(configs, Store.default(), device=choose_device(device)))
+    return _gather(configs, *load_population(configs, Store.default(), device=device))
 
 
 def _gather(configs: Sequence[TrainingConfig], model: CEMRNN, records: Sequence[TrainedNetwork]) -> Networks:

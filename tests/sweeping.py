@@ -61,7 +61,7 @@ def main(arguments):
     jobs = keep_missing(jobs[::-1] if options.backwards else jobs, store)
     execute = run_here(store, "cpu")
     if options.workers:
-        execute = workers.run_on_workers(options.workers, store)
+        execute = workers.run_on_workers(["cpu"] * options.workers, store)
     if options.scheduler_file:
         execute = cluster.run_on_cluster(options.scheduler_file, store)
     try:

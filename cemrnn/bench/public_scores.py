@@ -26,7 +26,6 @@ from cemrnn.tasks import PRESETS, TaskSet, Trials, TrialStream
 from cemrnn.tasks.layout import Layout
 from cemrnn.tasks.presets import Preset
 from cemrnn.tasks.scores import score_trials
-from cemrnn.training.learner import choose_device
 
 RULES = ("last36", "last18")
 
@@ -54,8 +53,7 @@ def load_networks(config: BatteryConfig) -> dict[str, CEMRNN]:
     n_found = sum(store.load(network) is not None for network in wanted)
     if n_found < len(wanted):
         raise LookupError(f"expected {len(wanted)} trained networks in {store.root}, got {n_found}")
-    device = choose_device(config.device)
-    return {arm: load_population(config.training(arm), store, device=device)[0] for arm in config.arms}
+    return {arm: load_population(config.training(arm), store, device=config.device)[0] for arm in config.arms}
 
 
 def score_generator(

@@ -44,7 +44,8 @@ class Shard(click.ParamType):
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Local processes; 1 trains in this one, with all its threads. Default: one per core if there is enough to do.",
+    help="Local processes; 1 trains in this one, with all its threads. Default: one per core if there is enough to do. "
+    "Each CUDA card takes the place of a core.",
 )
 @click.option(
     "--scheduler",
@@ -94,7 +95,9 @@ def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) 
             return
         click.echo(announce(lacking, [], sum(len(job.configs) for job in everything), 1))
         with _sweep_mistakes():
-            execute = _choose_executor(lacking, store, workers, scheduler)
+            execute = {
+                device: _choose_executor(part, store, device, workers, scheduler) for device, part in missing.items()
+            }
     with _sweep_mistakes():
         _train(missing, execute, store)
 
@@ -111,7 +114,10 @@ def _tell_cost(everything, lacking, n_cores, name) -> None:
 
 
 def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
-    """Device -> networks that the notebooks of a profile need, and network -> the first figure that needs it."""
+    """Device -> networks that the notebooks of a profile need, and network -> the first figure that needs it.
+
+    Where there is no card, "auto" is "cpu".
+    """
     from cemrnn.figures import load_experiment
     from cemrnn.reproduce.settings import make_config
     from cemrnn.training.learner import choose_device
@@ -119,38 +125,38 @@ def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
     project, needed, figures = Project(), {}, {}
     for stem in project.stems():
         config = make_config(project, stem, profile)
-        device = choose_device(config.device).type
+        device = config.device if choose_device(config.device).type != "cpu" else "cpu"
         networks = load_experiment(stem).conditions(config)
         needed.setdefault(device, []).extend(networks)
         figures = dict.fromkeys(networks, stem) | figures
     return needed, figures
 
 
-def _choose_executor(missing, store, workers, scheduler):
-    """What trains; None is this process. One-thread workers beat threads within an ensemble once they are started."""
-    if not missing:
-        return None
-    if scheduler:
+def _choose_executor(missing, store, device, workers, scheduler):
+    """What trains. One-thread workers beat threads within an ensemble once they are started."""
+    from cemrnn.sweep.run import run_here
+
+    if scheduler and missing and device != "cuda":
         from cemrnn.sweep.cluster import run_on_cluster
 
         return run_on_cluster(scheduler, store)
     n_workers = workers or min(count_cores(), len(missing))
-    if n_workers == 1 or (not workers and sum(job.work for job in missing) <= LITTLE_WORK):
-        return None
+    if n_workers <= 1 or (not workers and sum(job.work for job in missing) <= LITTLE_WORK):
+        return run_here(store, device)
+    from cemrnn.sweep.places import list_places
     from cemrnn.sweep.workers import run_on_workers
 
-    return run_on_workers(n_workers, store)
+    return run_on_workers(list_places(device, n_workers), store)
 
 
 def _train(missing, execute, store) -> None:
     from cemrnn.sweep.progress import TrainingProgress
-    from cemrnn.sweep.run import run_here, run_jobs
+    from cemrnn.sweep.run import run_jobs
 
     progress, n_trained = TrainingProgress(), 0
     try:
         for device, jobs in missing.items():
-            here = execute is None or device != "cpu"
-            n_trained += run_jobs(jobs, run_here(store, device) if here else execute, store, progress)
+            n_trained += run_jobs(jobs, execute[device], store, progress)
     finally:
         progress.close()
     click.echo(f"training: {n_trained} networks trained, the others were in the store")

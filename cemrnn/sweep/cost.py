@@ -12,19 +12,22 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from cemrnn.network.config import count_work_of_step
 from cemrnn.network.gated import KINDS, GatedConfig
+from cemrnn.system.timing import time_turn
 from cemrnn.tasks.sequences.images import ImageSet
 from cemrnn.training.recipe import Recipe
 from cemrnn.training.sequences import SequenceConfig
-from cemrnn.training.workload import time_updates
+from cemrnn.training.workload import STANDING, time_updates
 
 # Multiplications and additions that take about as long as the rest of a unit's step, and as the rest of an update.
 UNIT_STEP, UPDATE = 60, 1e7
 PASSES = 3  # forward, and two of that size for the gradient
 LARGEST_TIMED = 2e9  # work of an update that is timed; a larger one is timed on fewer trials
 SHAPES_TIMED, TOGETHER = 24, 4  # of each kind of network at most; networks of a shape at most
+TRIED_S = 0.5  # that an update is repeated for, where all of it is timed
 # Bytes of an entry beside weights, history and config: file headers, checksums; of a number in the history.
 ENTRY_OVERHEAD_BYTES, NUMBER_BYTES = 700, 11
 
@@ -64,14 +67,15 @@ def _count_evaluated(config: Recipe) -> float:
     return config.validation_size * data.n_contexts / scored
 
 
-def estimate_seconds(ensembles: Sequence[Sequence[Recipe]]) -> list[float]:
-    """Seconds on one core, at most, of every ensemble's training, from updates that are timed here and now.
+def estimate_seconds(ensembles: Sequence[Sequence[Recipe]], device: str = "cpu") -> list[float]:
+    """Seconds, at most, of every ensemble's training on one core or with a card, from updates timed here and now.
 
     Of each kind of network some shapes are timed, spread over the sizes; for those between them the seconds of a
     multiplication are interpolated.
 
     Args:
         ensembles: networks that train together, each of one shape.
+        device: "cpu", or a card, e.g. "cuda".
     """
     seconds = np.zeros(len(ensembles))
     kinds: dict[tuple, dict[float, list[int]]] = {}  # kind -> work of an update -> positions
@@ -82,7 +86,7 @@ def estimate_seconds(ensembles: Sequence[Sequence[Recipe]]) -> list[float]:
     for members in kinds.values():
         sizes = sorted(members)
         timed = sorted({sizes[round(i)] for i in np.linspace(0, len(sizes) - 1, min(len(sizes), SHAPES_TIMED))})
-        prices = [time_work(ensembles[members[size][0]]) for size in timed]
+        prices = [time_work(ensembles[members[size][0]], device) for size in timed]
         for size, positions in members.items():
             price = float(np.interp(np.log(size), np.log(timed), prices))
             for position in positions:
@@ -91,13 +95,32 @@ def estimate_seconds(ensembles: Sequence[Sequence[Recipe]]) -> list[float]:
     return seconds.tolist()
 
 
-def time_work(configs: Sequence[Recipe]) -> float:
-    """Seconds on one core of a multiplication and addition, in updates of networks of one shape that train together."""
-    config = configs[0]
-    most = max(1, int(config.batch_trials * LARGEST_TIMED / count_update(config, config.batch_trials)))
-    n_trials = min(config.batch_trials, most)
+def time_work(configs: Sequence[Recipe], device: str = "cpu") -> float:
+    """Seconds of a multiplication and addition, in updates of networks of one shape that train together.
+
+    On a core few networks and trials stand for all of them; a card has to be given all, for it works on them at once.
+    """
+    config, n_trials = configs[0], configs[0].batch_trials
+    if device != "cpu":
+        return find_fastest(configs, [device])[1][device] / len(configs) / count_update(config, n_trials)
+    n_trials = min(n_trials, max(1, int(n_trials * LARGEST_TIMED / count_update(config, n_trials))))
     together = [dataclasses.replace(c, batch_trials=n_trials) for c in configs[:TOGETHER]]
     return time_updates({"": together}, n_rounds=2, seconds=0.0)[""] / count_update(config, n_trials)
+
+
+def find_fastest(configs: Sequence[Recipe], devices: Sequence[str]) -> tuple[str, dict[str, float]]:
+    """The device on which networks that train together make an update soonest, and the seconds of one on each.
+
+    All threads of this process work for "cpu". Drawing is included.
+
+    Args:
+        configs: of one shape.
+        devices: to choose from; each is tried for half a second, after one update that is not timed.
+    """
+    standing = [dataclasses.replace(c, learning_rate=STANDING) for c in configs]
+    updates = {name: configs[0].make_learner(standing, torch.device(name), None).update for name in devices}
+    seconds = {name: time_turn(update, TRIED_S) for name, update in updates.items()}
+    return min(seconds, key=seconds.__getitem__), seconds
 
 
 def entry_bytes(config: Recipe) -> float:

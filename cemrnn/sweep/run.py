@@ -15,12 +15,12 @@ import torch
 
 from cemrnn.network.ensemble import Ensemble
 from cemrnn.store.store import Store
-from cemrnn.sweep.cost import entry_bytes
+from cemrnn.sweep.cost import entry_bytes, find_fastest
 from cemrnn.sweep.jobs import Job, keep_missing, split_jobs
 from cemrnn.sweep.progress import SweepProgress, show_progress
 from cemrnn.system.leases import hold_leases, is_held
 from cemrnn.system.resources import format_bytes
-from cemrnn.training.learner import TrainedNetwork
+from cemrnn.training.learner import TrainedNetwork, choose_device
 from cemrnn.training.recipe import Recipe, list_starts
 from cemrnn.training.train import Progress, TrainingInterrupted, train
 
@@ -63,7 +63,8 @@ def train_job(
     Args:
         configs: of one shape.
         root: folder of the store.
-        device, report, stop: see `cemrnn.training.train.train`.
+        device: "cpu", a card, or "auto", the faster of both in updates of these networks, if there is a card.
+        report, stop: see `cemrnn.training.train.train`.
 
     Raises:
         TrainingInterrupted: Ctrl-C, or stop; the checkpoint is in the store.
@@ -81,11 +82,30 @@ def train_job(
             checkpoint = store.checkpoint_path(ours)
             with hold_leases([checkpoint.with_suffix(".lease")]):
                 bases = [store.load(config.start) for config in ours] if ours[0].start is not None else None
-                networks = train(ours, starts=bases, device=device, checkpoint=checkpoint, report=report, stop=stop)
+                networks = train(
+                    ours,
+                    starts=bases,
+                    device=choose_place(ours, device),
+                    checkpoint=checkpoint,
+                    report=report,
+                    stop=stop,
+                )
                 for config, network in zip(ours, networks, strict=True):
                     store.save(config, network)
                 checkpoint.unlink(missing_ok=True)
     return len(ours), held_elsewhere
+
+
+def choose_place(configs: Sequence[Recipe], device: str) -> str:
+    """The device to train networks of one shape on; where there is a choice, a line says what was measured."""
+    if device != "auto":
+        return device
+    if not torch.cuda.is_available():
+        return "cpu"
+    fastest, seconds = find_fastest(configs, ("cpu", "cuda"))
+    told = ", ".join(f"{1000 * s:.2g} ms on {name}" for name, s in seconds.items())
+    log.info("%s: an update of %d networks takes %s", configs[0].label, len(configs), told)
+    return fastest
 
 
 def throttle(every_s: float, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
@@ -134,7 +154,7 @@ def train_missing(
     Args:
         configs: any networks; repeated ones are trained once.
         store: where finished networks go, and checkpoints of unfinished ones.
-        device: see `cemrnn.training.train.train`; for training in this process.
+        device: see `train_job`; for training in this process.
         report: called at every evaluation of every ensemble.
 
     Raises:
@@ -273,7 +293,7 @@ class _Tally:
 
 
 def load_population(
-    configs: Sequence[Recipe], store: Store, *, device: str | torch.device = "cpu"
+    configs: Sequence[Recipe], store: Store, *, device: str = "cpu"
 ) -> tuple[Ensemble, list[TrainedNetwork]]:
     """An ensemble of trained networks ready to simulate, and their records; missing ones are trained first.
 
@@ -282,14 +302,14 @@ def load_population(
     Args:
         configs: configs that differ in the seed alone.
         store: where they are, or go.
-        device: where the ensemble lives.
+        device: where the ensemble lives, and missing networks train, see `train_job`; "auto" is a card if there is one.
     """
-    networks = [store.load(config) for config in configs]
+    place, networks = choose_device(device), [store.load(config) for config in configs]
     if None in networks:
         with show_progress() as report:
-            train_missing(configs, store, device=torch.device(device).type, report=report)
+            train_missing(configs, store, device=device, report=report)
         networks = [store.load(config) for config in configs]
-    population = configs[0].make_ensemble(configs[0].network, [c.seed for c in configs], device)
+    population = configs[0].make_ensemble(configs[0].network, [c.seed for c in configs], place)
     for m, network in enumerate(networks):
         population.flat[m] = network.flat
     return population, networks

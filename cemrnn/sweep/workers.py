@@ -1,4 +1,4 @@
-"""Sweeps on worker processes of one thread, on this machine: one that dies is replaced, none outlives the sweep."""
+"""Sweeps on worker processes, one per core and card of this machine: one that dies is replaced, none outlives it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import torch
 
 from cemrnn.store.store import Store
 from cemrnn.sweep.jobs import Job
+from cemrnn.sweep.places import CORE, Prices, choose_job, describe_prices, price_jobs
 from cemrnn.sweep.run import Executor, Outcome, Watch, WorkerDied, run_here, throttle, train_job
 from cemrnn.system.interrupts import deferred_interrupt
 from cemrnn.training.train import Progress, TrainingInterrupted
@@ -38,9 +39,10 @@ MOST_STARTS = 3  # in a row of workers that die before they take a job: then the
 class Worker:
     """A process that trains one job after the other, and what the driver knows of it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, place: str) -> None:
+        self.place = place
         self.connection, theirs = CONTEXT.Pipe()
-        self.process = CONTEXT.Process(target=serve, args=(theirs, root), daemon=True)
+        self.process = CONTEXT.Process(target=serve, args=(theirs, root, place), daemon=True)
         # Ctrl-C reaches a whole group of processes; workers leave it to us to tell them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -73,11 +75,19 @@ class Worker:
         self.connection.close()
 
 
-def run_on_workers(n_workers: int, store: Store) -> Executor:
-    """An executor that hands jobs to so many processes, which write to the store themselves."""
+def run_on_workers(places: Sequence[str], store: Store) -> Executor:
+    """An executor that hands jobs to processes, which write to the store themselves.
+
+    Args:
+        places: device of each process, see `cemrnn.sweep.places.list_places`.
+        store: where networks go.
+    """
 
     def run(jobs: Sequence[Job], watch: Watch) -> Iterator[Outcome]:
-        pool = _Pool(n_workers, store.root.resolve(), dict(enumerate(jobs)), watch)
+        prices = price_jobs(jobs, places)
+        if len(prices) > 1:
+            log.warning(describe_prices(prices))
+        pool = _Pool(places, store.root.resolve(), dict(enumerate(jobs)), watch, prices)
         with deferred_interrupt() as interrupted:
             try:
                 while not pool.is_done():
@@ -88,7 +98,7 @@ def run_on_workers(n_workers: int, store: Store) -> Executor:
             finally:
                 pool.kill()
         numbers = list(pool.waiting)  # no worker can be had
-        here = run_here(store, "cpu")
+        here = run_here(store, CORE)
         yield from here([jobs[n] for n in numbers], lambda k, where, progress: watch(numbers[k], where, progress))
 
     return run
@@ -97,8 +107,8 @@ def run_on_workers(n_workers: int, store: Store) -> Executor:
 class _Pool:
     """Workers, and the numbers of the jobs that wait for one."""
 
-    def __init__(self, n_workers: int, root: Path, jobs: dict[int, Job], watch: Watch) -> None:
-        self.n_workers, self.root, self.jobs, self.watch = n_workers, root, jobs, watch
+    def __init__(self, places: Sequence[str], root: Path, jobs: dict[int, Job], watch: Watch, prices: Prices) -> None:
+        self.places, self.root, self.jobs, self.watch, self.prices = places, root, jobs, watch, prices
         self.workers: list[Worker] = []
         self.waiting, self.deaths, self.n_failed = deque(jobs), Counter(), 0
 
@@ -111,22 +121,29 @@ class _Pool:
     def advance(self) -> Iterator[Outcome]:
         """Start workers, hand out jobs, and yield what became of those that ended in a little while."""
         n_busy = sum(worker.number is not None for worker in self.workers)
-        n_wanted = min(self.n_workers, n_busy + len(self.waiting))
+        lacking = list((Counter(self.places) - Counter(worker.place for worker in self.workers)).elements())
+        n_wanted = min(len(self.places), n_busy + len(self.waiting))
         while len(self.workers) < n_wanted and self.n_failed < MOST_STARTS:
             try:
-                self.workers.append(Worker(self.root))
+                self.workers.append(Worker(self.root, lacking.pop(0)))
             except OSError as error:  # no more processes, or no memory for one
                 self._count_failure(str(error))
         for worker in self.workers:
-            if worker.is_ready and worker.number is None and self.waiting:
-                worker.number = self.waiting.popleft()
-                worker.send(self.jobs[worker.number].configs)
+            if worker.is_ready and worker.number is None:
+                self._hand_out(worker)
         yield from self._listen(POLL_S)
         for worker in self.workers:
             if time.monotonic() - worker.told_s > QUIET_S:
                 worker.told_s = time.monotonic()
                 who = worker.process.pid, worker.told_s - worker.heard_s
                 log.warning("worker %d is silent for %.0f s; waiting; Ctrl-C keeps what is there", *who)
+
+    def _hand_out(self, worker: Worker) -> None:
+        number = choose_job(worker.place, self.waiting, [w.place for w in self.workers], self.prices)
+        if number is not None:
+            self.waiting.remove(number)
+            worker.number = number
+            worker.send(self.jobs[number].configs)
 
     def stop(self) -> None:
         """Tell the workers to write checkpoints, and wait for those that hear it."""
@@ -193,10 +210,11 @@ class _Pool:
             log.warning("worker processes do not start (%s); this process goes on with those that did, or alone", how)
 
 
-def serve(connection: Connection, root: Path) -> None:
+def serve(connection: Connection, root: Path, place: str) -> None:
     """What a worker does: the jobs that it is sent, until it is told to leave or its driver is gone."""
     torch.set_num_threads(1)
-    jobs, leave, where = queue.SimpleQueue(), threading.Event(), f"{socket.gethostname()}/{os.getpid()}"
+    jobs, leave = queue.SimpleQueue(), threading.Event()
+    where = f"{socket.gethostname()}/{os.getpid() if place == CORE else place}"
     lock = threading.Lock()
 
     def tell(*message) -> None:
@@ -211,7 +229,7 @@ def serve(connection: Connection, root: Path) -> None:
     tell("ready")
     while (configs := jobs.get()) is not None:
         try:
-            tell("ended", train_job(configs, root, device="cpu", report=report, stop=leave.is_set))
+            tell("ended", train_job(configs, root, device=place, report=report, stop=leave.is_set))
         except Exception as error:
             tell("ended", _portable(error))
 

@@ -57,7 +57,7 @@ def test_an_update_counts_what_a_network_multiplies():
 
 
 def test_seconds_are_the_work_at_the_timed_price(monkeypatch):
-    monkeypatch.setattr(cost, "time_work", lambda configs: 1e-10 * configs[0].network.n_units)
+    monkeypatch.setattr(cost, "time_work", lambda configs, _: 1e-10 * configs[0].network.n_units)
     ensembles = [[small_config(seed, n_units=n) for seed in range(3)] for n in (8, 32)]
     expected = [3 * count_work(configs[0]) * 1e-10 * n for configs, n in zip(ensembles, (8, 32), strict=True)]
     assert estimate_seconds(ensembles) == pytest.approx(expected)
@@ -67,7 +67,12 @@ def test_seconds_are_the_work_at_the_timed_price(monkeypatch):
 def test_few_shapes_are_timed_and_the_others_lie_between_them(monkeypatch):
     timed = []
     monkeypatch.setattr(cost, "SHAPES_TIMED", 2)
-    monkeypatch.setattr(cost, "time_work", lambda configs: timed.append(configs[0].network.n_units) or 1.0 / len(timed))
+
+    def pretend(configs, _):
+        timed.append(configs[0].network.n_units)
+        return 1.0 / len(timed)
+
+    monkeypatch.setattr(cost, "time_work", pretend)
     ensembles = [[small_config(n_units=n)] for n in (32, 8, 16)]
     prices = [s / count_work(c[0]) for s, c in zip(estimate_seconds(ensembles), ensembles, strict=True)]
     assert timed == [8, 32]

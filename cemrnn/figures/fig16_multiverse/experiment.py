@@ -27,7 +27,6 @@ from cemrnn.sweep.run import load_population
 from cemrnn.tasks.cues import centre, draw_frozen_noise
 from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import choose_device
 
 MEASURES = ("accuracy", "robustness")
 CONTRASTS = {"excitability_minus_synaptic": SINGLE, "combined_minus_best_single": ARMS_COMPARED}
@@ -62,7 +61,7 @@ def _measure_all(config: MultiverseConfig) -> Iterator[pd.DataFrame]:
 
 def measure(trainings: list[TrainingConfig], config: MultiverseConfig) -> dict[str, np.ndarray]:
     """Accuracy with clean cues (M,), and mean share that is kept with noisy ones; NaN where training failed."""
-    model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+    model, networks = load_population(trainings, Store.default(), device=config.device)
     trials = draw_fresh(config.task_set, config.seeds, config.test_trials).to(model.flat.device)
     cue = trials.cue()
     noise = centre(draw_frozen_noise(config.seeds, *cue.shape[1:], "multiverse", "cue noise").to(cue))

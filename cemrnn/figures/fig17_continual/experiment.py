@@ -18,7 +18,6 @@ from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet
 from cemrnn.tasks.scores import chance_level
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import choose_device
 
 CONTEXT, SCRATCH = "context alone", "from scratch"  # how the task that was left out is learned
 MEASURES = ("forgetting", "final")
@@ -54,7 +53,7 @@ def run(config: ContinualConfig) -> tuple[Tables, Scalars]:
 
 def _score(trainings: list[TrainingConfig], tasks: TaskSet, rule: str, config: ContinualConfig) -> np.ndarray:
     """Score (M, K) of networks on fresh trials of every task; NaN for those whose training failed."""
-    model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+    model, networks = load_population(trainings, Store.default(), device=config.device)
     scores = score_fresh(model, tasks, config.seeds, config.test_trials, rule).astype(float)
     scores[[network.status == "failed" for network in networks]] = np.nan
     return scores

@@ -26,7 +26,6 @@ from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import choose_device
 
 BATTERY_RULE = "last36"
 
@@ -164,7 +163,7 @@ def measure_added(config: PackingConfig) -> pd.DataFrame:
     rows = []
     for arm in config.adding_arms():
         trainings = config.added(arm)
-        _, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+        _, networks = load_population(trainings, Store.default(), device=config.device)
         for m, network in enumerate(networks):
             scores = network.history[trainings[0].trained_tasks[0]]  # none if the first update failed
             row = {"arm": arm, "network": m, "n_trained": count_context_parameters(trainings[0].network)}

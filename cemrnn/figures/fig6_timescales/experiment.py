@@ -37,7 +37,7 @@ def run(config: TimescalesConfig) -> tuple[Tables, Scalars]:
     device, store = choose_device(config.device), Store.default()
     switches, responses = draw_switches(config, device), []
     for condition in config.grid:
-        model, _ = load_population(config.training(condition), store, device=device)
+        model, _ = load_population(config.training(condition), store, device=config.device)
         responses.append(measure_condition(model, condition, switches, config))
     tables = {
         "curves": _curve_table(responses, config),
@@ -51,9 +51,9 @@ def run(config: TimescalesConfig) -> tuple[Tables, Scalars]:
 
 def _measure_intervals(config: IntervalsConfig) -> pd.DataFrame:
     """Errors of every network that gives intervals back."""
-    device, parts = choose_device(config.device), []
+    parts = []
     for arm in config.arms:
-        model, _ = load_population(config.training(arm), Store.default(), device=device)
+        model, _ = load_population(config.training(arm), Store.default(), device=config.device)
         parts.append(measure_intervals(model, config).assign(arm=arm))
     return pd.concat(parts, ignore_index=True)
 

@@ -15,7 +15,6 @@ from cemrnn.measures.intervals import estimate_difference
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import choose_device
 from cemrnn.training.workload import time_updates
 
 REFERENCES = ("plain", "bias")  # no context, and a context that is an input like any other
@@ -89,7 +88,7 @@ def _load_histories(
 ) -> dict[str, list[pd.DataFrame]]:
     histories = {}
     for arm, recipes in populations.items():
-        _, networks = load_population(recipes, Store.default(), device=choose_device(config.device))
+        _, networks = load_population(recipes, Store.default(), device=config.device)
         histories[arm] = worst_histories(networks, recipes[0].trained_tasks)
     return histories
 

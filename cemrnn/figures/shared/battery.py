@@ -21,7 +21,7 @@ from cemrnn.tasks import TaskSet, Trials, TrialStream
 from cemrnn.tasks.cues import CueConfig
 from cemrnn.tasks.scores import chance_level, score_trials
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.learner import TrainedNetwork
 
 PLAIN_CUE = CueConfig()  # to which nothing happens
 
@@ -157,7 +157,7 @@ def load_populations(config: BatteryConfig) -> list[Population]:
 
 def load_arm(config: BatteryConfig, trainings: Sequence[TrainingConfig]) -> Population:
     """The trained and tested networks of one arm; what the store lacks is trained first."""
-    model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+    model, networks = load_population(trainings, Store.default(), device=config.device)
     seeds = [training.seed for training in trainings]
     scores = score_fresh(model, config.task_set, seeds, config.test_trials, "last36")
     return Population(trainings[0].network.arm, model, networks, scores)

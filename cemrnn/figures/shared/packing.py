@@ -26,7 +26,7 @@ from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet
 from cemrnn.tasks.scores import SITES
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.learner import LATE, TrainedNetwork, choose_device
+from cemrnn.training.learner import LATE, TrainedNetwork
 
 SEPARATE = "separate"  # one network per task, no packing
 MATCHES = ("units", "parameters")  # what is equal in all arms: the two readings of a network of finite size
@@ -192,7 +192,7 @@ def measure_cells(cells: list[PackingCell], config: MapConfig) -> pd.DataFrame:
 
 def answer(trainings: list[TrainingConfig], config: MapConfig, rule: str) -> tuple[np.ndarray, list[TrainedNetwork]]:
     """Right answers (M, n, K) of the networks of one shape on n fresh trials of each task, and the networks."""
-    model, networks = load_population(trainings, Store.default(), device=choose_device(config.device))
+    model, networks = load_population(trainings, Store.default(), device=config.device)
     seeds = [training.seed for training in trainings]
     return answer_fresh(model, trainings[0].tasks, seeds, config.test_trials, rule), networks
 

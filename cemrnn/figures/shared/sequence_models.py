@@ -26,7 +26,7 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks.sequences import Batch, ImageSet, TextSet
-from cemrnn.training.learner import TrainedNetwork, choose_device
+from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.sequence_learner import score_batch
 from cemrnn.training.sequences import SequenceConfig
 from cemrnn.training.train import train
@@ -171,7 +171,7 @@ def check_models(name: str, models: Sequence[str], needed: Sequence[str]) -> Non
 
 def load_models(recipes: Sequence[SequenceConfig], device: str) -> tuple[Ensemble, list[TrainedNetwork]]:
     """The trained networks of a model; what the store lacks is trained first."""
-    return load_population(recipes, Store.default(), device=choose_device(device))
+    return load_population(recipes, Store.default(), device=device)
 
 
 def score_held_out(
