@@ -19,10 +19,10 @@ from cemrnn.bench.environments import peer_python
 from cemrnn.bench.peers import LOOP, PEERS, PRODUCTS, Case, build_ours, save_case
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.bench.worker import Worker, WorkerError
+from cemrnn.sweep.workload import LEARNING_RATE
 from cemrnn.system.resources import count_cores
 from cemrnn.system.threads import limit_threads
 from cemrnn.system.timing import Turn, time_turn
-from cemrnn.training.workload import LEARNING_RATE
 
 EXTERNAL = Path(__file__).with_name("external")
 JAX = "JAX, jit of vmap of scan"

@@ -15,7 +15,7 @@ from torch import Tensor
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS, combine
-from cemrnn.training.workload import LEARNING_RATE, Workload, build_update
+from cemrnn.sweep.workload import LEARNING_RATE, Workload, build_update
 
 N_INPUTS, N_OUTPUTS = 5, 3
 

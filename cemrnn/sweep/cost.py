@@ -16,11 +16,11 @@ import torch
 
 from cemrnn.network.config import count_work_of_step
 from cemrnn.network.gated import KINDS, GatedConfig
+from cemrnn.sweep.workload import STANDING, time_updates
 from cemrnn.system.timing import time_turn
 from cemrnn.tasks.sequences.images import ImageSet
 from cemrnn.training.recipe import Recipe
 from cemrnn.training.sequences import SequenceConfig
-from cemrnn.training.workload import STANDING, time_updates
 
 # Multiplications and additions that take about as long as the rest of a unit's step, and as the rest of an update.
 UNIT_STEP, UPDATE = 60, 1e7

@@ -1,4 +1,4 @@
-"""How a cue runs over the steps of a trial: it may switch, be noisy or brief, and follow another trial's.
+"""How a cue runs over the steps of a trial: it may switch, be noisy, mixed, brief or late, and follow another trial's.
 
 A `CueStream` draws cues for trials by counter, as the trials themselves are: what happens in trial n of a network
 depends on the network's seed and on n only. It adds the noise that a preset puts on the cue (`Preset.sigma_cue`), as
@@ -21,7 +21,9 @@ from cemrnn.random import add_noise, fill_trial_keys, fill_uniforms, stream
 from cemrnn.tasks import Trials
 from cemrnn.tasks.counted import CountedStream
 
-N_UNIFORMS = 5  # per trial: whether, to which and when the cue switches; whether and from which task it carries over
+# Per trial: whether, to which and when the cue switches or comes late; whether and from which task it carries over; how
+# much of which other cue is mixed in; whether it is brief.
+N_UNIFORMS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,23 +31,30 @@ class CueConfig(Config):
     """What may happen to the cue of a trial, beside the noise of its preset; nothing does by default."""
 
     switch_share: float = 0.0  # of trials whose cue first names another task, and then switches to the right one
+    late_share: float = 0.0  # of trials, others than these, whose cue first is the mean of all, which tells nothing
     settle_ms: float = 0.0  # from the latest possible switch to the end of the trial
     carry_share: float = 0.0  # of trials at whose start the modulators are settled at another task's context
     noise_sigma: float = 0.0  # of Gaussian noise on every context unit, drawn anew at each step; cue height 1
+    frozen_sigma: float = 0.0  # of such noise, drawn once a trial
+    mixture: float = 0.0  # largest share of another task's cue in a cue; all shares from 0 on are equally likely
+    brief_share: float = 0.0  # of trials whose cue is the mean of all from some time on
+    brief_ms: float = 0.0  # that time, from the start of the trial
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("switch_share", "carry_share"):
+        for name in ("switch_share", "late_share", "carry_share", "mixture", "brief_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a share between 0 and 1, got {getattr(self, name)}")
-        for name in ("settle_ms", "noise_sigma"):
+        for name in ("settle_ms", "noise_sigma", "frozen_sigma", "brief_ms"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected a number >= 0, got {getattr(self, name)}")
+        if (both := self.switch_share + self.late_share) > 1:
+            raise ValueError(f"switch_share and late_share: expected at most 1 together, got {both}")
 
     @property
     def is_plain(self) -> bool:
         """Whether every cue stays as its trial gives it."""
-        return self.switch_share == self.carry_share == self.noise_sigma == 0
+        return self == CueConfig(settle_ms=self.settle_ms, brief_ms=self.brief_ms)
 
 
 class Cue(NamedTuple):
@@ -90,17 +99,36 @@ class CueStream(CountedStream):
         fill_trial_keys(self.keys("cue"), self._n_drawn, keys)
         uniforms = np.empty((keys.size, N_UNIFORMS))
         fill_uniforms(keys.ravel(), uniforms)
-        switches, to, when, carries, from_ = torch.from_numpy(uniforms).unflatten(0, shape).unbind(-1)  # (M, B) each
-        first = torch.where((switches < c.switch_share)[..., None], _pick_other(trials, to), trials.context)
+        u = torch.from_numpy(uniforms).unflatten(0, shape)[..., None].unbind(-2)  # (M, B, 1) each
+        switches, to, when, carries, from_, mixed, with_, brief = u
+        own, nothing = trials.context, weaken_cue(trials.context, 0.0)
+        if c.mixture:
+            own = mix_cues(own, _pick_other(trials, with_), (c.mixture * mixed).to(own))
+        if c.frozen_sigma:
+            own = own + c.frozen_sigma * self._draw_frozen(trials)
+        first = torch.where(switches < c.switch_share + c.late_share, nothing, own)
+        first = torch.where(switches < c.switch_share, _pick_other(trials, to), first)
         latest = (trials.end_steps - round(c.settle_ms / trials.dt_ms)).clamp(min=1)
-        context = switch_cue(first, trials.context, 1 + (when * latest).long(), trials.inputs.shape[2])
+        context = switch_cue(first, own, 1 + (when[..., 0] * latest).long(), trials.inputs.shape[2])
         steps = torch.arange(context.shape[2])
+        if c.brief_share:
+            off = (brief < c.brief_share) & (steps >= round(c.brief_ms / trials.dt_ms))  # (M, B, T)
+            context = torch.where(off[..., None], nothing[:, :, None], context)
         context = context * (steps >= trials.context_onset_steps[..., None])[..., None]
         if sigma:
             context = context + sigma * draw_step_noise(self.keys("cue noise"), self._n_drawn, trials)
         self._n_drawn += shape[1]
-        carried = (carries < c.carry_share)[..., None] * _pick_other(trials, from_)
+        carried = (carries < c.carry_share) * _pick_other(trials, from_)
         return Cue(context, carried if c.carry_share > 0 else None)
+
+    def _draw_frozen(self, trials: Trials) -> Tensor:
+        """Standard normal numbers (M, B, K), one per trial and context."""
+        n_networks, n_trials, n_contexts = trials.context.shape
+        noise = np.zeros((n_networks, 1, n_trials, n_contexts), np.float32)
+        keys, ends = np.empty((n_networks, n_trials), np.uint64), np.ones((n_networks, n_trials), np.int64)
+        fill_trial_keys(self.keys("frozen noise"), self._n_drawn, keys)
+        add_noise(noise, keys, ends - 1, ends, np.ones(n_contexts, np.float32))
+        return torch.from_numpy(noise[:, 0])
 
 
 def switch_cue(first: Tensor, second: Tensor, switch_steps: Tensor | int, n_steps: int) -> Tensor:
@@ -165,14 +193,14 @@ def weaken_cue(own: Tensor, strength: float) -> Tensor:
     return strength * own + (1 - strength) / own.shape[-1]
 
 
-def mix_cues(own: Tensor, other: Tensor, share: float) -> Tensor:
+def mix_cues(own: Tensor, other: Tensor, share: float | Tensor) -> Tensor:
     """The cue (1 - share) own + share other, in between two contexts of the same shape."""
     return (1 - share) * own + share * other
 
 
 def _pick_other(trials: Trials, uniform: Tensor) -> Tensor:
-    """Cue (M, B, K) of a task other than the trial's, all equally likely for a uniform (M, B) number in [0, 1)."""
+    """Cue (M, B, K) of a task other than the trial's, all equally likely for a uniform (M, B, 1) number in [0, 1)."""
     n_tasks = trials.context.shape[-1]
-    shift = 1 + (uniform * (n_tasks - 1)).long()
+    shift = 1 + (uniform[..., 0] * (n_tasks - 1)).long()
     other = (trials.task + shift) % n_tasks
     return torch.nn.functional.one_hot(other, n_tasks).to(trials.context.dtype)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
+from cemrnn.figures.fig2_ambiguity import trained
 from cemrnn.figures.fig2_ambiguity.plot import plot
 from cemrnn.figures.shared import ambiguity
 from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts, draw_cue_noise, list_unordered, measure_ideal
@@ -17,6 +18,7 @@ from cemrnn.figures.shared.conflict_groups import PopulationKey, conditions
 from cemrnn.figures.shared.conflict_tests import TESTS, disturb
 from cemrnn.network.config import count_parameters
 from cemrnn.network.model import CEMRNN
+from cemrnn.reproduce.claims import judge, load_claims
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.tasks import conflict_pairs
@@ -158,7 +160,7 @@ def test_known_answers_get_their_verdict(monkeypatch, tmp_path, name):
 def test_the_figure_shows_the_tables(monkeypatch):
     result = run(monkeypatch, everywhere((0.9, 0.5, 0.7)))
     panels = panels_of(plot(result))
-    assert set(panels) == set("abcde") and set(panels_of(plot(result), "b")) == set("ab")
+    assert set(panels) == set("abcde") and all(set(panels_of(plot(result), part)) == set("abc") for part in "bc")
     rows = result.tables["curves"]
     rows = rows[(rows["group"] == "units") & (rows["manipulation"] == "noise") & (rows["arm"] == "synaptic")]
     drawn = {line.get_label(): line.get_ydata() for line in panels["b"].get_lines()}
@@ -172,7 +174,7 @@ def test_every_population_is_what_its_group_says():
     quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
     budget = count_parameters(quick.network("combined"))
     found = dict(quick.populations())
-    assert len(found) == len(quick.arms) + 2 + 3
+    assert len(found) == len(quick.arms) + 2 + 3 + 3 * len(quick.trained_kinds)
     for key, trainings in found.items():
         network = trainings[0].network
         assert network.arm == key.arm
@@ -184,6 +186,63 @@ def test_every_population_is_what_its_group_says():
     assert PopulationKey("units", "combined") not in found
     listed = conditions(quick)
     assert len(set(listed)) == len(listed) == sum(map(len, found.values()))
+
+
+def test_networks_are_trained_with_what_they_are_tested_with():
+    smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
+    found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
+    assert set(found) == {"parameters", "units", *trained.TESTS} and set(trained.TESTS.values()) <= set(TESTS)
+    assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in trained.TESTS)
+    assert found["frozen noise"].frozen_sigma == smoke.test_sigma and found["mixture"].mixture == smoke.test_mixture
+    assert found["brief"].brief_ms == smoke.test_ms and found["switch"].late_share == found["switch"].switch_share
+    with pytest.raises(ValueError, match="trained_kinds"):
+        dataclasses.replace(smoke, trained_kinds=("loud",))
+
+
+def accuracies(of):
+    """A row per network of three arms: accuracy by (group, arm, test)."""
+    groups = ("parameters", *trained.TESTS)
+    return pd.DataFrame(
+        dict(group=group, arm=arm, test=test, network=m, accuracy=of(group, arm, test) + 0.01 * JITTER[m])
+        for group in groups
+        for arm in ("excitability", "synaptic", "combined")
+        for test in TESTS
+        for m in range(8)
+    )
+
+
+OWN_KIND = {
+    "only what it was": (
+        lambda group, arm, test: 0.9 if trained.TESTS.get(group) == test else 0.5,
+        {"gap": "supported", "synergy": "equivalent", "gain": "supported"},
+    ),
+    "any helps": (
+        lambda group, arm, test: 0.5 if group == "parameters" else 0.8,
+        {"gap": "supported", "synergy": "equivalent", "gain": "equivalent"},
+    ),
+    "pathways differ, and both together are best": (
+        lambda group, arm, test: {"excitability": 0.6, "synaptic": 0.7, "combined": 0.8}[arm],
+        {"gap": "opposite", "synergy": "supported", "gain": "equivalent"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OWN_KIND)
+def test_planted_training_gets_its_verdict(tmp_path, name):
+    of, verdicts = OWN_KIND[name]
+    scalars = trained.measure_training(accuracies(of))
+    claims = {claim.id: claim for claim in load_claims(["fig2_ambiguity"])}
+    for short, verdict in verdicts.items():
+        claim = claims[f"ambiguity-own-kind-{short}"]
+        ends = (scalars[f"{claim.measure}{end}"] for end in ("", "_low", "_high", "_n"))
+        assert judge(claim, *ends) == verdict, short
+    assert scalars["n_trained_kinds"] == 5
+
+
+def test_one_kind_of_training_cannot_be_compared_with_others():
+    table = accuracies(lambda *_: 0.5)
+    scalars = trained.measure_training(table[table["group"].isin(["parameters", "trained"])])
+    assert np.isnan(scalars["gain_own_minus_other_kind"]) and scalars["gain_own_kind"] == pytest.approx(0)
 
 
 def test_quick_has_enough_pairs_of_tasks():
@@ -198,7 +257,7 @@ def test_arms_that_are_not_there_are_not_compared():
         ("parameters", "plain"),
         ("parameters", "synaptic"),
         ("units", "synaptic"),
-        ("trained", "synaptic"),
+        *((kind, "synaptic") for kind in trained.TESTS),
     }
 
 

@@ -87,7 +87,9 @@ def test_noise_is_drawn_anew_at_each_step_and_channel():
     assert abs(between_steps) < 4.5 / math.sqrt(len(noise))
 
 
-@pytest.mark.parametrize("field", ["switch_share", "carry_share", "noise_sigma"])
+@pytest.mark.parametrize(
+    "field", ["switch_share", "late_share", "carry_share", "noise_sigma", "frozen_sigma", "mixture", "brief_share"]
+)
 def test_a_cue_depends_on_its_trial_alone(field):
     """Not on how trials are divided among calls, on the other networks, or on a pause between two parts."""
     config = CueConfig(settle_ms=100.0, **{field: 0.5})
@@ -122,6 +124,47 @@ def test_a_cue_that_begins_late_names_nothing_before():
     assert (cue.context[~early].sum(-1) == 1).all()
 
 
+def test_a_cue_that_is_late_tells_nothing_before_the_right_one():
+    [(trials, cue)] = draw(CueConfig(switch_share=0.3, late_share=0.5, settle_ms=200.0))
+    own = trials.context[:, :, None]
+    silent = (cue.context == 0.25).all(-1)  # (M, B, T)
+    right = (cue.context == own).all(-1)
+    late = silent.any(2)
+    assert late.float().mean().item() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(late.numel()))
+    assert (silent | right)[late].all() and silent[late][:, 0].all()
+    assert (trials.end_steps - silent.sum(2))[late].min() == 5
+    switched = ~late & ~right.all(2)
+    assert switched.float().mean().item() == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / late.numel()))
+
+
+def test_a_share_of_cues_ends_early():
+    [(_, cue)] = draw(CueConfig(brief_share=0.5, brief_ms=120.0))
+    brief = (cue.context[:, :, -1] == 0.25).all(-1)
+    assert brief.float().mean().item() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(brief.numel()))
+    assert (cue.context[brief][:, 3:] == 0.25).all()
+    assert (cue.context[brief][:, :3].amax(-1) == 1).all() and (cue.context[~brief].amax(-1) == 1).all()
+
+
+def test_cues_are_mixed_with_one_other_in_all_shares_up_to_the_largest():
+    [(trials, cue)] = draw(CueConfig(mixture=0.4))
+    context = cue.context[:, :, 0]
+    assert (cue.context == context[:, :, None]).all()
+    share = 1 - context.gather(-1, trials.task[..., None])[..., 0]
+    assert share.max() < 0.4 and share.mean().item() == pytest.approx(0.2, abs=0.01)
+    assert share.std().item() == pytest.approx(0.4 / math.sqrt(12), rel=0.05)
+    assert torch.allclose(context.sum(-1), torch.ones(())) and ((context > 0).sum(-1) == 2).float().mean() > 0.99
+
+
+def test_frozen_noise_stays_within_a_trial_and_differs_between_trials():
+    [(trials, cue)] = draw(CueConfig(frozen_sigma=0.5))
+    noise = (cue.context - trials.context[:, :, None])[:, :, 0]
+    assert torch.allclose(cue.context - trials.context[:, :, None], noise[:, :, None], atol=1e-6)
+    assert noise.mean().item() == pytest.approx(0, abs=4 * 0.5 / math.sqrt(noise.numel()))
+    assert noise.std().item() == pytest.approx(0.5, rel=0.03)
+    pairs = torch.corrcoef(noise.flatten(0, 1).T).fill_diagonal_(0)
+    assert pairs.abs().max() < 4.5 / math.sqrt(noise.shape[0] * noise.shape[1])
+
+
 def test_built_cues_switch_and_end_when_they_should():
     first, second = torch.eye(3)[None, [0, 1]], torch.eye(3)[None, [2, 2]]
     cue = switch_cue(first, second, torch.tensor([[1, 3]]), 4)
@@ -143,7 +186,12 @@ def test_step_noise_ends_with_the_trial():
 
 
 @pytest.mark.parametrize(
-    "change", [dict(switch_share=1.5), dict(carry_share=-0.1), dict(settle_ms=-1.0), dict(noise_sigma=-0.1)]
+    "change",
+    [
+        *(dict([item]) for item in [("switch_share", 1.5), ("carry_share", -0.1), ("settle_ms", -1.0)]),
+        *(dict([item]) for item in [("noise_sigma", -0.1), ("mixture", 1.1), ("brief_ms", -1.0)]),
+        dict(switch_share=0.6, late_share=0.6),
+    ],
 )
 def test_config_refuses_what_cannot_be(change):
     with pytest.raises(ValueError, match=next(iter(change))):

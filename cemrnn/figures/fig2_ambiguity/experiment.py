@@ -1,4 +1,4 @@
-"""Figure 2: what each arm does when the context is noisy, mixed with another or weak, trained for it or not."""
+"""Figure 2: what each arm does when the context is noisy, mixed, weak, brief or late, trained for it or not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import functools
 import numpy as np
 import pandas as pd
 
+from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig, measure_training
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import ArmCurves, list_unordered, measure_ambiguity, measure_ideal
 from cemrnn.figures.shared.battery import estimate_chance, load_arm
 from cemrnn.figures.shared.conflict_groups import GROUPS, PopulationKey, conditions, seen_by
-from cemrnn.figures.shared.conflict_tests import RobustnessConfig, measure_tests
+from cemrnn.figures.shared.conflict_tests import measure_tests
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean
@@ -25,17 +26,18 @@ Curves = dict[PopulationKey, ArmCurves]
 
 
 @experiment
-def run(config: RobustnessConfig) -> tuple[Tables, Scalars]:
+def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
     """Curves of normalised accuracy against noise, mixture and strength, by pairs of tasks, and trained by tested."""
     chance = estimate_chance(config, config.chance_trials)
     curves: Curves = {}
     tests = []
     for key, trainings in config.populations():
         population = load_arm(config, trainings)
-        curves[key] = measure_ambiguity(population, seen_by(key, config), chance)
+        if key.group in GROUPS:
+            curves[key] = measure_ambiguity(population, seen_by(key, config), chance)
         if key.group != "units" and key.arm in config.compared_arms:
             tests.append(measure_tests(key, population, config, chance))
-    ideal = measure_ideal(config, chance)
+    ideal, tested = measure_ideal(config, chance), pd.concat(tests, ignore_index=True)
     rows = pd.concat([of_key.curves().assign(group=key.group) for key, of_key in curves.items()], ignore_index=True)
     networks = [of_key.networks().assign(group=key.group) for key, of_key in curves.items()]
     tables = {
@@ -43,10 +45,10 @@ def run(config: RobustnessConfig) -> tuple[Tables, Scalars]:
         "answers": _answer_table(rows),
         "pairs": _pair_table(curves, config),
         "ideal": pd.DataFrame({"sigma": config.sigmas, "normalised": ideal}),
-        "tests": frames.summarise(pd.concat(tests, ignore_index=True), ["group", "arm", "test"], "accuracy"),
+        "tests": frames.summarise(tested, ["group", "arm", "test"], "accuracy"),
         "networks": pd.concat(networks, ignore_index=True),
     }
-    return tables, _scalars(curves, tables, ideal, chance, config)
+    return tables, _scalars(curves, tables, ideal, chance, config) | measure_training(tested)
 
 
 def _answer_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +57,7 @@ def _answer_table(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"value": "share", "measure": "answer"})
 
 
-def _pair_table(curves: Curves, config: RobustnessConfig) -> pd.DataFrame:
+def _pair_table(curves: Curves, config: TrainedConfig) -> pd.DataFrame:
     """Mean accuracy over the levels of noise of every arm, reading and unordered pair of tasks."""
     names, rows = [" / ".join(config.tasks[k] for k in pair) for pair in _pairs(config)], []
     for key, of_key in curves.items():
@@ -66,13 +68,11 @@ def _pair_table(curves: Curves, config: RobustnessConfig) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _pairs(config: RobustnessConfig) -> list[tuple[int, int]]:
+def _pairs(config: TrainedConfig) -> list[tuple[int, int]]:
     return list(list_unordered(np.array(conflict_pairs(config.task_set))))
 
 
-def _scalars(
-    curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarray, config: RobustnessConfig
-) -> Scalars:
+def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarray, config: TrainedConfig) -> Scalars:
     ideal_sigma75 = threshold_level(np.array(config.sigmas), ideal).level.item()
     equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}

@@ -7,12 +7,13 @@ import os
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.fig2_ambiguity.experiment import ANSWERS
+from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig
 from cemrnn.figures.result import Result
-from cemrnn.figures.shared.conflict_tests import TESTS, RobustnessConfig
+from cemrnn.figures.shared.conflict_tests import TESTS
 from cemrnn.figures.shared.frames import select
 
 LABELS = {"noise": "cue noise σ (cue heights)", "mixture": "mixture λ (share of the other cue)"}
@@ -24,13 +25,19 @@ PANELS = (  # letter, group, manipulation, title
 )
 LEAST_IN, PAIR_IN = 2.6, 0.22  # height of the lower panels: at least, and for each pair of tasks
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
+# Group -> what its networks were trained with.
+TRAINED = (
+    {"parameters": "clean cues", "trained": "step noise"}
+    | {kind: kind for kind in ("frozen noise", "mixture", "brief")}
+    | {"switch": "late, switch"}
+)
 ANSWER_LINES = dict(zip(ANSWERS, ("-", "--", ":", "-."), strict=True))
 
 
 @style.in_style
 def plot(result: Result) -> style.Figures:
-    """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`, and part b: whose answers, and other tests."""
-    return {"": _plot_accuracy(result), "b": _plot_answers(result)}
+    """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`; part b: whose answers; c: trained by tested."""
+    return {"": _plot_accuracy(result), "b": _plot_answers(result), "c": _plot_tests(result)}
 
 
 def _plot_accuracy(result: Result) -> Figure:
@@ -55,11 +62,39 @@ def _plot_accuracy(result: Result) -> Figure:
 
 
 def _plot_answers(result: Result) -> Figure:
-    figure = style.open_figure(style.WIDTH_IN, 3.9)
-    left, right = figure.subfigures(1, 2, width_ratios=[3.4, 5.6])
-    _draw_answers(left.subplots(), result.tables["answers"], result.config)
-    _draw_tests(right, result.tables["tests"], result.config)
-    style.add_legend(figure, result.config.compared_arms)
+    """Whose answers they are as the noise grows, in the compared arms at equal parameters."""
+    config, table = result.config, select(result.tables["answers"], group="parameters", manipulation="noise")
+    letters = "abc"[: len(config.compared_arms)]
+    figure, panels = style.open_panels([letters], 2.6)
+    for letter, arm in zip(letters, config.compared_arms, strict=True):
+        for answer, line in ANSWER_LINES.items():
+            part = select(table, arm=arm, answer=answer)
+            style.draw_curve(
+                panels[letter], part, "level", "share", style.LOOKS[arm], band=0.15, linestyle=line, markersize=0
+            )
+        style.name_axes(panels[letter], letter, LABELS["noise"], "share of answers", ylim=(-0.02, 1.02))
+    names = {"own": "of the cued task", "other": "of the other task", "silent": "no answer", "astray": "elsewhere"}
+    lines = {names[answer]: dict(linestyle=line, color="0.4") for answer, line in ANSWER_LINES.items()}
+    style.add_legend(figure, config.compared_arms, style.make_handles(lines))
+    return figure
+
+
+def _plot_tests(result: Result) -> Figure:
+    """Normalised accuracy under every kind of ambiguity, of networks that were trained for none or for one."""
+    config, table = result.config, result.tables["tests"]
+    groups = [group for group in TRAINED if group in set(table["group"])]
+    letters = "abc"[: len(config.compared_arms)]
+    figure, panels = style.open_panels([letters], 3.6)
+    for letter, arm in zip(letters, config.compared_arms, strict=True):
+        axes, rows = panels[letter], select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
+        cells = rows.reindex(index=list(TESTS), columns=groups).to_numpy(float)
+        axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6)
+        axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
+        axes.set_xticks(range(len(groups)), [TRAINED[group] for group in groups], rotation=40, ha="right")
+        axes.set_yticks(range(len(TESTS)), TESTS)
+        axes.spines[["top", "right"]].set_visible(True)
+        style.name_axes(axes, letter, "trained with", "tested with" if letter == "a" else "")
     return figure
 
 
@@ -69,21 +104,7 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axhline(level, color="0.8", linewidth=0.6, zorder=0)
 
 
-def _draw_answers(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> None:
-    """Whose answers they are as the noise grows, in the compared arms at equal parameters."""
-    rows = select(table, group="parameters", manipulation="noise")
-    for arm in config.compared_arms:
-        for answer, line in ANSWER_LINES.items():
-            part = select(rows, arm=arm, answer=answer)
-            style.draw_curve(axes, part, "level", "share", style.LOOKS[arm], band=0.08, linestyle=line, markersize=0)
-    names = {"own": "of the cued task", "other": "of the other task", "silent": "no answer", "astray": "elsewhere"}
-    lines = {names[answer]: dict(linestyle=line) for answer, line in ANSWER_LINES.items()}
-    handles = style.make_handles(lines, color="0.4")
-    axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, columnspacing=1, borderaxespad=0.1)
-    style.name_axes(axes, "a", LABELS["noise"], "share of answers", ylim=(-0.02, 1.02))
-
-
-def _draw_pairs(axes: Axes, table: pd.DataFrame, config: RobustnessConfig) -> None:
+def _draw_pairs(axes: Axes, table: pd.DataFrame, config: TrainedConfig) -> None:
     """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm."""
     rows = select(table, group="parameters")
     names = list(dict.fromkeys(rows["pair"]))
@@ -102,21 +123,3 @@ def _shorten(pair: str) -> str:
     end = len(os.path.commonprefix([first[start:][::-1], second[start:][::-1]]))
     one, other = (" ".join(words[start : len(words) - end]) for words in (first, second))
     return style.show_text(" ".join([*first[:start], f"{one} / {other}", *first[len(first) - end :]]))
-
-
-def _draw_tests(figure: SubFigure, table: pd.DataFrame, config: RobustnessConfig) -> None:
-    """Normalised accuracy of networks trained with a clean and with a noisy cue, under every kind of ambiguity."""
-    panels = np.atleast_1d(figure.subplots(1, len(config.compared_arms), sharey=True))
-    for axes, arm in zip(panels, config.compared_arms, strict=True):
-        rows = select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
-        cells = rows.reindex(index=list(TESTS), columns=["parameters", "trained"]).to_numpy(float)
-        image = axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6)
-        axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
-        axes.set_xticks([0, 1], ["clean", "noisy"])
-        axes.spines[["top", "right"]].set_visible(True)
-    panels[0].set_yticks(range(len(TESTS)), TESTS)
-    panels[0].set_ylabel("tested with")
-    figure.supxlabel("trained with a cue that is")
-    style.add_letter(panels[0], "b")
-    figure.colorbar(image, ax=list(panels), label="normalised accuracy", pad=0.02, fraction=0.05)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cemrnn.config import field_types
 from cemrnn.figures.shared.battery import LearningConfig, check_increasing, check_least
 from cemrnn.network.budget import match_budget
 from cemrnn.network.config import NetworkConfig
@@ -13,6 +12,7 @@ from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
 SINGLE = {"excitability": "tau_excitability_ms", "synaptic": "tau_synaptic_ms"}  # arm -> its time constant
+CUE = ("switch_share", "settle_ms", "carry_share", "noise_sigma")  # what may happen to the cue in training
 N_EVALUATIONS = 4  # of a training, for its history; none of them ends it
 
 
@@ -60,7 +60,7 @@ class TimescalesConfig(LearningConfig):
     @property
     def cue(self) -> CueConfig:
         """What happens to the cue in training."""
-        return CueConfig(**{name: getattr(self, name) for name in field_types(CueConfig)})
+        return CueConfig(**{name: getattr(self, name) for name in CUE})
 
     def network(self, condition: Condition) -> NetworkConfig:
         """The network of a condition, at the budget of the combined arm."""

@@ -15,10 +15,10 @@ import torch
 from cemrnn.figures.shared.packing import PackedBatteryConfig
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.pathways import ARMS
+from cemrnn.sweep.workload import Workload, build_simulation, build_update, make_turn
 from cemrnn.system.machine import forget_peak, peak_bytes
 from cemrnn.system.threads import limit_threads
 from cemrnn.system.timing import Turn, time_rounds
-from cemrnn.training.workload import Workload, build_simulation, build_update, make_turn
 
 TURN_S = 0.005
 NEEDED = ("plain", "bias", "combined")

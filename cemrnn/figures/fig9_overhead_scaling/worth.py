@@ -14,8 +14,8 @@ from cemrnn.figures.shared.learning_curves import follow, score_after, time_to_s
 from cemrnn.measures.intervals import estimate_difference
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
+from cemrnn.sweep.workload import time_updates
 from cemrnn.training.config import TrainingConfig
-from cemrnn.training.workload import time_updates
 
 REFERENCES = ("plain", "bias")  # no context, and a context that is an input like any other
 SPANS = ("n_units", "n_tasks")

@@ -19,7 +19,7 @@ GROUPS = ("parameters", "units", "trained")  # what is equal; the last one at eq
 class PopulationKey(NamedTuple):
     """One population of a figure."""
 
-    group: str  # in GROUPS
+    group: str  # in GROUPS, or a kind of ambiguity that the networks were trained for
     arm: str
 
 
@@ -59,7 +59,8 @@ C = TypeVar("C", bound=GroupsConfig)
 def seen_by(key: PopulationKey, config: C) -> C:
     """The settings with as many replicates as a population has."""
     n_trained = min(config.n_replicates, config.trained_replicates)
-    return dataclasses.replace(config, n_replicates=n_trained) if key.group == "trained" else config
+    is_clean = key.group in ("parameters", "units")
+    return config if is_clean else dataclasses.replace(config, n_replicates=n_trained)
 
 
 def conditions(config: GroupsConfig) -> list[TrainingConfig]:

@@ -25,12 +25,12 @@ from cemrnn.network.gated import GatedConfig, match_gated
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
+from cemrnn.sweep.workload import time_updates
 from cemrnn.tasks.sequences import Batch, ImageSet, TextSet
 from cemrnn.training.learner import TrainedNetwork
 from cemrnn.training.sequence_learner import score_batch
 from cemrnn.training.sequences import SequenceConfig
 from cemrnn.training.train import train
-from cemrnn.training.workload import time_updates
 
 GATED = ("gru", "lstm")
 REFERENCE = "combined"  # whose number of parameters the others match

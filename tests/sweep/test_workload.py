@@ -5,8 +5,8 @@ import torch
 
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
-from cemrnn.training import workload
-from cemrnn.training.workload import Workload, build_simulation, build_update, make_turn, time_updates
+from cemrnn.sweep import workload
+from cemrnn.sweep.workload import Workload, build_simulation, build_update, make_turn, time_updates
 from tests.networks import small_config
 
 NETWORK = NetworkConfig(arm="combined", n_units=12, n_contexts=3, n_inputs=5, n_outputs=2, rank=2, sigma_rec=0.0)

@@ -1,0 +1,87 @@
+"""Networks that were trained for one kind of ambiguity, and what that is worth under this kind and under others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cemrnn.figures.remember import Scalars
+from cemrnn.figures.shared import frames
+from cemrnn.figures.shared.conflict_groups import PopulationKey
+from cemrnn.figures.shared.conflict_tests import RobustnessConfig
+from cemrnn.tasks.cues import CueConfig
+from cemrnn.training.config import TrainingConfig
+
+UNTRAINED, STEP_NOISE = "parameters", "trained"  # groups that figure 2 has in any case
+SETTLE_MS = 200.0  # from the latest switch to the end of a trial in training, as in figure 6
+# Group of networks that were trained for it -> its test.
+TESTS = {
+    STEP_NOISE: "step noise",
+    "frozen noise": "frozen noise",
+    "mixture": "mixture",
+    "brief": "brief",
+    "switch": "switch",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedConfig(RobustnessConfig):
+    """What figure 2 is computed from."""
+
+    trained_kinds: tuple[str, ...]  # of ambiguity that networks are trained for, each for one, beside noise of steps
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = [kind for kind in TESTS if kind != STEP_NOISE]
+        if not set(self.trained_kinds) <= set(known):
+            raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
+
+    def cue_of(self, kind: str) -> CueConfig:
+        """What happens to cues in training for a kind of ambiguity: what its test does, in all trials or half."""
+        return {
+            "frozen noise": CueConfig(frozen_sigma=self.test_sigma),
+            "mixture": CueConfig(mixture=self.test_mixture),
+            "brief": CueConfig(brief_share=0.5, brief_ms=self.test_ms),
+            "switch": CueConfig(switch_share=0.25, late_share=0.25, settle_ms=SETTLE_MS),
+        }[kind]
+
+    def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
+        """Those of the groups, then those that are trained for one kind of ambiguity, at equal parameters."""
+        yield from super().populations()
+        for kind in dict.fromkeys(self.trained_kinds):
+            for arm in self.compared_arms:
+                yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.trained_replicates]
+
+
+def measure_training(tests: pd.DataFrame) -> Scalars:
+    """Evidence on networks under the ambiguity that they were trained for.
+
+    Replicates of one seed began alike and are paired between kinds of training; arms are not.
+
+    Args:
+        tests: one row per network (columns group, arm, test, network) with its normalised accuracy.
+    """
+    groups = [group for group in TESTS if group in set(tests["group"])]
+    own, gained, elsewhere = {}, [], []
+    for arm in ("combined", *frames.SINGLE):
+        table = frames.select(tests, arm=arm).pivot(index=["group", "network"], columns="test", values="accuracy")
+        if table.empty or not groups:
+            continue
+        n = min(len(table.loc[group]) for group in groups)
+        values = {group: table.loc[group].iloc[:n] for group in (UNTRAINED, *groups)}
+        right = {kind: {group: values[group][TESTS[kind]].to_numpy(float) for group in values} for kind in groups}
+        own[arm] = np.mean([right[kind][kind] for kind in groups], axis=0)
+        for kind in groups:
+            gained.append(right[kind][kind] - right[kind][UNTRAINED])
+            elsewhere += [right[kind][group] - right[kind][UNTRAINED] for group in groups if group != kind]
+    scalars = {"n_trained_kinds": len(groups)} | frames.weigh_pathways("own_kind", own)
+    scalars |= frames.mean_scalars({"own": _mean(gained), "other": _mean(elsewhere)}, name="gain_{}_kind")
+    return scalars | frames.weigh_mean("gain_own_minus_other_kind", _mean(gained) - _mean(elsewhere))
+
+
+def _mean(samples: list[np.ndarray]) -> np.ndarray:
+    """(M,) mean over samples, of the networks of a seed that are compared; NaN where none is."""
+    return pd.DataFrame(samples).mean().to_numpy(float) if samples else np.full(1, np.nan)
