@@ -34,7 +34,7 @@ def write_bench(measured: Path, folder: Path) -> None:
 
 def _describe_topic(rows: Path, about: Path) -> str:
     measured, origin = (json.loads(path.read_text(encoding="utf-8")) for path in (rows, about))
-    return f"{describe_rows(measured)}\n\n{describe_origin(origin)}"
+    return "\n\n".join([describe_rows(measured), describe_origin(origin)][not measured :])  # none: why not
 
 
 def _read(path: Path, describe: Callable[..., str], *more: Path) -> str:

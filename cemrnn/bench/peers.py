@@ -98,11 +98,13 @@ def _loop_outputs(p: dict[str, Tensor], case: Case, inputs: Tensor, cue: Tensor)
     return torch.stack(outputs, dim=1)
 
 
-def build_torch_rnn(case: Case) -> Callable[[], float]:
+def build_torch_rnn(case: Case, device: str = "cpu") -> Callable[[], float]:
     """One update per network by torch.nn.RNN, which has no leak (alpha is 1) and no modulation."""
     drawn, (inputs, _, targets) = CEMRNN(case.network, range(case.n_networks)), case.draw()
+    inputs, targets = inputs.to(device), targets.to(device)
     networks = [
-        _copy_into_torch({name: p[m] for name, p in drawn.parameters.items()}, case) for m in range(len(inputs))
+        [part.to(device) for part in _copy_into_torch({name: p[m] for name, p in drawn.parameters.items()}, case)]
+        for m in range(len(inputs))
     ]
 
     def read(m: int) -> Tensor:
@@ -146,10 +148,10 @@ def _update_one_by_one(
     return update
 
 
-def build_product(case: Case) -> Callable[[], None]:
+def build_product(case: Case, device: str = "cpu") -> Callable[[], None]:
     """The recurrent products alone, each as one batched matrix product: what the machine could do at best."""
-    rates = torch.randn(case.n_networks, case.n_trials * case.n_steps, case.n_units)
-    weights = torch.randn(case.n_networks, case.n_units, case.n_units)
+    rates = torch.randn(case.n_networks, case.n_trials * case.n_steps, case.n_units, device=device)
+    weights = torch.randn(case.n_networks, case.n_units, case.n_units, device=device)
     out = torch.empty_like(rates)
 
     def multiply() -> None:

@@ -7,19 +7,21 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 
+from cemrnn.bench.card import compare_card
 from cemrnn.bench.engine import compare_engine
 from cemrnn.bench.fixed_points import compare_fixed_points
 from cemrnn.bench.rows import Bench, Row
 from cemrnn.bench.sweeps import compare_sweeps
 from cemrnn.bench.trials import compare_trials
 from cemrnn.system.files import write_bytes
-from cemrnn.system.machine import describe_machine
+from cemrnn.system.machine import describe_gpu, describe_machine
 
 TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
     "engine": compare_engine,
     "trials": compare_trials,
     "fixed_points": compare_fixed_points,
     "sweeps": compare_sweeps,
+    "gpu": compare_card,
 }
 PACKAGES = ("torch", "numba", "numpy")
 
@@ -30,7 +32,7 @@ def run_topic(name: str, bench: Bench) -> None:
     measured = TOPICS[name](bench)
     about = {
         "date": datetime.date.today().isoformat(),
-        "machine": describe_machine(),
+        "machine": describe_machine() if name != "gpu" else f"{describe_machine()}, {describe_gpu()}",
         "packages": {package: version(package) for package in PACKAGES},
         "repeats": bench.n_repeats,
         "left_out": bench.left_out,

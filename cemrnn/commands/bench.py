@@ -7,7 +7,7 @@ import click
 from cemrnn.commands.common import Number, Text
 from cemrnn.reproduce.project import Project
 
-TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps")
+TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps", "gpu")
 
 
 @click.command()
@@ -31,6 +31,7 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     trials        drawing trials, against NeuroGym and a generator of single trials
     fixed_points  fixed points of known and random networks, against Adam on all starts
     sweeps        efficiency of one worker and of two
+    gpu           one update on a CUDA card, against its batched products, other back ends and cuDNN
 
     Let the machine be quiet. Peers with packages of their own get an environment in build/bench on the first run.
     """

@@ -44,10 +44,12 @@ class Workload:
         return inputs, cue.expand(self.n_networks, -1, -1), targets
 
 
-def build_update(work: Workload, device: str | torch.device = "cpu") -> Callable[[], float]:
+def build_update(
+    work: Workload, device: str | torch.device = "cpu", *, backend: str = "auto", steps: bool = True
+) -> Callable[[], float | None]:
     """One update of the whole ensemble: forward, loss, backward, Adam's step; it returns the summed loss.
 
-    Trials and noise are not drawn.
+    Trials and noise are not drawn. Without `steps` there is no step, and the loss stays on the device.
     """
     model = CEMRNN(work.network, range(work.n_networks), device=device)
     optimiser = Adam(model.flat, weight_decay=0.0)
@@ -55,9 +57,11 @@ def build_update(work: Workload, device: str | torch.device = "cpu") -> Callable
     weights, of_outputs = torch.ones(targets.shape[:3]), torch.ones(targets.shape[3])
     goal = Objective(targets, weights.to(device), of_outputs.to(device))
 
-    def update() -> float:
-        loss = model.measure_error(inputs, cue, goal).sum()
+    def update() -> float | None:
+        loss = model.measure_error(inputs, cue, goal, backend=backend).sum()
         gradients = torch.autograd.grad(loss, list(model.parameters.values()))
+        if not steps:
+            return None
         optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
         return loss.item()
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from cemrnn.bench import engine, environments, rows, topics, worker
+from cemrnn.bench import card, engine, environments, rows, topics, worker
 from cemrnn.bench.peers import (
     LOOP,
     PEERS,
@@ -53,6 +53,25 @@ def script(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(WORKER)
     return path
+
+
+@pytest.mark.parametrize("arm", ["plain", "combined"])
+def test_a_card_has_a_row_for_every_peer_that_could_do_the_work(a_bench, arm):
+    """On a CPU here, which has no graphs."""
+    measured = card.compare_case(dataclasses.replace(TINY, arm=arm), 0.5, 1.0, a_bench, "cpu")
+    expected = {card.ROOF: 0.5, card.BATCHED: None, card.AIM: 1.0} | ({card.CUDNN: None} if arm == "plain" else {})
+    assert {row["peer"]: row["goal"] for row in measured} == expected
+    assert all(row["ours_s"] > 0 and row["peer_s"] > 0 for row in measured)
+    assert len(a_bench.left_out) == 1 and card.GRAPH in a_bench.left_out[0]
+
+
+def test_a_training_step_is_compared_with_its_update_and_with_the_cores(a_bench):
+    assert {row["peer"] for row in card.compare_step(a_bench, "cpu")} == {card.CORES, card.KERNEL}
+
+
+def test_without_a_card_one_line_says_so(a_bench, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert card.compare_card(a_bench) == [] and "no CUDA card" in a_bench.left_out[0]
 
 
 @pytest.mark.parametrize("arm", ["plain", "combined"])
