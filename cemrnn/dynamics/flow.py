@@ -96,7 +96,12 @@ class Flow:
         return [(slice(a, b), self.weights[k]) for a, b, k in zip([0, *ends], ends, rows.tolist(), strict=False)]
 
     def _rates(self, states: Tensor, which: Tensor) -> Tensor:
-        recurrent = torch.cat([multiply(states[part], matrix) for part, matrix in self._groups(which)])
+        rows, sizes = self.row[which].unique_consecutive(return_counts=True)
+        if (sizes == sizes[:1]).all() and len(which):  # as many states of each: one batched product
+            matrices = self.weights if len(rows) == len(self.weights) else self.weights[rows]
+            recurrent = (states.unflatten(0, (len(rows), -1)) @ matrices).flatten(0, 1)
+        else:
+            recurrent = torch.cat([multiply(states[part], matrix) for part, matrix in self._groups(which)])
         return ACTIVATIONS[self.activation].value(self.gain[which] * recurrent + self.drive[which])
 
 

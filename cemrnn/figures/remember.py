@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits
 
 from cemrnn.config import Config, digest
 from cemrnn.figures.result import FAILED, NONE_FAILED, Result, Scalars, Tables
@@ -51,7 +52,8 @@ def experiment(
 
     def compute(config: Config) -> Result:
         started = time.monotonic()
-        tables, scalars = run(config)
+        with threadpool_limits(1, user_api="blas"):  # matrices are small, and notebooks run side by side
+            tables, scalars = run(config)
         return Result(
             stem=run.__module__.split(".")[-2],
             config=config,

@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_hex
+from sklearn.linear_model import Ridge
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig10_interpretability import experiment as fig10_interpretability
 from cemrnn.figures.fig10_interpretability.config import InterpretabilityConfig
-from cemrnn.figures.fig10_interpretability.decoding import ambiguous_pairs, decode_pair, decoded_steps, early_step
+from cemrnn.figures.fig10_interpretability.decoding import (
+    ambiguous_pairs,
+    decode_pair,
+    decoded_steps,
+    early_step,
+    fit_ridge,
+)
 from cemrnn.figures.fig10_interpretability.lesions import (
     draw_bases,
     hold_direction,
@@ -216,6 +223,16 @@ def test_the_context_is_decoded_when_the_state_shows_it():
     assert (read["held"][2:5] > 0.95).all() and read["held"][5] < 0.05
     shuffled = decode_pair(make_visited(states, task), 0, (0, 2), np.arange(6), 2, 4, True)
     assert (shuffled["accuracy"] < 0.75).all() and 0.35 < shuffled["accuracy"].mean() < 0.65
+
+
+def test_ridge_regressions_are_those_of_scikit_learn():
+    rng = np.random.default_rng(2)
+    states, values = rng.standard_normal((3, 20, 30)) + 5, np.where(rng.random(20) < 0.5, 1.0, -1.0)
+    weights, shift = fit_ridge(states, values)
+    for t in range(3):
+        theirs = Ridge().fit(states[t], values)
+        np.testing.assert_allclose(weights[t], theirs.coef_, rtol=1e-9, atol=1e-12)
+        assert shift[t] == pytest.approx(theirs.intercept_)
 
 
 def test_no_trial_is_fitted_and_tested():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cemrnn.config import Config
 from cemrnn.figures import load_experiment
@@ -52,6 +53,23 @@ def test_a_result_comes_back_to_the_last_bit(count):
     assert (second.scalars["count"], second.scalars["word"]) == (4, "none")
     assert (second.config, second.n_replicates, second.stem) == (config, 3, __name__.split(".")[-2])
     assert second.seconds == first.seconds > 0
+
+
+def test_numpy_has_one_thread_while_an_experiment_runs(monkeypatch):
+    """Notebooks run side by side, and threads that wait for one another on busy cores wait long."""
+    monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
+
+    def count_threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    @experiment
+    def run(config: CountConfig) -> tuple[Tables, Scalars]:
+        assert count_threads() == {1}
+        return make_tables(config)
+
+    with threadpool_limits(2, user_api="blas"):
+        run(CountConfig(n=5))
+        assert count_threads() == {2}
 
 
 def test_another_config_or_other_code_is_computed(count, monkeypatch):

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 
 from cemrnn.figures.shared.states import Visited
@@ -40,7 +39,7 @@ def decode_pair(
     """Accuracy on held-out trials, at every step, of telling two tasks apart from the states of one network.
 
     Trials are dealt to folds, so that none is in both parts. The classifier is the sign of a ridge regression on
-    the label, with scikit-learn's penalty of 1. It is fitted anew at each step; and once, at the step `early`, for all.
+    the label with a penalty of 1. It is fitted anew at each step; and once, at the step `early`, for all.
 
     Args:
         visited: states on as many trials of each task.
@@ -55,18 +54,31 @@ def decode_pair(
         Columns step, accuracy (fitted at that step), held (fitted at `early`).
     """
     trials = np.flatnonzero(np.isin(visited.task, pair))
-    states, label = visited.rates[network, trials], visited.task[trials] == pair[1]  # (B, T, N), (B,)
+    states = visited.rates[network][trials][:, [early, *steps]].transpose(1, 0, 2)  # (1 + T, B, N)
+    label = visited.task[trials] == pair[1]  # (B,)
     name, seed = "-".join(map(str, pair)), visited.seeds[network]
     if shuffle:
         label = stream(seed, "decoding", "shuffle", name).permutation(label)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=derive_seed(seed, "decoding", name) % 2**32)
-    side, right = np.where(label, 1.0, -1.0), np.zeros((len(steps), 2))
+    side, right = np.where(label, 1.0, -1.0), np.zeros((2, len(steps)))
     for fitted, tested in folds.split(trials, label):
-        first = Ridge().fit(states[fitted, early], side[fitted])
-        for i, step in enumerate(steps):
-            now = Ridge().fit(states[fitted, step], side[fitted])
-            right[i] += [((c.predict(states[tested, step]) > 0) == label[tested]).sum() for c in (now, first)]
-    return pd.DataFrame({"step": steps, "accuracy": right[:, 0] / len(trials), "held": right[:, 1] / len(trials)})
+        weights, shift = fit_ridge(states[:, fitted], side[fitted])
+        for i, of in enumerate((slice(1, None), slice(1))):  # now, and at the early step for all
+            told = (states[1:, tested] * weights[of, None]).sum(axis=-1) + shift[of, None]  # (T, B)
+            right[i] += ((told > 0) == label[tested]).sum(axis=1)
+    return pd.DataFrame({"step": steps, "accuracy": right[0] / len(trials), "held": right[1] / len(trials)})
+
+
+def fit_ridge(states: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (T, N) and constants (T,) of ridge regressions of values (B,) on states (T, B, N), with a penalty of 1.
+
+    A regression for each t in one batch: one by one, scikit-learn's take seventeen times as long at this size.
+    """
+    mean = states.mean(axis=1)
+    centred = states - mean[:, None]
+    squares = centred.mT @ centred + np.eye(states.shape[-1])
+    weights = np.linalg.solve(squares, centred.mT @ (values - values.mean())[:, None])[..., 0]
+    return weights, values.mean() - (mean * weights).sum(axis=-1)
 
 
 def _shortest_steps(tasks: TaskSet, task: int, epochs: slice) -> int:
