@@ -33,6 +33,7 @@ CONFIG = dataclasses.replace(
     tasks=TASKS,
     n_replicates=8,
     trained_replicates=8,
+    kind_replicates=8,
     arms=("plain", "excitability", "synaptic", "combined"),
     sigmas=(0.0, 0.4, 0.8),
 )
@@ -193,6 +194,7 @@ def test_networks_are_trained_with_what_they_are_tested_with():
     found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
     assert set(found) == {"parameters", "units", *trained.TESTS} and set(trained.TESTS.values()) <= set(TESTS)
     assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in trained.TESTS)
+    assert len(dict(smoke.populations())["brief", "synaptic"]) == smoke.kind_replicates
     assert found["frozen noise"].frozen_sigma == smoke.test_sigma and found["mixture"].mixture == smoke.test_mixture
     assert found["brief"].brief_ms == smoke.test_ms and found["switch"].late_share == found["switch"].switch_share
     with pytest.raises(ValueError, match="trained_kinds"):

@@ -32,12 +32,17 @@ class TrainedConfig(RobustnessConfig):
     """What figure 2 is computed from."""
 
     trained_kinds: tuple[str, ...]  # of ambiguity that networks are trained for, each for one, beside noise of steps
+    kind_replicates: int  # networks of each arm that are trained for each of these kinds
 
     def __post_init__(self) -> None:
         super().__post_init__()
         known = [kind for kind in TESTS if kind != STEP_NOISE]
         if not set(self.trained_kinds) <= set(known):
             raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
+
+    def count_networks(self, group: str) -> int:
+        """The most networks that a population of a group has."""
+        return self.kind_replicates if group in self.trained_kinds else super().count_networks(group)
 
     def cue_of(self, kind: str) -> CueConfig:
         """What happens to cues in training for a kind of ambiguity: what its test does, in all trials or half."""
@@ -53,7 +58,7 @@ class TrainedConfig(RobustnessConfig):
         yield from super().populations()
         for kind in dict.fromkeys(self.trained_kinds):
             for arm in self.compared_arms:
-                yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.trained_replicates]
+                yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.kind_replicates]
 
 
 def measure_training(tests: pd.DataFrame) -> Scalars:

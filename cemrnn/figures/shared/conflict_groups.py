@@ -41,6 +41,10 @@ class GroupsConfig(GroupSizes, ConflictConfig):
         """Those of the compared arms that are there."""
         return [arm for arm in self.compared if arm in self.arms]
 
+    def count_networks(self, group: str) -> int:
+        """The most networks that a population of a group has."""
+        return self.trained_replicates if group == "trained" else self.n_replicates
+
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
         """Every population with its networks; the combined arm is the same at both readings."""
         noisy = CueConfig(noise_sigma=self.trained_sigma)
@@ -58,9 +62,7 @@ C = TypeVar("C", bound=GroupsConfig)
 
 def seen_by(key: PopulationKey, config: C) -> C:
     """The settings with as many replicates as a population has."""
-    n_trained = min(config.n_replicates, config.trained_replicates)
-    is_clean = key.group in ("parameters", "units")
-    return config if is_clean else dataclasses.replace(config, n_replicates=n_trained)
+    return dataclasses.replace(config, n_replicates=min(config.n_replicates, config.count_networks(key.group)))
 
 
 def conditions(config: GroupsConfig) -> list[TrainingConfig]:
