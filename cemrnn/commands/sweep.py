@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from cemrnn.commands.common import PROFILE, Place, Text
 from cemrnn.reproduce.project import Project
 from cemrnn.system.interrupts import ending_at_once
 from cemrnn.system.resources import count_cores
+
+if TYPE_CHECKING:
+    from cemrnn.config import Config
+    from cemrnn.reproduce.run_progress import RunProgress
 
 # Work, about half a minute of one core, below which starting worker processes costs more than it gains, and timing
 # updates to say how long it takes more than it tells.
@@ -124,6 +129,29 @@ def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
         needed.setdefault(device, []).extend(networks)
         figures = dict.fromkeys(networks, stem) | figures
     return needed, figures
+
+
+def train_figure(stem: str, config: Config, progress: RunProgress) -> None:
+    """Train the networks that a figure needs and the store lacks, by the rules of a sweep, and show how far it is.
+
+    Args:
+        stem: name of the figure.
+        config: its settings.
+        progress: of the run that is to come; it is silent meanwhile.
+    """
+    from cemrnn.figures import load_experiment
+    from cemrnn.store.store import Store
+    from cemrnn.sweep.jobs import announce, keep_missing, split_jobs
+    from cemrnn.training.learner import choose_device
+
+    store, jobs = Store.default(), split_jobs(load_experiment(stem).conditions(config))
+    if lacking := keep_missing(jobs, store):
+        progress.doing = ""
+        click.echo(announce(lacking, [], sum(len(job.configs) for job in jobs), 1), err=True)
+        with ending_at_once(f"Error: {INTERRUPTED}"), _sweep_mistakes():
+            execute = _choose_executor(lacking, store, None, None)
+        with _sweep_mistakes():
+            _train({choose_device(config.device).type: lacking}, execute, store)
 
 
 def _choose_executor(missing, store, workers, scheduler):
