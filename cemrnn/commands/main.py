@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cemrnn.commands.bench import bench
-from cemrnn.commands.book import book, keep, serve
+from cemrnn.commands.book import book, keep, serve, times
 from cemrnn.commands.common import PROFILE, Commands
 from cemrnn.commands.data import data
 from cemrnn.commands.store import store
@@ -231,7 +231,7 @@ def verify(profile: str, accept: bool) -> None:
     click.echo(f"{len(expected)} effects are as expected at profile {profile}, and all but {len(turned)} verdicts")
 
 
-for command in (sweep, store, bench, data, validate, keep, book, serve):
+for command in (sweep, store, bench, data, validate, keep, times, book, serve):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) 
         from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, take_shard
 
         store = Store.default()
-        needed, figures = _collect_configs(profile)
+        needed, figures = collect_configs(profile)
         jobs = {device: split_jobs(configs) for device, configs in needed.items()}
         if shard is not None:
             jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
@@ -115,7 +115,7 @@ def _tell_cost(everything, lacking, n_cores, name) -> None:
     click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
 
 
-def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
+def collect_configs(profile: str) -> tuple[dict[str, list], dict]:
     """Device -> networks that the notebooks of a profile need, and network -> the first figure that needs it."""
     from cemrnn.figures import load_experiment
     from cemrnn.reproduce.settings import make_config
