@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from cemrnn.commands.bench import KEPT_BENCH
 from cemrnn.commands.common import PROFILE, Number, Place
 from cemrnn.reproduce.project import Project
 
@@ -69,9 +70,10 @@ def book(profile: str) -> None:
     from cemrnn.reproduce.book import build_book
 
     project = Project()
+    write = functools.partial(write_bench, project.build / "bench", kept=project.root / KEPT_BENCH)
     if stray := project.strays():
         click.echo(f"no figure, so left alone: {', '.join(stray)}")
-    click.echo(f"book: {build_book(project, profile, functools.partial(write_bench, project.build / 'bench'))}")
+    click.echo(f"book: {build_book(project, profile, write)}")
 
 
 @click.command()
