@@ -80,7 +80,7 @@ NAMED := $(shell named="$(strip $(REPOSITORY) $(JUPYTERHUB) $(BRANCH))"; \
   [ "$$named" = "$$(cat $(ADDRESS) 2>/dev/null)" ] || { mkdir -p $(OUT) && echo "$$named" > $(ADDRESS); } 2>/dev/null)
 endif
 
-.PHONY: help reproduce steps environment train notebooks book test test-gpu verify figure lab bench validate serve lint lock clean
+.PHONY: help reproduce steps environment train notebooks book test test-gpu verify figure lab bench times validate serve lint lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -151,6 +151,14 @@ lab: $(STAMP) ## JupyterLab on the notebooks
 
 bench: $(STAMP) ## speed against named peers on this machine, for the page of the book that shows it
 	@exec $(CEMRNN) bench $(PIP_ARGS:%=--pip-arg=%)
+
+# Seconds of bash; a store that the environment names is no part of a bare clone.
+TIMES := build/times
+times: $(STAMP) ## measure in a fresh clone, about an hour, how long all takes, for README; let the machine be quiet
+	@rm -rf $(TIMES) && git clone --quiet . $(TIMES); unset CEMRNN_STORE; \
+	SECONDS=0; $(MAKE) -C $(TIMES) reproduce; reproduce=$$SECONDS; \
+	SECONDS=0; $(MAKE) -C $(TIMES) test; test=$$SECONDS; \
+	exec $(CEMRNN) times $(TIMES) --profile $(PROFILE) --reproduce $$reproduce --test $$test
 
 validate: $(STAMP) ## our trials against the public generators: YANG=<copy of gyyang/multitask> DRISCOLL=<copy of theirs>
 	@$(CEMRNN) validate --profile $(PROFILE) $(if $(YANG),--yang '$(YANG)') $(if $(DRISCOLL),--driscoll '$(DRISCOLL)')

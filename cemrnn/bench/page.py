@@ -1,8 +1,9 @@
-"""What the page on speed shows: the results of `make bench` on this machine, or that there are none."""
+"""What the page on speed shows: the results of `make bench` on this machine, else kept ones, or that there are none."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,50 @@ from cemrnn.bench.topics import TOPICS
 from cemrnn.bench.validate import describe_validation
 
 NOT_MEASURED = "*Not measured on this machine yet: `make bench`, then `make book`.*"
+KEPT = "*Kept from an earlier measurement, because there is none of this machine: `make bench`, then `make book`.*"
+SUFFIXES = ("", ".about")  # of the two files of a topic
 
 
-def write_bench(measured: Path, folder: Path) -> None:
+def write_bench(measured: Path, folder: Path, kept: Path) -> None:
     """Write a piece of Markdown per topic, the comparison with public generators, and the list of packages.
 
     Args:
         measured: build/bench, which need not exist.
         folder: of the generated parts of the book.
+        kept: results of a topic that is not in `measured`; need not exist either.
     """
     for topic in TOPICS:
-        sources, text = [measured / f"{topic}{suffix}.json" for suffix in ("", ".about")], NOT_MEASURED
-        if all(source.exists() for source in sources):
-            text = _read(sources[0], _describe_topic, sources[1])
-        (folder / f"bench_{topic}.md").write_text(text + "\n", encoding="utf-8")
+        text = _describe_topic(measured, topic)
+        if not text and (text := _describe_topic(kept, topic)):
+            text = f"{KEPT}\n\n{text}"
+        (folder / f"bench_{topic}.md").write_text(f"{text or NOT_MEASURED}\n", encoding="utf-8")
     validation = _read(measured / "validation.json", describe_validation)
     (folder / "validation.md").write_text(validation + "\n", encoding="utf-8")
     (folder / "bench_packages.md").write_text(describe_packages() + "\n", encoding="utf-8")
 
 
-def _describe_topic(rows: Path, about: Path) -> str:
+def keep_bench(measured: Path, kept: Path) -> list[str]:
+    """The topics that were measured, after their results were put in place of what was kept of them."""
+    kept.mkdir(parents=True, exist_ok=True)
+    topics = [topic for topic in TOPICS if all(path.exists() for path in list_files(measured, topic))]
+    for topic in topics:
+        for path in list_files(measured, topic):
+            shutil.copyfile(path, kept / path.name)
+    return topics
+
+
+def list_files(folder: Path, topic: str) -> list[Path]:
+    """The files of a topic: its rows, and where they were measured."""
+    return [folder / f"{topic}{suffix}.json" for suffix in SUFFIXES]
+
+
+def _describe_topic(folder: Path, topic: str) -> str:
+    """The rows of a topic and where they were measured; empty if they are not in the folder."""
+    files = list_files(folder, topic)
+    return _read(files[0], _describe_files, files[1]) if all(path.exists() for path in files) else ""
+
+
+def _describe_files(rows: Path, about: Path) -> str:
     measured, origin = (json.loads(path.read_text(encoding="utf-8")) for path in (rows, about))
     return "\n\n".join([describe_rows(measured), describe_origin(origin)][not measured :])  # none: why not
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from cemrnn.commands.common import Number, Text
 from cemrnn.reproduce.project import Project
 
+KEPT_BENCH = Path("book") / "reference" / "bench"
 TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps", "gpu")
 
 
@@ -23,7 +26,8 @@ TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps", "gpu")
     multiple=True,
     help="For pip, to make a peer's environment; repeatable.",
 )
-def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: tuple[str, ...]) -> None:
+@click.option("--keep", is_flag=True, help="Measure nothing; keep what was, for books of machines that have not.")
+def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: tuple[str, ...], keep: bool) -> None:
     """Measure speed against named peers on this machine; results go to build/bench/<topic>.json.
 
     \b
@@ -41,6 +45,11 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     project = Project()
     project.stems()  # refused elsewhere than in a clone
     folder = project.build / "bench"
+    if keep:
+        from cemrnn.bench.page import keep_bench
+
+        click.echo(f"kept in {KEPT_BENCH}: {', '.join(keep_bench(folder, project.root / KEPT_BENCH)) or 'nothing'}")
+        return
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or TOPIC_NAMES:
         click.echo(f"[{name}]")

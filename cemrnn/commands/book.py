@@ -1,12 +1,15 @@
-"""The commands `cemrnn book`, `cemrnn serve` and `cemrnn keep`: build the pages, show them, keep what they show."""
+"""The commands that build the pages and show them (`book`, `serve`), or keep what they show (`keep`, `times`)."""
 
 from __future__ import annotations
 
+import datetime
 import functools
+from pathlib import Path
 
 import click
 
-from cemrnn.commands.common import PROFILE
+from cemrnn.commands.bench import KEPT_BENCH
+from cemrnn.commands.common import PROFILE, Number, Place
 from cemrnn.reproduce.project import Project
 
 
@@ -29,6 +32,37 @@ def keep(stems: tuple[str, ...]) -> None:
 
 
 @click.command()
+@click.argument("clone", type=Place("the folder of a clone"))
+@PROFILE
+@click.option("--reproduce", required=True, type=Number(0), help="Seconds that `make reproduce` took there.")
+@click.option("--test", required=True, type=Number(0), help="Seconds that `make test` took there.")
+def times(clone: Path, profile: str, reproduce: float, test: float) -> None:
+    """Keep how long everything took in CLONE, which had nothing before: in book/times.yml, and in README.
+
+    `make times` makes such a clone and measures.
+    """
+    from cemrnn.commands.sweep import collect_configs
+    from cemrnn.reproduce.times import FILE, Times, measure_notebooks, measure_training, write_times
+    from cemrnn.system.machine import describe_machine
+
+    project, built = Project(), Project(clone)
+    seconds, (_, figures) = measure_notebooks(built, profile), collect_configs(profile)
+    measured = Times(
+        machine=describe_machine(),
+        date=datetime.date.today().isoformat(),
+        profile=profile,
+        networks=len(figures),
+        training_s=measure_training(built, profile),
+        reproduce_s=reproduce,
+        test_s=test,
+        notebooks=tuple(seconds),
+        notebooks_s=tuple(seconds.values()),
+    )
+    write_times(project.root, measured)
+    click.echo(f"written: {FILE}, README.md")
+
+
+@click.command()
 @PROFILE
 def book(profile: str) -> None:
     """Build the book from the notebooks that ran at the profile."""
@@ -36,9 +70,10 @@ def book(profile: str) -> None:
     from cemrnn.reproduce.book import build_book
 
     project = Project()
+    write = functools.partial(write_bench, project.build / "bench", kept=project.root / KEPT_BENCH)
     if stray := project.strays():
         click.echo(f"no figure, so left alone: {', '.join(stray)}")
-    click.echo(f"book: {build_book(project, profile, functools.partial(write_bench, project.build / 'bench'))}")
+    click.echo(f"book: {build_book(project, profile, write)}")
 
 
 @click.command()

@@ -9,18 +9,21 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cemrnn.commands.bench import bench
-from cemrnn.commands.book import book, keep, serve
+from cemrnn.commands.book import book, keep, serve, times
 from cemrnn.commands.common import PROFILE, Commands
 from cemrnn.commands.data import data
 from cemrnn.commands.store import store
-from cemrnn.commands.sweep import sweep
+from cemrnn.commands.sweep import sweep, train_figure
 from cemrnn.commands.validate import validate
 from cemrnn.reproduce.project import SMALLEST, Project
+
+if TYPE_CHECKING:
+    from cemrnn.reproduce.run_progress import RunProgress
 
 LATEST = "latest"  # in build/custom: the run that was made last
 MOST_TOLD = 8  # lines of a kind at the end of a run
@@ -48,24 +51,38 @@ def run(stem: str, profile: str, overrides: tuple[str, ...], parameters: str) ->
     build/custom/latest leads. Lists are written with commas: -p lambdas=0,0.5,1. `cemrnn params STEM` lists the
     parameters.
     """
-    from cemrnn.reproduce.settings import CUSTOM, check_texts, make_config
+    from cemrnn.reproduce.run_progress import RunProgress, last_seconds
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its kernel ends, too
     project, started = Project(), time.monotonic()
     stem = project.find_stem(stem)
     given = [*overrides, *filter(None, re.split(r"\s+(?=[a-z][\w.]*=)", parameters.strip()))]
-    check_texts(stem, given)
-    changes = _read_changes(project, stem, profile, given)
-    out = project.build / profile
-    if changes:
-        digest = make_config(project, stem, profile, changes).digest()
-        out = project.build / CUSTOM / f"{stem}-{digest[:8]}"
-    from cemrnn.reproduce.notebooks import run_notebook  # Jupyter, which takes seconds to load
-
-    path = run_notebook(project, stem, profile, out, changes)
+    with RunProgress(stem, last_seconds(project.build / profile, stem)) as progress:
+        path, changes = _run(project, stem, profile, given, progress)
     click.echo(f"{stem}: done in {time.monotonic() - started:.0f} s, {path.relative_to(project.root)}")
     if changes:
-        _tell_changes(project, stem, profile, out)
+        _tell_changes(project, stem, profile, path.parents[1])
+
+
+def _run(
+    project: Project, stem: str, profile: str, given: list[str], progress: RunProgress
+) -> tuple[Path, dict[str, Any]]:
+    """The executed notebook, and the other values that it ran with."""
+    from cemrnn.reproduce.settings import CUSTOM, check_texts, make_config
+
+    check_texts(stem, given)
+    progress.doing = "loading its settings"
+    changes, out = _read_changes(project, stem, profile, given), project.build / profile
+    if stem not in project.tutorials():
+        config = make_config(project, stem, profile, changes)
+        out = project.build / CUSTOM / f"{stem}-{config.digest()[:8]}" if changes else out
+        progress.doing = "looking for its networks in the store"
+        train_figure(stem, config, progress)
+    progress.doing = "loading Jupyter"
+    from cemrnn.reproduce.notebooks import run_notebook  # which takes seconds
+
+    progress.doing = "starting its kernel"
+    return run_notebook(project, stem, profile, out, changes, progress), changes
 
 
 def _tell_changes(project: Project, stem: str, profile: str, out: Path) -> None:
@@ -214,7 +231,7 @@ def verify(profile: str, accept: bool) -> None:
     click.echo(f"{len(expected)} effects are as expected at profile {profile}, and all but {len(turned)} verdicts")
 
 
-for command in (sweep, store, bench, data, validate, keep, book, serve):
+for command in (sweep, store, bench, data, validate, keep, times, book, serve):
     main.add_command(command)
 
 if __name__ == "__main__":

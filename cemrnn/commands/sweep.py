@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from cemrnn.commands.common import PROFILE, Place, Text
 from cemrnn.reproduce.project import Project
 from cemrnn.system.interrupts import ending_at_once
 from cemrnn.system.resources import count_cores
+
+if TYPE_CHECKING:
+    from cemrnn.config import Config
+    from cemrnn.reproduce.run_progress import RunProgress
 
 # Work, about half a minute of one core, below which starting worker processes costs more than it gains, and timing
 # updates to say how long it takes more than it tells.
@@ -83,7 +88,7 @@ def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) 
         from cemrnn.sweep.jobs import announce, keep_missing, split_jobs, take_shard
 
         store = Store.default()
-        needed, figures = _collect_configs(profile)
+        needed, figures = collect_configs(profile)
         jobs = {device: split_jobs(configs) for device, configs in needed.items()}
         if shard is not None:
             jobs = {device: take_shard(part, *shard) for device, part in jobs.items()}
@@ -113,23 +118,49 @@ def _tell_cost(everything, lacking, n_cores, name) -> None:
     click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
 
 
-def _collect_configs(profile: str) -> tuple[dict[str, list], dict]:
-    """Device -> networks that the notebooks of a profile need, and network -> the first figure that needs it.
-
-    Where there is no card, "auto" is "cpu".
-    """
+def collect_configs(profile: str) -> tuple[dict[str, list], dict]:
+    """Device -> networks that the notebooks of a profile need, and network -> the first figure that needs it."""
     from cemrnn.figures import load_experiment
     from cemrnn.reproduce.settings import make_config
-    from cemrnn.training.learner import choose_device
 
     project, needed, figures = Project(), {}, {}
     for stem in project.stems():
         config = make_config(project, stem, profile)
-        device = config.device if choose_device(config.device).type != "cpu" else "cpu"
+        device = _place(config.device)
         networks = load_experiment(stem).conditions(config)
         needed.setdefault(device, []).extend(networks)
         figures = dict.fromkeys(networks, stem) | figures
     return needed, figures
+
+
+def _place(device: str) -> str:
+    """The device that settings ask for; "auto" is "cpu" where there is no card."""
+    from cemrnn.training.learner import choose_device
+
+    return "cpu" if choose_device(device).type == "cpu" else device
+
+
+def train_figure(stem: str, config: Config, progress: RunProgress) -> None:
+    """Train the networks that a figure needs and the store lacks, by the rules of a sweep, and show how far it is.
+
+    Args:
+        stem: name of the figure.
+        config: its settings.
+        progress: of the run that is to come; it is silent meanwhile.
+    """
+    from cemrnn.figures import load_experiment
+    from cemrnn.store.store import Store
+    from cemrnn.sweep.jobs import announce, keep_missing, split_jobs
+
+    store, jobs = Store.default(), split_jobs(load_experiment(stem).conditions(config))
+    if lacking := keep_missing(jobs, store):
+        progress.doing = ""
+        click.echo(announce(lacking, [], sum(len(job.configs) for job in jobs), 1), err=True)
+        device = _place(config.device)
+        with ending_at_once(f"Error: {INTERRUPTED}"), _sweep_mistakes():
+            execute = {device: _choose_executor(lacking, store, device, None, None)}
+        with _sweep_mistakes():
+            _train({device: lacking}, execute, store)
 
 
 def _choose_executor(missing, store, device, workers, scheduler):

@@ -170,8 +170,13 @@ def describe_primary(profiles: dict[str, dict[str, Expected]], claims: Iterable[
 
 def replace_table(path: Path, table: str) -> None:
     """Put a table between the two marks of a file, `BEGIN` and `END`; a file without them stays as it is."""
+    replace_between(path, BEGIN, table, END)
+
+
+def replace_between(path: Path, begin: str, new: str, end: str) -> None:
+    """Put a text between two marks of a file, on lines of its own; a file without them stays as it is."""
     text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if begin and end:
-        path.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+    before, first, rest = text.partition(begin)
+    _, second, after = rest.partition(end)
+    if first and second:
+        path.write_text(f"{before}{begin}\n{new}\n{end}{after}", encoding="utf-8")

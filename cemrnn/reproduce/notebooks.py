@@ -15,11 +15,13 @@ from typing import Any
 
 import nbformat
 import papermill
+from papermill.engines import NBClientEngine, papermill_engines
 
 from cemrnn.reproduce.documents import read_json
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.products import write_products
 from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.run_progress import RunProgress
 from cemrnn.reproduce.settings import read_values
 from cemrnn.system.files import is_leftover, new_temporary_name
 
@@ -29,6 +31,7 @@ FOLDED = "hide-input"  # tag of a cell whose code the book folds
 # was asked to stop. What a cell raises comes back in the notebook.
 logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of settings that the cell does not show
 KERNEL_ARGUMENTS = ["--IPKernelApp.log_level=CRITICAL"]
+ENGINE = "watched"  # papermill's name of what runs the cells
 
 
 class NotebookError(RuntimeError):
@@ -39,7 +42,28 @@ class NotebookError(RuntimeError):
         self.path = path
 
 
-def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: dict[str, Any] | None = None) -> Path:
+class WatchedEngine(NBClientEngine):
+    """Papermill's usual engine, whose notebook is shown to a `RunProgress` while its cells run."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, progress: RunProgress | None = None, **options):
+        """Run the cells."""
+        if progress is not None:
+            progress.watch(nb_man.nb)
+        return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+papermill_engines.register(ENGINE, WatchedEngine)
+
+
+def run_notebook(
+    project: Project,
+    stem: str,
+    profile: str,
+    out: Path,
+    changes: dict[str, Any] | None = None,
+    progress: RunProgress | None = None,
+) -> Path:
     """Path of the executed notebook, `<out>/notebooks/<stem>.ipynb`.
 
     The run happens in `build/.tmp`. Its files move to `out` when the last cell is done, with a list, the notebook last;
@@ -52,6 +76,7 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
         profile: whose values the notebook takes.
         out: folder of the profile, e.g. build/quick.
         changes: other values, by name.
+        progress: tells which cell runs.
 
     Raises:
         NotebookError: a cell raised, or the kernel died.
@@ -76,6 +101,8 @@ def run_notebook(project: Project, stem: str, profile: str, out: Path, changes: 
                 kernel_name="python3",
                 cwd=project.root,
                 progress_bar=False,
+                engine_name=ENGINE,
+                progress=progress,
                 extra_arguments=KERNEL_ARGUMENTS,
                 shutdown_kernel="immediate",  # who ends a run does not wait for what a cell computes
             )

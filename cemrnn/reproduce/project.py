@@ -14,7 +14,7 @@ from cemrnn.system.clone import PROFILES, find_clone
 SMALLEST = "smoke"  # profile that tests the machinery; its verdicts decide nothing
 CUSTOM = "custom"  # where runs with other values than a profile's go
 TUTORIALS = Path("notebooks") / "tutorials"
-KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store")  # folders of build/ that are no profile's
+KEPT = (CUSTOM, "bench", "data", "failed", "remembered", "store", "times")  # folders of build/ that are no profile's
 NO_ROOM = re.compile(r"No space left on device|File too large|Read-only file system|[Qq]uota exceeded")
 
 

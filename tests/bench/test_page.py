@@ -29,7 +29,7 @@ def write_results(folder):
 
 def test_the_page_shows_goals_beside_what_was_measured(tmp_path):
     write_results(tmp_path / "bench")
-    pages.write_bench(tmp_path / "bench", tmp_path)
+    pages.write_bench(tmp_path / "bench", tmp_path, tmp_path / "kept")
     rows = (tmp_path / "bench_engine.md").read_text().splitlines()
     assert rows[2] == "| a case | a peer | 1 | 3 | 3.00 | 2 | reached |"
     assert rows[3].endswith("| 3.00 | 4 | missed |")
@@ -39,10 +39,22 @@ def test_the_page_shows_goals_beside_what_was_measured(tmp_path):
 
 
 def test_the_page_says_what_was_not_measured(tmp_path):
-    pages.write_bench(tmp_path / "nowhere", tmp_path)
+    pages.write_bench(tmp_path / "nowhere", tmp_path, tmp_path / "kept")
     for name in TOPIC_NAMES:
         assert (tmp_path / f"bench_{name}.md").read_text() == f"{pages.NOT_MEASURED}\n"
     assert "jax==" in (tmp_path / "bench_packages.md").read_text()
+
+
+def test_kept_results_stand_where_nothing_was_measured_and_say_where_they_are_from(tmp_path):
+    write_results(tmp_path / "bench")
+    (tmp_path / "bench" / "trials.about.json").unlink()
+    assert pages.keep_bench(tmp_path / "bench", tmp_path / "kept") == [n for n in TOPIC_NAMES if n != "trials"]
+    pages.write_bench(tmp_path / "nowhere", tmp_path, tmp_path / "kept")
+    told = (tmp_path / "bench_engine.md").read_text()
+    assert told.startswith(f"{pages.KEPT}\n\n| case |") and "Measured on 2026-01-02: one;" in told
+    assert (tmp_path / "bench_trials.md").read_text() == f"{pages.NOT_MEASURED}\n"
+    pages.write_bench(tmp_path / "bench", tmp_path, tmp_path / "kept")
+    assert pages.KEPT not in (tmp_path / "bench_engine.md").read_text()
 
 
 def test_the_pages_include_every_topic():
@@ -60,4 +72,4 @@ def test_what_the_bench_did_not_write_is_named(tmp_path, name, text):
     with pytest.raises(
         ValueError, match=f"{name.partition('.')[0]}.json: expected what the bench writes, got something"
     ):
-        pages.write_bench(tmp_path / "bench", tmp_path)
+        pages.write_bench(tmp_path / "bench", tmp_path, tmp_path / "kept")

@@ -10,6 +10,10 @@ from click.testing import CliRunner
 
 import cemrnn
 from cemrnn.commands.main import main
+from cemrnn.commands.sweep import train_figure
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.run_progress import RunProgress
+from cemrnn.reproduce.settings import make_config
 from tests.fixtures.copies import add_figures, copy_tiny_project
 
 
@@ -64,7 +68,7 @@ def test_a_mistake_is_one_line_without_a_traceback(project, arguments, message):
     result = call(*arguments)
     assert result.exit_code == 1
     assert message in result.stderr
-    assert result.stderr.startswith("Error: ")
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in result.output
     assert not (project / "build" / "custom").exists()
 
@@ -125,6 +129,18 @@ def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):
     assert "training: all 6 networks are in the store, nothing to do" in second.stdout
     assert "training: 0 networks trained" in second.stdout
     assert second.stderr == ""
+
+
+def test_a_run_trains_what_its_figure_lacks_and_shows_it(small_project, capsys):
+    project, progress = Project(), RunProgress("fig2_ambiguity")
+    config = make_config(project, "fig2_ambiguity", "tiny")
+    for _ in range(2):
+        train_figure("fig2_ambiguity", config, progress)
+    told = capsys.readouterr()
+    assert told.err.splitlines()[0] == "training: 6 of 6 networks missing"
+    assert told.err.count("networks missing") == 1 and "networks, " in told.err.splitlines()[1]
+    assert progress.doing == ""
+    assert call("sweep", "--profile", "tiny").stdout.startswith("training: all 6 networks are in the store")
 
 
 def test_a_sweep_tells_how_many_networks_failed(small_project):
