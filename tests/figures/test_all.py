@@ -17,10 +17,10 @@ from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
+from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig
 from cemrnn.figures.remember import from_document, to_document
 from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
-from cemrnn.figures.shared.conflict_tests import RobustnessConfig
 from cemrnn.figures.shared.frames import summarise
 from cemrnn.figures.shared.packing import SEPARATE
 from cemrnn.figures.style import LOOKS, list_parts
@@ -57,10 +57,11 @@ NETWORKS = dict(
     device="cpu",
 )
 TASKS = TasksConfig.from_params(NETWORKS | dict(example_arm="combined", chance_trials=500))
-AMBIGUITY = RobustnessConfig.from_params(
+AMBIGUITY = TrainedConfig.from_params(
     NETWORKS
     | dict(lambdas=[0, 0.25, 0.5, 0.75, 1], sigmas=[0, 0.4, 1.6], kappas=[0, 0.5, 1], pair_trials=60, chance_trials=500)
     | dict(compared=["excitability", "synaptic", "combined"], trained_sigma=0.6, trained_replicates=2)
+    | dict(trained_kinds=["mixture"], kind_replicates=2)
     | dict(test_sigma=0.4, test_step_sigma=1.0, test_mixture=0.35, test_strength=0.4, test_ms=400.0)
 )
 CPU = torch.device("cpu")
@@ -138,12 +139,12 @@ def test_both_figures_use_the_same_networks():
         (dict(arms=["exitability"]), "unknown arm 'exitability'; did you mean 'excitability'"),
         (dict(lambdas=[0.0, 1.0]), "lambdas: expected 3 or more increasing levels that include"),
         (dict(tasks=["reaction_pro", "match_location_go"]), "tasks: expected tasks that can conflict"),
-        (dict(n_unit=3), "unknown parameter of RobustnessConfig 'n_unit'; did you mean 'n_units'"),
+        (dict(n_unit=3), "unknown parameter of TrainedConfig 'n_unit'; did you mean 'n_units'"),
     ],
 )
 def test_configs_refuse_what_cannot_be_run(change, message):
     with pytest.raises(ValueError, match=message):
-        RobustnessConfig.from_params(AMBIGUITY.to_dict() | change)
+        TrainedConfig.from_params(AMBIGUITY.to_dict() | change)
 
 
 def test_scores_are_those_of_the_trained_networks(results):

@@ -7,7 +7,7 @@ import pytest
 
 from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
-from cemrnn.figures.shared.conflict_tests import RobustnessConfig
+from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig
 from cemrnn.figures.style import list_parts
 from cemrnn.store.entry import entry_key
 from cemrnn.tasks import TASKS, Family, Task, TaskSet, TrialStream, Window, choice, conflict_pairs, register_task
@@ -70,10 +70,10 @@ def test_figures_compute_and_draw_it():
     sizes = SIZES | dict(chance_trials=200)
     levels = dict(lambdas=[0, 0.5, 1], sigmas=[0, 0.5], kappas=[0, 1], pair_trials=40)
     levels |= dict(compared=["combined"], trained_sigma=0.6, trained_replicates=1, test_sigma=0.4, test_step_sigma=1.0)
-    levels |= dict(test_mixture=0.35, test_strength=0.4, test_ms=400.0)
+    levels |= dict(trained_kinds=[], kind_replicates=1, test_mixture=0.35, test_strength=0.4, test_ms=400.0)
     configs = {
         "fig1_tasks": TasksConfig.from_params(sizes | dict(example_arm="combined")),
-        "fig2_ambiguity": RobustnessConfig.from_params(sizes | levels),
+        "fig2_ambiguity": TrainedConfig.from_params(sizes | levels),
     }
     results = {stem: load_experiment(stem).run(config) for stem, config in configs.items()}
     scores = results["fig1_tasks"].tables["scores"].set_index(["arm", "task"])["score"]

@@ -91,7 +91,7 @@ def _plot_tests(result: Result) -> Figure:
         axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6)
         axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
-        axes.set_xticks(range(len(groups)), [TRAINED[group] for group in groups], rotation=40, ha="right")
+        axes.set_xticks(range(len(groups)), [TRAINED[group] for group in groups], rotation=90)
         axes.set_yticks(range(len(TESTS)), TESTS)
         axes.spines[["top", "right"]].set_visible(True)
         style.name_axes(axes, letter, "trained with", "tested with" if letter == "a" else "")
