@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from cemrnn.figures.style import WIDTH_IN, list_parts
+from cemrnn.figures.style import list_parts
 from cemrnn.reproduce.record import FOOTER
 
 DPI = 96  # of a page
@@ -68,7 +68,7 @@ def find_faults(figure):
                 faults.append(f"{text.get_text()!r} lies on panel {axes.get_title(loc='left')!r}")
     if len(letters_of(figure)) > MOST_PANELS:
         faults.append(f"{len(letters_of(figure))} panels")
-    if (width_in := figure.get_tightbbox().width) > WIDTH_IN:
+    if (width_in := figure.get_tightbbox().width) > 1.02 * figure.get_figwidth():
         faults.append(f"{width_in:.2f} in wide")
     return faults
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import io
 import itertools
@@ -23,6 +25,8 @@ from cemrnn.network.pathways import ARMS, PATHWAYS, Look
 
 SHEET = ["default", Path(__file__).with_name("cemrnn.mplstyle")]  # over matplotlib's own defaults, not a reader's
 WIDTH_IN = 9.0  # of every figure of the book, which shows as much
+NARROW_IN = 3.4  # of a figure on a phone, between the edges of a tab
+NARROW = ".narrow"  # in the name of its file
 MAX_MARKERS = 12  # per curve, about
 FILLS = ("full", "none", "left", "top", "right", "bottom")  # faces of markers, where colours are those of arms
 GREY = dict(color="0.3", marker="o", linestyle="none")  # of markers in a legend, whatever their arm
@@ -67,6 +71,46 @@ def list_parts(figures: Figures) -> dict[str, MatplotlibFigure]:
     return dict(figures) if isinstance(figures, Mapping) else {"": figures}
 
 
+_is_narrow = contextvars.ContextVar("narrow", default=False)
+
+
+@contextlib.contextmanager
+def narrow() -> Iterator[None]:
+    """Within the block, panels lie one below the other, for a phone."""
+    before = _is_narrow.set(True)
+    try:
+        yield
+    finally:
+        _is_narrow.reset(before)
+
+
+def is_narrow() -> bool:
+    """Whether figures are drawn for a phone."""
+    return _is_narrow.get()
+
+
+def page_width() -> float:
+    """Inches that a figure may be wide."""
+    return NARROW_IN if is_narrow() else WIDTH_IN
+
+
+def are_neighbours(one: Axes, other: Axes) -> bool:
+    """Whether panels lie in one row, so that what one says of its y axis holds for the other."""
+    return one.get_figure(root=False) is other.get_figure(root=False)
+
+
+def fit_columns(n_columns: int) -> int:
+    """How many columns of small panels, of which a page has so many, or of a legend: on a phone at most two."""
+    return min(n_columns, 2) if is_narrow() else n_columns
+
+
+def draw_narrow(draw: Callable[[Result], Figures], result: Result) -> dict[str, MatplotlibFigure]:
+    """The parts of a figure that fit on a phone; a figure whose layout is its own may have none."""
+    with narrow():
+        parts = list_parts(draw(result))
+    return {part: figure for part, figure in parts.items() if figure.get_figwidth() == NARROW_IN}
+
+
 def open_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure in the book's style, which pyplot neither shows nor keeps; sizes in inches."""
     with pyplot.style.context(SHEET):
@@ -74,14 +118,21 @@ def open_figure(width_in: float, height_in: float) -> Figure:
 
 
 def open_panels(rows: Sequence[str], height_in: float, **heights) -> tuple[Figure, dict[str, Axes]]:
-    """A figure as wide as the page, and its panels by letter.
+    """A figure as wide as the page, and its panels by letter; on a phone they lie one below the other.
 
     Args:
         rows: a part of the figure each, which needs no room for labels in other rows; in "dde" d has twice the width.
         height_in: of the figure, inches.
         heights: `height_ratios` of the rows.
     """
-    figure = open_figure(WIDTH_IN, height_in)
+    if is_narrow():
+        ratios = heights.get("height_ratios", [1] * len(rows))
+        heights_in = [height_in * ratio / sum(ratios) for ratio in ratios]
+        below = [(letter, h) for row, h in zip(rows, heights_in, strict=True) for letter in dict.fromkeys(row)]
+        rows, ratios = zip(*below, strict=True)
+        figure, heights = open_figure(NARROW_IN, sum(ratios)), {"height_ratios": ratios}
+    else:
+        figure = open_figure(WIDTH_IN, height_in)
     parts = figure.subfigures(len(rows), 1, squeeze=False, **heights)[:, 0]
     panels = [part.subplot_mosaic([list(row)]) for part, row in zip(parts, rows, strict=True)]
     return figure, dict(itertools.chain(*map(dict.items, panels)))
@@ -243,18 +294,31 @@ def make_handles(labels: Mapping[str, Mapping] | Iterator, **style) -> list[Line
 
 
 def add_legend(figure: Figure, arms: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
-    """Draw one legend for all panels, above them, in as many rows as it needs."""
-    looks = {arm: LOOKS[arm] for arm in arms}
-    handles = make_handles({a: dict(color=k.colour, linestyle=k.line, marker=k.marker) for a, k in looks.items()})
-    handles += extra
-    n_rows = math.ceil(sum(0.6 + 0.085 * len(handle.get_label()) for handle in handles) / WIDTH_IN)  # at 9 pt, about
-    figure.legend(handles=handles, loc="outside upper center", ncols=math.ceil(len(handles) / n_rows))
+    """Draw one legend of arms, and of more, for all panels."""
+    lay_legend(figure, [*handle_looks({arm: LOOKS[arm] for arm in arms}), *extra])
+
+
+def handle_looks(looks: Mapping[str, Look]) -> list[Line2D]:
+    """Lines for a legend: name -> look."""
+    return make_handles({n: dict(color=k.colour, linestyle=k.line, marker=k.marker) for n, k in looks.items()})
+
+
+def lay_legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """Draw a legend above all panels, in as many rows as it needs."""
+    widths_in = [0.6 + 0.085 * len(handle.get_label()) for handle in handles]  # at 9 pt, about
+    n_rows = math.ceil(sum(widths_in) / page_width())
+    most = max(1, int(page_width() / max(widths_in, default=1)))  # columns as wide as the widest label
+    ncols = math.ceil(len(handles) / n_rows)
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(ncols, most) if is_narrow() else ncols)
 
 
 def add_small_legend(axes: Axes, handles: Sequence[Line2D] | None = None, **place) -> None:
     """Draw a legend of one row above the panel, beside its letter."""
     handles = axes.get_legend_handles_labels()[0] if handles is None else handles
-    beside = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=0.1)
+    over_letter = is_narrow() and len(handles) > 2  # which is as high as one and a half lines
+    beside = dict(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), borderaxespad=1.6 if over_letter else 0.1
+    )
     axes.legend(handles=handles, **beside | dict(columnspacing=0.6, handletextpad=0.2) | place)
 
 

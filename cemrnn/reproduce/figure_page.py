@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.result import Result
-from cemrnn.figures.style import IMAGE_METADATA, list_parts, render
+from cemrnn.figures.style import IMAGE_METADATA, NARROW, draw_narrow, list_parts, render
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.notebooks import FOLDED, set_subtitle
@@ -51,12 +51,14 @@ class Telling:
 
 def tell_reference(reference: Result, origin: dict, source: Path) -> Telling:
     """The telling of kept results, whose pictures are drawn into the book's source."""
-    figures = list_parts(load_plot(reference.stem).plot(reference))
+    draw, folder = load_plot(reference.stem).plot, source / FILES / REFERENCE
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = list_parts(draw(reference))
     for part, figure in figures.items():
         for kind in IMAGE_METADATA:
-            path = source / FILES / REFERENCE / f"{reference.stem}{part}.{kind}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(render(figure, kind, reference.stem))
+            (folder / f"{reference.stem}{part}.{kind}").write_bytes(render(figure, kind, reference.stem))
+    for part, figure in draw_narrow(draw, reference).items():
+        (folder / f"{reference.stem}{part}{NARROW}.svg").write_bytes(render(figure, "svg", reference.stem))
     title = f"Reference ({origin['profile']}, {reference.n_replicates} networks)"
     finding = write_finding(reference)
     line = f"*{describe_line(origin)}*"
@@ -68,10 +70,10 @@ def tell_own(page: NotebookNode, origin: dict, source: Path, out: Path) -> Telli
     stem = origin["stem"]
     folder = source / FILES / OWN
     folder.mkdir(parents=True, exist_ok=True)
-    parts = tuple(path.stem.removeprefix(stem) for path in list_products(out, stem, "*.svg"))
-    for part in parts:
-        for kind in IMAGE_METADATA:
-            shutil.copyfile(out / "figures" / f"{stem}{part}.{kind}", folder / f"{stem}{part}.{kind}")
+    names = [path.name for kind in IMAGE_METADATA for path in list_products(out, stem, f"*.{kind}")]
+    for name in names:
+        shutil.copyfile(out / "figures" / name, folder / name)
+    parts = tuple(name.removeprefix(stem).removesuffix(".svg") for name in names if re.fullmatch(r"[^.]*\.svg", name))
     title = f"Your run ({escape(origin['profile'])}, {origin['n_replicates']} networks)"
     finding = next((text for cell in page.cells if (text := _spoken(cell, "tell("))), "")
     return Telling(name=OWN, title=title, parts=parts, finding=finding, origin=f"*{describe_line(origin)}*")

@@ -14,8 +14,9 @@ from IPython.display import SVG, Markdown, display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
+from cemrnn.figures import load_plot
 from cemrnn.figures.result import FAILED, MEASURED, NONE_FAILED, Result
-from cemrnn.figures.style import IMAGE_METADATA, Figures, list_parts, render, show_text
+from cemrnn.figures.style import IMAGE_METADATA, NARROW, WIDTH_IN, Figures, draw_narrow, list_parts, render, show_text
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 from cemrnn.reproduce.settings import CUSTOM
@@ -49,7 +50,8 @@ def record(result: Result, figures: Figures) -> None:
 
     The files go to the folder in the environment variable CEMRNN_OUT, build/custom of the clone by default:
     `figures/<stem>.{svg,pdf,png}`, `figures/<stem>.<table>.csv`, `results/<stem>.json` and
-    `provenance/<stem>.json`; those of another part, b, are `figures/<stem>b.{svg,pdf,png}`.
+    `provenance/<stem>.json`; those of another part, b, are `figures/<stem>b.{svg,pdf,png}`. The same figure for a
+    phone is `figures/<stem>.narrow.svg`.
 
     Args:
         result: tables and scalars of the experiment.
@@ -60,6 +62,9 @@ def record(result: Result, figures: Figures) -> None:
     for part, figure in list_parts(figures).items():
         _add_footer(figure, result)
         links |= _write_images(figure, result.stem, part, out)
+    for part, figure in draw_narrow(load_plot(result.stem).plot, result).items():
+        _add_footer(figure, result)
+        _write(out / "figures" / f"{result.stem}{part}{NARROW}.svg", render(figure, "svg", f"{result.stem}{part}"))
     links |= _write_tables(result, out)
     scalars = {name: _plain(value) for name, value in result.scalars.items()}
     scalars |= {MEASURED: sorted(result.measured)} if result.measured else {}
@@ -83,7 +88,7 @@ def _add_footer(figure: Figure, result: Result) -> None:
     line, failed = summarise(describe(result)), result.scalars.get(FAILED, NONE_FAILED)
     if failed != NONE_FAILED:
         line += f" · failed, with a loss that is not finite: {failed}"
-    text = show_text(textwrap.fill(line, FOOTER_COLUMNS))
+    text = show_text(textwrap.fill(line, int(FOOTER_COLUMNS * figure.get_figwidth() / WIDTH_IN)))
     figure.text(0.0, -0.01, text, va="top", ha="left", fontsize=7, color="0.35", gid=FOOTER)
 
 

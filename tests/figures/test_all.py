@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import itertools
 import json
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot
+from cemrnn.figures import find_figure, list_figures, load_experiment, load_plot, style
 from cemrnn.figures.fig1_tasks import experiment as fig1_tasks
 from cemrnn.figures.fig1_tasks.experiment import TasksConfig
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
@@ -23,7 +24,7 @@ from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts
 from cemrnn.figures.shared.battery import draw_test_trials, load_populations
 from cemrnn.figures.shared.frames import summarise
 from cemrnn.figures.shared.packing import SEPARATE
-from cemrnn.figures.style import LOOKS, list_parts
+from cemrnn.figures.style import LOOKS, draw_narrow, list_parts
 from cemrnn.network.pathways import ARMS
 from cemrnn.reproduce.claims import load_claims
 from cemrnn.reproduce.finding import FIELD, TEMPLATE, write_finding
@@ -329,6 +330,18 @@ def test_panels_have_letters_without_a_gap_which_the_captions_name(result, figur
         named = re.findall(r"\(([a-f](?:, [a-f])*)\)", texts[part]["caption"])
         assert sorted(", ".join(named).split(", "))[: len(letters)] == letters  # a small profile may have fewer sizes
         assert len(texts[part]["alt"]) > 30
+
+
+def test_a_phone_has_the_same_panels_one_below_the_other(result, figures):
+    narrow = draw_narrow(load_plot(result.stem).plot, result)
+    assert set(narrow) == (set() if result.stem == "fig11_network" else set(figures))
+    for part, figure in narrow.items():
+        assert letters_of(figure) == letters_of(figures[part])
+        assert find_faults(figure) == []
+        boxes = [axes.get_window_extent() for axes in panels_of(figure).values()]
+        assert all(above.y0 > below.y1 for above, below in itertools.pairwise(boxes))
+        assert min(box.width for box in boxes) > figure.get_dpi()  # an inch, beside long names of rows
+    assert style.is_narrow() is False
 
 
 def test_every_text_can_be_read(result, figures, monkeypatch):

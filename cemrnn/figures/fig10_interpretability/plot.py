@@ -39,7 +39,7 @@ def _plot_components(result: Result) -> Figure:
     _draw_components(panels["a"], tables["components"], tasks)
     _draw_lesions(panels["b"], tables, tasks)
     _name_tasks(panels["a"], tasks)
-    _name_tasks(panels["b"], [""] * len(tasks))
+    _name_tasks(panels["b"], tasks, beside=panels["a"])
     _draw_selectivity(panels["c"], tables["networks"], arms)
     _draw_decoding(panels["d"], tables, result.scalars["first_stimulus_ms"])
     _draw_pairs(panels["e"], select(tables["pairs"], arm=SHOWN))
@@ -57,8 +57,8 @@ def _plot_units(result: Result) -> Figure:
     for letter, (measure, label) in zip("def", USE_LABELS.items(), strict=True):
         _draw_use(panels[letter], select(tables["use"], measure=measure), arms, tasks)
         panels[letter].set(xlabel=label, xlim=(0, None))
-    for letter in "abcdef":
-        _name_tasks(panels[letter], tasks if letter in "ad" else [""] * len(tasks))
+    for letter, named in zip("abcdef", "aaaddd", strict=True):
+        _name_tasks(panels[letter], tasks, beside=None if letter == named else panels[named])
     style.add_legend(figure, arms)
     return figure
 
@@ -71,8 +71,10 @@ def _open_panels(rows: list[str], tasks: list[str]) -> tuple[Figure, dict[str, A
     return figure, panels
 
 
-def _name_tasks(axes: Axes, tasks: list[str]) -> None:
-    style.name_rows(axes, list(map(style.spell, tasks)))
+def _name_tasks(axes: Axes, tasks: list[str], beside: Axes | None = None) -> None:
+    """Name rows, if no panel in the same row of the figure does."""
+    hidden = beside is not None and style.are_neighbours(axes, beside)
+    style.name_rows(axes, [""] * len(tasks) if hidden else list(map(style.spell, tasks)))
 
 
 def _draw_components(axes: Axes, table: pd.DataFrame, tasks: list[str]) -> None:

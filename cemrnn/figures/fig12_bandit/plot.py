@@ -40,7 +40,7 @@ def _plot_agents(tables: Tables) -> Figure:
         style.name_axes(panels[letter], letter, "trials since the switch", label, ylim=(0, None))
     _draw_lengths(panels["c"], tables["lengths"])
     _draw_agents(panels["f"], tables["agents"])
-    _add_legend(figure, LOOKS | {SHOWN_BASELINE: BASELINE})
+    style.lay_legend(figure, style.handle_looks(LOOKS | {SHOWN_BASELINE: BASELINE}))
     return figure
 
 
@@ -58,7 +58,7 @@ def _plot_synergy(tables: Tables) -> Figure:
     panels["c"].axhline(0, color="0.4", linewidth=0.8, linestyle=":")
     style.name_axes(panels["c"], "c", "members", "synergy (score)")
     names = {name: f"beyond the {name.split('_')[1]}" for name in SYNERGY}
-    _add_legend(figure, LOOKS | {names[name]: look for name, look in MARKS.items()})
+    style.lay_legend(figure, style.handle_looks(LOOKS | {names[name]: look for name, look in MARKS.items()}))
     return figure
 
 
@@ -69,12 +69,6 @@ def _draw_readings(axes: Axes, table: pd.DataFrame, looks: Mapping[str, Look], r
         style.draw_points(axes, np.arange(len(READINGS)) + offset, rows, "value", looks[measure], markersize=5)
     axes.set_xticks(range(len(READINGS)), [READING_NAMES[reading] for reading in READINGS])
     axes.set_xlim(-0.5, len(READINGS) - 0.5)
-
-
-def _add_legend(figure: Figure, looks: Mapping[str, Look]) -> None:
-    marks = {n: dict(color=k.colour, linestyle=k.line, marker=k.marker) for n, k in looks.items()}
-    handles = style.make_handles(marks)
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
 
 def _draw_curves(axes: Axes, table: pd.DataFrame, agents: list[str]) -> None:

@@ -32,8 +32,7 @@ def plot(result: Result) -> Figure:
     _draw_outcomes(panels["c"], tables["outcomes"], result.config.largest_weight)
     _draw_synergy(panels["d"], tables["synergy"])
     _draw_rates(panels["e"], select(tables["outcomes"], reward="prompt", rate="matched", measure="rate_hz"))
-    handles = style.make_handles({n: dict(color=k.colour, linestyle=k.line, marker=k.marker) for n, k in LOOKS.items()})
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    style.lay_legend(figure, style.handle_looks(LOOKS))
     return figure
 
 

@@ -47,9 +47,10 @@ def _plot_scores(result: Result) -> Figure:
 
 def _plot_examples(result: Result) -> Figure:
     table, tasks = result.tables["examples"], result.config.tasks
-    n_rows = -(-len(tasks) // N_COLUMNS)
-    figure = style.open_figure(style.WIDTH_IN, ROW_IN * n_rows + 0.6)
-    grid = figure.subplots(2 * n_rows, N_COLUMNS, squeeze=False)
+    n_columns = style.fit_columns(N_COLUMNS)
+    n_rows = -(-len(tasks) // n_columns)
+    figure = style.open_figure(style.page_width(), ROW_IN * n_rows + 0.6)
+    grid = figure.subplots(2 * n_rows, n_columns, squeeze=False)
     for k, (upper, lower) in enumerate(zip(grid[::2].flat, grid[1::2].flat, strict=True)):
         if k >= len(tasks):
             upper.remove()
@@ -58,7 +59,7 @@ def _plot_examples(result: Result) -> Figure:
         _draw_trial(upper, lower, table[table["task"] == tasks[k]])
         upper.set_title(style.spell(tasks[k]))
         upper.tick_params(labelbottom=False)
-        if k % N_COLUMNS == 0:
+        if k % n_columns == 0:
             upper.set_ylabel("input")
             lower.set_ylabel("output")
     figure.supxlabel("time (ms)")
@@ -67,7 +68,7 @@ def _plot_examples(result: Result) -> Figure:
     lines += [(f"output {name}", colour, line) for name, colour, line in OUTPUTS[1:]]
     handles = style.make_handles({name: dict(color=colour, linestyle=line) for name, colour, line in lines})
     handles += style.make_handles({"target": dict(color="0.6", linewidth=2.5, alpha=0.6)})
-    figure.legend(handles=handles, loc="outside upper center", ncols=-(-len(handles) // 2))
+    style.lay_legend(figure, handles)
     return figure
 
 

@@ -36,10 +36,13 @@ def plot(result: Result) -> style.Figures:
 
 def _plot_change(result: Result, measures: dict[str, pd.DataFrame]) -> Figure:
     tables, arms = result.tables, result.config.arms
-    figure = style.open_figure(style.WIDTH_IN, 5.9)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[2.5, 3.4])
-    _draw_portraits(top, result)
-    panels = bottom.subplot_mosaic([list("bcd")])
+    shown = [arm for arm in PORTRAYED if arm in arms]
+    rows, n_portraits = (["b", "c", "d"], max(1, len(shown))) if style.is_narrow() else (["bcd"], 1)
+    heights = [2.5 * n_portraits, 3.4 * len(rows)]
+    figure = style.open_figure(style.page_width(), sum(heights))
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+    _draw_portraits(top, result, shown)
+    panels = bottom.subplot_mosaic(list(map(list, rows)))
     _draw_plane(panels["b"], tables["networks"], arms)
     _draw_both(panels["c"], measures, arms, {"angle": "two tasks", "angle_same_task": "one task"})
     style.name_axes(panels["c"], "c", "principal angle (degrees)")
@@ -52,8 +55,11 @@ def _plot_change(result: Result, measures: dict[str, pd.DataFrame]) -> Figure:
 
 def _plot_states(result: Result, measures: dict[str, pd.DataFrame]) -> Figure:
     tables, arms = result.tables, result.config.arms
-    figure = style.open_figure(style.WIDTH_IN, 5.2)
-    panels = figure.subplot_mosaic([list("ac"), list("bc")], width_ratios=[1, 1.2])
+    if style.is_narrow():
+        figure, panels = style.open_panels(["abc"], 3.4)
+    else:
+        figure = style.open_figure(style.WIDTH_IN, 5.2)
+        panels = figure.subplot_mosaic([list("ac"), list("bc")], width_ratios=[1, 1.2])
     _draw_both(panels["a"], measures, arms, {"participation": "all tasks", "participation_task": "one task"})
     style.name_axes(panels["a"], "a", "participation ratio (dimensions)")
     style.draw_estimates(panels["b"], measures["slowest_ms"], arms, "value")
@@ -65,10 +71,11 @@ def _plot_states(result: Result, measures: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def _draw_portraits(figure: SubFigure, result: Result) -> None:
+def _draw_portraits(figure: SubFigure, result: Result, shown: list[str]) -> None:
     """Draw two panels per arm: the flow in the context of either task, on the same plane."""
-    shown = [arm for arm in PORTRAYED if arm in result.config.arms]
-    for arm, part in zip(shown, np.atleast_1d(figure.subfigures(1, max(1, len(shown)))), strict=bool(shown)):
+    n = max(1, len(shown))
+    parts = figure.subfigures(*((n, 1) if style.is_narrow() else (1, n)))
+    for arm, part in zip(shown, np.atleast_1d(parts), strict=bool(shown)):
         part.suptitle(arm, color=style.LOOKS[arm].colour, fontweight="bold")
         for axes, name in zip(part.subplots(1, 2), result.config.example_tasks, strict=True):
             axes.set_box_aspect(1)
@@ -84,7 +91,7 @@ def _draw_portraits(figure: SubFigure, result: Result) -> None:
     handles += style.make_handles(
         {"trial, under the input of the flow": AT_REST, "trial, stimulus or response": DRIVEN}
     )
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=1 if style.is_narrow() else 3)
 
 
 def _even(places: np.ndarray) -> np.ndarray:

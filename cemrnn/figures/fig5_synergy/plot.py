@@ -53,7 +53,7 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> None
     for offset, arm in style.spread_over(arms, 0.24):
         part = select(table, arm=arm).set_index("outcome").loc[list(OUTCOMES)]
         style.draw_points(axes, np.arange(len(OUTCOMES)) + offset, part, "value", style.LOOKS[arm], markersize=5)
-    names = ["mixture\n(area)", "noise\n(σ₇₅ / ideal)", "packing\n(share of bits)", "joint\n(mean)"]
+    names = ["mixture\n(area)", "noise\n(σ₇₅ /\nideal)", "packing\n(share\nof bits)", "joint\n(mean)"]
     axes.set_xticks(range(len(OUTCOMES)), names)
     axes.axhline(1, color="0.8", linewidth=0.6, zorder=0)
     style.name_axes(axes, "a", "", "outcome (0: no context)", ylim=(-0.03, 1.03 * np.nanmax([1.0, *table["high"]])))
@@ -93,21 +93,22 @@ def _plot_maps(result: Result) -> Figure:
     """Synergy in every cell: size and maps at both readings, and kinds of ambiguity."""
     packed, robust = result.tables["map_packing"], result.tables["map_robustness"]
     most = np.nanmax(np.abs([0.1, *packed["value"], *robust["value"]]))
-    figure = style.open_figure(style.WIDTH_IN, 3.9)
-    panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.3])
+    figure, panels = style.open_panels(["aaabbbccccc"], 3.9)
     packed = packed.assign(size=[f"N = {r.n_units}\nS = {r.n_sites}" for r in packed.itertuples()])
     sizes, counts = list(dict.fromkeys(packed["size"])), sorted(packed["n_tasks"].unique())
-    for axes, letter, match in zip(panels, "ab", MATCHES, strict=False):
+    for letter, match in zip("ab", MATCHES, strict=False):
+        axes = panels[letter]
         cells = select(packed, match=match).set_index(["size", "n_tasks"])
         image = _draw_map(axes, cells, sizes, counts, most)
         axes.set_title(f"equal {match}", loc="right")
         style.name_axes(axes, letter, "number of maps K")
     cells = robust.assign(counts=True).set_index(["test", "group"])
-    _draw_map(panels[2], cells, list(TESTS[1:]), list(GROUPS), most)
-    panels[2].set_xticks(range(len(GROUPS)), ["equal\nparameters", "equal\nunits", "trained\nwith noise"])
-    style.name_axes(panels[2], "c", "networks")
-    panels[1].set_yticks([])
-    figure.colorbar(image, ax=list(panels), label="combined minus the better one", pad=0.02, fraction=0.05)
+    _draw_map(panels["c"], cells, list(TESTS[1:]), list(GROUPS), most)
+    panels["c"].set_xticks(range(len(GROUPS)), ["equal\nparameters", "equal\nunits", "trained\nwith noise"])
+    style.name_axes(panels["c"], "c", "networks")
+    if style.are_neighbours(panels["a"], panels["b"]):  # the rows of b are those of a
+        panels["b"].set_yticks([])
+    panels["c"].figure.colorbar(image, ax=panels["c"], label="combined minus the better one", pad=0.02, fraction=0.08)
     return figure
 
 

@@ -17,18 +17,18 @@ def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig7_images.experiment.run`."""
     config, tables = result.config, result.tables
     units = config.packing_units
-    figure = style.open_figure(style.WIDTH_IN, 5.6)
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1))
-    panels = dict(zip("abc", above.subplots(1, 3), strict=True))
+    sizes = dict(zip("defgh", units, strict=False))
+    figure, panels = style.open_panels(["abc", "".join(sizes)], 5.6)
     for scan, letter in SCANS.items():
         style.draw_estimates(panels[letter], select(tables["accuracy"], scan=scan), config.models, "accuracy")
         style.name_axes(panels[letter], letter, f"test accuracy, by {scan}")
     style.draw_curves(panels["c"], select(tables["learning"], scan="pixels"), "seconds", "accuracy")
     style.name_axes(panels["c"], "c", "time per network (s)", "validation accuracy, by pixels", xscale="log")
-    for axes, n_units, letter in zip(below.subplots(1, len(units), squeeze=False)[0], units, "defgh", strict=False):
+    for letter, n_units in sizes.items():
+        axes = panels[letter]
         part = select(tables["packing"], n_units=n_units)
         style.draw_curves(axes, part, "n_contexts", "accuracy")
         style.use_octaves(axes, np.unique(part["n_contexts"]))
-        style.name_axes(axes, letter, f"ways of permuting, N = {n_units} in the combined arm", "test accuracy")
+        style.name_axes(axes, letter, f"ways of permuting, N = {n_units} (combined)", "test accuracy")
     style.add_legend(figure, list(dict.fromkeys([*config.models, *config.packing_models])))
     return figure

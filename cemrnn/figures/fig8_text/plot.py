@@ -49,8 +49,9 @@ def _plot_bits(result: Result) -> Figure:
 
 def _plot_samples(result: Result) -> Figure:
     table = result.tables["samples"]
-    figure, panels = style.open_panels(["a"], SAMPLE_IN * len(table) + 0.3)
-    _write_samples(panels["a"], table)
+    share = style.page_width() / style.WIDTH_IN  # on a phone a sample has more lines, and its arm one of its own
+    figure, panels = style.open_panels(["a"], SAMPLE_IN * len(table) / share + 0.3)
+    _write_samples(panels["a"], table, share)
     return figure
 
 
@@ -70,13 +71,16 @@ def _draw_packed(axes: Axes, table: pd.DataFrame, registers: Sequence[str]) -> N
     style.name_axes(axes, "d", "bits per character, one network for all")
 
 
-def _write_samples(axes: Axes, table: pd.DataFrame) -> None:
+def _write_samples(axes: Axes, table: pd.DataFrame, share: float) -> None:
     axes.set(xticks=[], yticks=[])
     axes.set_axis_off()
     style.add_letter(axes, "a")
     tops = np.linspace(0.97, 0, len(table), endpoint=False)
     text = dict(transform=axes.transAxes, va="top", ha="left")
     for top, row in zip(tops, table.itertuples(), strict=True):
-        lines = textwrap.wrap(" ".join(row.text.split()), SAMPLE_COLUMNS)[:2] or [style.MISSING]
+        shown = " ".join(row.text.split())[: 2 * SAMPLE_COLUMNS]
+        lines = textwrap.wrap(shown, int(share * SAMPLE_COLUMNS))[: round(2 / share)] or [style.MISSING]
+        left, below_pt = (0.14, 0) if share == 1 else (0.0, 14)
         axes.text(0.0, top, row.arm, color=style.LOOKS[row.arm].colour, fontweight="bold", **text)
-        axes.text(0.14, top, "\n".join(map(style.show_text, lines)), family="monospace", **text)
+        place = dict(xycoords=axes.transAxes, xytext=(0, -below_pt), textcoords="offset points", va="top", ha="left")
+        axes.annotate("\n".join(map(style.show_text, lines)), (left, top), family="monospace", **place)
