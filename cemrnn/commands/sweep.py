@@ -105,13 +105,21 @@ def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) 
 
 
 def _tell_cost(everything, lacking, n_cores, name) -> None:
-    from cemrnn.sweep.cost import estimate_seconds
+    from cemrnn.sweep.cost import estimate_seconds, time_on_device
     from cemrnn.sweep.jobs import announce, tabulate
+    from cemrnn.system.machine import describe_gpu
 
     if lacking:
         click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
-    seconds = estimate_seconds([job.configs for job in lacking])
-    click.echo(tabulate(everything, lacking, seconds, name))
+    ensembles, gpu = [job.configs for job in lacking], describe_gpu()
+    seconds = estimate_seconds(ensembles)
+    costs = {"core-hours": [s / 3600 for s in seconds]}
+    costs[f"hours on {n_cores:,} core{'s'[: n_cores > 1]}"] = [s / 3600 / n_cores for s in seconds]
+    if gpu != "none":
+        costs[f"hours on one {gpu}"] = [s / 3600 for s in estimate_seconds(ensembles, time_on_device)]
+    click.echo(tabulate(everything, lacking, costs, name))
+    if lacking and gpu == "none":
+        click.echo("on a GPU: not timed, because there is no CUDA device here; run this where there is one")
     click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
 
 
