@@ -9,18 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from cemrnn.network.config import count_work_of_step
 from cemrnn.network.gated import KINDS, GatedConfig
-from cemrnn.system.timing import time_rounds
 from cemrnn.tasks.sequences.images import ImageSet
 from cemrnn.training.recipe import Recipe
 from cemrnn.training.sequences import SequenceConfig
-from cemrnn.training.workload import STANDING, make_turn, time_updates
+from cemrnn.training.workload import time_updates
 
 # Multiplications and additions that take about as long as the rest of a unit's step, and as the rest of an update.
 UNIT_STEP, UPDATE = 60, 1e7
@@ -66,19 +64,16 @@ def _count_evaluated(config: Recipe) -> float:
     return config.validation_size * data.n_contexts / scored
 
 
-def estimate_seconds(
-    ensembles: Sequence[Sequence[Recipe]], time_one: Callable[[Sequence[Recipe]], float] | None = None
-) -> list[float]:
-    """Seconds at most of every ensemble's training, from updates that are timed here and now.
+def estimate_seconds(ensembles: Sequence[Sequence[Recipe]]) -> list[float]:
+    """Seconds on one core, at most, of every ensemble's training, from updates that are timed here and now.
 
     Of each kind of network some shapes are timed, spread over the sizes; for those between them the seconds of a
     multiplication are interpolated.
 
     Args:
         ensembles: networks that train together, each of one shape.
-        time_one: seconds of a multiplication; by default those of one core, `time_work`.
     """
-    time_one, seconds = time_one or time_work, np.zeros(len(ensembles))
+    seconds = np.zeros(len(ensembles))
     kinds: dict[tuple, dict[float, list[int]]] = {}  # kind -> work of an update -> positions
     for position, configs in enumerate(ensembles):
         config = configs[0]
@@ -87,7 +82,7 @@ def estimate_seconds(
     for members in kinds.values():
         sizes = sorted(members)
         timed = sorted({sizes[round(i)] for i in np.linspace(0, len(sizes) - 1, min(len(sizes), SHAPES_TIMED))})
-        prices = [time_one(ensembles[members[size][0]]) for size in timed]
+        prices = [time_work(ensembles[members[size][0]]) for size in timed]
         for size, positions in members.items():
             price = float(np.interp(np.log(size), np.log(timed), prices))
             for position in positions:
@@ -103,17 +98,6 @@ def time_work(configs: Sequence[Recipe]) -> float:
     n_trials = min(config.batch_trials, most)
     together = [dataclasses.replace(c, batch_trials=n_trials) for c in configs[:TOGETHER]]
     return time_updates({"": together}, n_rounds=2, seconds=0.0)[""] / count_update(config, n_trials)
-
-
-def time_on_device(configs: Sequence[Recipe], device: str = "cuda") -> float:
-    """Seconds on a device of a multiplication and addition, in updates of a whole job of one shape.
-
-    An update looks at its losses, and so ends when the device has done it.
-    """
-    config, standing = configs[0], [dataclasses.replace(c, learning_rate=STANDING) for c in configs]
-    turn = make_turn(config.make_learner(standing, torch.device(device), None).update, device)
-    median = float(np.median(time_rounds({"": turn}, n_rounds=2, seconds=0.0)[""]))
-    return median / (len(configs) * count_update(config, config.batch_trials))
 
 
 def entry_bytes(config: Recipe) -> float:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from cemrnn.config import natural_order
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import count_work, entry_bytes
 from cemrnn.training.recipe import Recipe, list_starts
 
 JOB_WORK = 2e12  # about a minute of one core: long beside the scheduler's overhead, short beside a sweep
-SIZE, ALL = "GiB", "all"  # a column and a row of the table
-TINY = 0.001  # hours or GiB that nobody plans for
 SMALLEST_JOB, LARGEST_JOB = 4, 32  # networks: an ensemble of fewer or of more is slower per network
 
 
@@ -99,41 +95,29 @@ def announce(missing: Sequence[Job], seconds: Sequence[float], n_total: int, n_w
 
 
 def tabulate(
-    jobs: Sequence[Job], missing: Sequence[Job], costs: Mapping[str, Sequence[float]], name: Callable[[Recipe], str]
+    jobs: Sequence[Job], missing: Sequence[Job], seconds: Sequence[float], name: Callable[[Recipe], str]
 ) -> str:
-    """A row per name, and one of all: networks, how many are missing, what these cost, and what the store needs.
+    """A row per name: networks in the store and missing, time and bytes that the missing will take.
 
     Args:
         jobs: all.
         missing: those of them to do.
-        costs: heading of a column -> hours of each missing job, which its networks share.
+        seconds: of each missing one on one core.
         name: of the row that a network belongs to, e.g. its shape or its figure.
     """
-    rows = Counter(name(config) for job in jobs for config in job.configs)
-    n_missing: Counter = Counter()
-    sums: dict[str, Counter] = {heading: Counter() for heading in (*costs, SIZE)}
-    for number, job in enumerate(missing):
+    lines = [f"{'':<34}{'missing':>8}{'there':>8}{'core time':>16}{'store':>10}"]
+    n_all = Counter(name(config) for job in jobs for config in job.configs)
+    n_missing, time_s, size = Counter(), Counter(), Counter()
+    for job, job_s in zip(missing, seconds, strict=True):
         for config in job.configs:
-            row = name(config)
-            n_missing[row] += 1
-            sums[SIZE][row] += entry_bytes(config) / 2**30
-            for heading, hours in costs.items():
-                sums[heading][row] += hours[number] / len(job.configs)
-    for of_rows in (rows, n_missing, *sums.values()):
-        of_rows[ALL] = sum(of_rows.values())
-    widths = {heading: max(len(heading), 7) + 2 for heading in sums}
-    lines = [f"{'':<34}{'networks':>10}{'missing':>9}" + "".join(f"{heading:>{n}}" for heading, n in widths.items())]
-    for row in (*sorted(rows.keys() - {ALL}, key=natural_order), ALL):
-        numbers = "".join(f"{write_number(sums[heading][row]):>{n}}" for heading, n in widths.items())
-        lines.append(f"{row:<34}{rows[row]:>10,}{n_missing[row]:>9,}{numbers}")
+            n_missing[name(config)] += 1
+            time_s[name(config)] += job_s / len(job.configs)
+            size[name(config)] += entry_bytes(config)
+    for row, n in n_all.items():
+        time = _duration(time_s[row], "core-") if n_missing[row] else "-"
+        there = n - n_missing[row]
+        lines.append(f"{row:<34}{n_missing[row]:>8,}{there:>8,}{time:>16}{size[row] / 1e6:>7.1f} MB")
     return "\n".join(lines)
-
-
-def write_number(value: float) -> str:
-    """A number with at least two digits that count, without an exponent, or that it is tiny; "-" for none."""
-    if value < TINY:
-        return f"<{TINY}" if value else "-"
-    return f"{value:,.{max(0, 1 - math.floor(math.log10(value)))}f}"
 
 
 def _duration(seconds: float, prefix: str = "") -> str:

@@ -76,15 +76,6 @@ def test_few_shapes_are_timed_and_the_others_lie_between_them(monkeypatch):
     assert 0.5 < prices[2] < 1
 
 
-def test_another_device_is_timed_on_whole_jobs(monkeypatch):
-    config, known = small_config(), [2e-3, 4e-3]
-    monkeypatch.setattr(cost, "time_rounds", lambda turns, **_: {name: known for name in turns})
-    assert cost.time_on_device([config] * 6, "cpu") == pytest.approx(
-        3e-3 / 6 / count_update(config, config.batch_trials)
-    )
-    assert estimate_seconds([[config] * 2], lambda _: 2.0) == [4 * count_work(config)]
-
-
 def test_a_price_is_that_of_an_update_however_large_it_is(monkeypatch):
     threads = torch.get_num_threads()
     config = small_config(batch_trials=64, learning_rate=1e30)  # at which no network would live to a second update
