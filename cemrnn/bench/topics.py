@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from cemrnn.bench.engine import compare_engine
 from cemrnn.bench.fixed_points import compare_fixed_points
+from cemrnn.bench.play import compare_play
 from cemrnn.bench.rows import Bench, Row
 from cemrnn.bench.sweeps import compare_sweeps
 from cemrnn.bench.trials import compare_trials
@@ -20,6 +21,7 @@ TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
     "trials": compare_trials,
     "fixed_points": compare_fixed_points,
     "sweeps": compare_sweeps,
+    "play": compare_play,
 }
 PACKAGES = ("torch", "numba", "numpy")
 

@@ -10,7 +10,7 @@ from cemrnn.commands.common import Number, Text
 from cemrnn.reproduce.project import Project
 
 KEPT_BENCH = Path("book") / "reference" / "bench"
-TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps")
+TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps", "play")
 
 
 @click.command()
@@ -35,6 +35,7 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     trials        drawing trials, against NeuroGym and a generator of single trials
     fixed_points  fixed points of known and random networks, against Adam on all starts
     sweeps        efficiency of one worker and of two
+    play          frames of the live model in Chromium while a slider moves, against 30 a second
 
     Let the machine be quiet. Peers with packages of their own get an environment in build/bench on the first run.
     """
