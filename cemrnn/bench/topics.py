@@ -10,6 +10,7 @@ from importlib.metadata import version
 from cemrnn.bench.card import compare_card
 from cemrnn.bench.engine import compare_engine
 from cemrnn.bench.fixed_points import compare_fixed_points
+from cemrnn.bench.play import compare_play
 from cemrnn.bench.rows import Bench, Row
 from cemrnn.bench.sweeps import compare_sweeps
 from cemrnn.bench.trials import compare_trials
@@ -22,6 +23,7 @@ TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
     "fixed_points": compare_fixed_points,
     "sweeps": compare_sweeps,
     "gpu": compare_card,
+    "play": compare_play,
 }
 PACKAGES = ("torch", "numba", "numpy")
 

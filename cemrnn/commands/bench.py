@@ -10,7 +10,7 @@ from cemrnn.commands.common import Number, Text
 from cemrnn.reproduce.project import Project
 
 KEPT_BENCH = Path("book") / "reference" / "bench"
-TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps", "gpu")
+TOPIC_NAMES = ("engine", "trials", "fixed_points", "sweeps", "gpu", "play")
 
 
 @click.command()
@@ -36,6 +36,7 @@ def bench(names: tuple[str, ...], repeats: int, seconds: float, pip_arguments: t
     fixed_points  fixed points of known and random networks, against Adam on all starts
     sweeps        efficiency of one worker and of two
     gpu           one update on a CUDA card, against its batched products, other back ends and cuDNN
+    play          frames of the live model in Chromium while a slider moves, against 30 a second
 
     Let the machine be quiet. Peers with packages of their own get an environment in build/bench on the first run.
     """

@@ -95,8 +95,7 @@ def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) 
         missing = {device: keep_missing(part, store) for device, part in jobs.items()}
         everything, lacking = (sum(parts.values(), start=[]) for parts in (jobs, missing))
         if dry_run:
-            name = (lambda config: config.label) if details else figures.__getitem__
-            _tell_cost(everything, lacking, workers or count_cores(), name)
+            _tell_cost(everything, lacking, workers or count_cores(), figures, details)
             return
         click.echo(announce(lacking, [], sum(len(job.configs) for job in everything), 1))
         with _sweep_mistakes():
@@ -107,14 +106,21 @@ def sweep(profile, dry_run, details, workers, scheduler, scheduler_file, shard) 
         _train(missing, execute, store)
 
 
-def _tell_cost(everything, lacking, n_cores, name) -> None:
+def _tell_cost(everything, lacking, n_cores, figures, details) -> None:
+    from cemrnn.commands.costs import compare_with_gpu, count_costs, tabulate_costs
     from cemrnn.sweep.cost import estimate_seconds
     from cemrnn.sweep.jobs import announce, tabulate
+    from cemrnn.system.machine import describe_gpu
 
     if lacking:
         click.echo("timing some updates; the first time, kernels are compiled for two or three minutes", err=True)
-    seconds = estimate_seconds([job.configs for job in lacking])
-    click.echo(tabulate(everything, lacking, seconds, name))
+    seconds, gpu = estimate_seconds([job.configs for job in lacking]), describe_gpu()
+    if details:
+        click.echo(tabulate(everything, lacking, seconds, lambda config: config.label))
+    else:
+        compare = None if gpu == "none" else compare_with_gpu
+        costs = count_costs(figures, everything, lacking, seconds, compare)
+        click.echo(tabulate_costs(costs, n_cores, gpu))
     click.echo(announce(lacking, seconds, sum(len(job.configs) for job in everything), n_cores))
 
 

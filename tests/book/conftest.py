@@ -66,7 +66,7 @@ def write_page(folder: Path, data: dict, attributes: str, theme: str) -> Path:
     loads = [f'<script defer src="{Path(script).as_uri()}"></script>' for script in scripts]
     page = folder / f"page{len(list(folder.glob('*.html')))}.html"
     page.write_text(
-        f'<!doctype html><html data-theme="{theme}"><head><meta charset="utf-8"><title>Play</title>'
+        f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>Play</title>'
         f"{''.join(links + loads)}</head><body>"
         f'<main style="box-sizing: border-box; margin: auto; max-width: 55rem; padding: 0 1rem; width: 100%">'
         f"<div {attributes}></div></main></body></html>"

@@ -199,7 +199,12 @@ def test_the_version_is_that_of_the_package():
 
 def test_what_a_sweep_would_cost_is_told_by_figure_and_in_all_at_the_end(small_project):
     lines = call("sweep", "--profile", "tiny", "--dry-run").stdout.splitlines()
-    assert [line.split()[:3] for line in lines[1:3]] == [["fig1_tasks", "4", "0"], ["fig2_ambiguity", "2", "0"]]
+    assert [line.split()[:3] for line in lines[1:4]] == [
+        ["fig1_tasks", "4", "4"],
+        ["fig2_ambiguity", "2", "2"],
+        ["all", "6", "6"],
+    ]
+    assert ("hours on one GPU" in lines[0]) != (lines[-2] == "GPU: not timed, because there is no CUDA device here")
     assert lines[-1].startswith("training: 6 of 6 networks missing, at most about")
     detailed = call("sweep", "--profile", "tiny", "--dry-run", "--details").stdout
     assert "combined, N = 16, R = 2, K = 2, noisy cue" in detailed and "fig1_tasks" not in detailed

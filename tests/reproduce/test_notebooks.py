@@ -172,7 +172,10 @@ def test_links_lead_somewhere_from_lab(path, cells):
     finding = (find_figure(path.stem) / TEMPLATE).read_text(encoding="utf-8")
     texts = [finding, *(cell.source for cell in cells if cell.cell_type == "markdown")]
     links = [link for text in texts for link in re.findall(r"\]\(([^)]+)\)", text)]
-    assert [link for link in links if not (path.parent / link).is_file()] == []
+    assert [link for link in links if not (path.parent / link.partition("#")[0]).is_file()] == []
+    glossary = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    linked = {link.partition("#")[2].replace("-", " ") for link in links if "/glossary.md#" in link}
+    assert linked - set(glossary) == set()
 
 
 def test_the_claim_cell_says_what_would_count_against_it(cells):

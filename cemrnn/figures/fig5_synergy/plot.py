@@ -104,7 +104,7 @@ def _plot_maps(result: Result) -> Figure:
         style.name_axes(axes, letter, "number of maps K")
     cells = robust.assign(counts=True).set_index(["test", "group"])
     _draw_map(panels["c"], cells, list(TESTS[1:]), list(GROUPS), most)
-    panels["c"].set_xticks(range(len(GROUPS)), ["equal\nparameters", "equal\nunits", "trained\nwith noise"])
+    panels["c"].set_xticks(range(len(GROUPS)), ["equal\nparam.", "equal\nunits", "trained\nfor noise"])
     style.name_axes(panels["c"], "c", "networks")
     if style.are_neighbours(panels["a"], panels["b"]):  # the rows of b are those of a
         panels["b"].set_yticks([])

@@ -1,0 +1,90 @@
+"""More pictures of measures: what is marked is what the measure says, and a curve that is not there is told."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from cemrnn.reproduce import measure_pictures as pictures
+
+MEASURES = Path(__file__).parents[2] / "book" / "measures.md"
+
+
+@pytest.fixture
+def axes():
+    return Figure().subplots()
+
+
+def make_curves(manipulation, levels, values):
+    rows = {"level": levels, "normalised": values}
+    taus = {"tau_excitability_ms": 20.0, "tau_synaptic_ms": np.nan}
+    return pd.DataFrame(rows).assign(group="parameters", manipulation=manipulation, arm="synaptic", **taus)
+
+
+def dashed(axes):
+    (line,) = [line for line in axes.get_lines() if line.get_linestyle() == "--"]
+    return line.get_xydata()
+
+
+def test_auc_is_the_mean_height_up_to_an_even_mixture(axes):
+    pictures.draw_mixture(axes, make_curves("mixture", [0.0, 0.25, 0.5, 1.0], [1.0, 0.8, 0.2, -1.0]))
+    np.testing.assert_allclose(dashed(axes), [[0, 0.7], [0.5, 0.7]])  # (0.9 + 0.5) / 2
+
+
+def test_thresholds_that_rise_are_marked(axes):
+    pictures.draw_weak_cue(axes, make_curves("strength", [0.0, 0.5, 1.0], [0.0, 0.5, 1.0]))
+    np.testing.assert_allclose(dashed(axes)[-1], [0.75, 0])
+    other = Figure().subplots()
+    pictures.draw_switch(other, make_curves("switch", [0.0, 100.0, 200.0], [-0.2, 0.8, 1.0]))
+    np.testing.assert_allclose(dashed(other)[-1], [150.0, -0.2])
+
+
+def test_bits_stand_below_those_asked_for(axes):
+    cells = pd.DataFrame({"n_tasks": [2, 4, 2, 4], "n_units": [8, 8, 4, 4], "bits": [9.0, 12.0, 1.0, 1.0]})
+    pictures.draw_bits(axes, cells.assign(arm="combined", match="parameters", n_sites=4))
+    held, asked = (line.get_ydata() for line in axes.get_lines())
+    np.testing.assert_allclose(held, [9, 12])
+    np.testing.assert_allclose(asked, np.array([2, 4]) * np.log2(24))
+
+
+def test_what_both_are_compared_with_is_marked(axes):
+    values = {"excitability": 0.5, "synaptic": 0.4, "combined": 0.6, "plain": 0.1}
+    table = pd.DataFrame({"arm": values.keys(), "value": values.values()}).assign(outcome="joint")
+    pictures.draw_synergy(axes, table)
+    np.testing.assert_allclose([bar.get_height() for bar in axes.patches], [0.5, 0.4, 0.6])
+    np.testing.assert_allclose([line.get_ydata()[0] for line in axes.get_lines()], [0.5, 0.7, 0.8])
+
+
+def test_what_is_forgotten_is_the_best_before_the_last_stage_minus_the_last(axes):
+    table = pd.DataFrame({"stage": [1, 2, 3], "accuracy": [0.7, 0.9, 0.2]}).assign(method="synaptic")
+    pictures.draw_forgetting(axes, table)
+    arrow = next(text for text in axes.texts if text.arrowprops)
+    assert (arrow.xy, arrow.xyann) == ((3, 0.2), (3, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("draw", "table"),
+    [
+        (pictures.draw_mixture, make_curves("noise", [0.0, 1.0], [1.0, 0.0])),
+        (pictures.draw_bifurcations, pd.DataFrame({"arm": ["plain"], "lambda": [0.5], "share": [np.nan]})),
+        (pictures.draw_synergy, pd.DataFrame({"arm": ["plain"], "outcome": "joint", "value": 0.0})),
+    ],
+)
+def test_where_nothing_can_be_drawn_the_picture_says_so(axes, draw, table):
+    draw(axes, table)
+    assert len(axes.get_lines()) == 0 and len(axes.texts) == 1
+
+
+def test_the_page_shows_every_picture_with_a_text(tmp_path):
+    page = MEASURES.read_text(encoding="utf-8")
+    shown = dict(re.findall(r"\{image\} generated/(\w+)\.svg\n *:alt: (.+)\n", page))
+    assert set(pictures.PICTURES) < set(shown)
+    assert min(len(text) for text in shown.values()) > 60
+    (tmp_path / "figures").mkdir()
+    curves = make_curves("mixture", [0.0, 0.5], [1.0, 0.5])
+    curves.to_csv(tmp_path / "figures" / "fig2_ambiguity.curves.csv", index=False)
+    pictures.write_measures(tmp_path, tmp_path)
+    assert sorted(path.stem for path in tmp_path.glob("*.svg")) == ["measure_mixture", "measure_weak_cue"]
