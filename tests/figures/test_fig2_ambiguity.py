@@ -241,6 +241,15 @@ def test_planted_training_gets_its_verdict(tmp_path, name):
     assert scalars["n_trained_kinds"] == 5
 
 
+def test_a_kind_that_an_arm_does_not_learn_is_left_out():
+    table = accuracies(lambda group, arm, test: 0.9 if group == "brief" else 0.5)
+    failed = (table["group"] == "brief") & (table["arm"] == "synaptic") & (table["network"] > 0)
+    scalars = trained.measure_training(table.assign(accuracy=table["accuracy"].mask(failed)))
+    assert (scalars["n_trained_kinds"], scalars["n_learned_kinds"]) == (5, 4)
+    assert scalars["own_kind_combined_minus_best_single"] == pytest.approx(0, abs=1e-9)
+    assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9)
+
+
 def test_one_kind_of_training_cannot_be_compared_with_others():
     table = accuracies(lambda *_: 0.5)
     scalars = trained.measure_training(table[table["group"].isin(["parameters", "trained"])])

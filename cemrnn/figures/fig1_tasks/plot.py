@@ -49,7 +49,9 @@ def _plot_examples(result: Result) -> Figure:
     table, tasks = result.tables["examples"], result.config.tasks
     n_columns = style.fit_columns(N_COLUMNS)
     n_rows = -(-len(tasks) // n_columns)
-    figure = style.open_figure(style.page_width(), ROW_IN * n_rows + 0.6)
+    figure = style.open_figure(
+        style.page_width(), ROW_IN * n_rows + (1.6 if style.is_narrow() else 0.6)
+    )  # with the legend
     grid = figure.subplots(2 * n_rows, n_columns, squeeze=False)
     for k, (upper, lower) in enumerate(zip(grid[::2].flat, grid[1::2].flat, strict=True)):
         if k >= len(tasks):

@@ -17,6 +17,7 @@ from cemrnn.training.config import TrainingConfig
 
 UNTRAINED, STEP_NOISE = "parameters", "trained"  # groups that figure 2 has in any case
 SETTLE_MS = 200.0  # from the latest switch to the end of a trial in training, as in figure 6
+LEAST_NETWORKS = 2  # of each arm that learned their tasks, for a kind to be compared
 # Group of networks that were trained for it -> its test.
 TESTS = {
     STEP_NOISE: "step noise",
@@ -62,14 +63,15 @@ class TrainedConfig(RobustnessConfig):
 
 
 def measure_training(tests: pd.DataFrame) -> Scalars:
-    """Evidence on networks under the ambiguity that they were trained for.
+    """Evidence on networks under the ambiguity that they were trained for, from the kinds that all arms can learn.
 
     Replicates of one seed began alike and are paired between kinds of training; arms are not.
 
     Args:
         tests: one row per network (columns group, arm, test, network) with its normalised accuracy.
     """
-    groups = [group for group in TESTS if group in set(tests["group"])]
+    learned = tests.dropna(subset="accuracy").groupby(["group", "arm"])["network"].nunique().unstack()
+    groups = [group for group in TESTS if group in learned.index and learned.loc[group].min() >= LEAST_NETWORKS]
     own, gained, elsewhere = {}, [], []
     for arm in ("combined", *frames.SINGLE):
         table = frames.select(tests, arm=arm).pivot(index=["group", "network"], columns="test", values="accuracy")
@@ -82,7 +84,8 @@ def measure_training(tests: pd.DataFrame) -> Scalars:
         for kind in groups:
             gained.append(right[kind][kind] - right[kind][UNTRAINED])
             elsewhere += [right[kind][group] - right[kind][UNTRAINED] for group in groups if group != kind]
-    scalars = {"n_trained_kinds": len(groups)} | frames.weigh_pathways("own_kind", own)
+    n_kinds = len({*TESTS} & {*tests["group"]})
+    scalars = {"n_trained_kinds": n_kinds, "n_learned_kinds": len(groups)} | frames.weigh_pathways("own_kind", own)
     scalars |= frames.mean_scalars({"own": _mean(gained), "other": _mean(elsewhere)}, name="gain_{}_kind")
     return scalars | frames.weigh_mean("gain_own_minus_other_kind", _mean(gained) - _mean(elsewhere))
 
