@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.result import FAILED, MEASURED, NONE_FAILED, Result
-from cemrnn.figures.style import IMAGE_METADATA, NARROW, WIDTH_IN, Figures, draw_narrow, list_parts, render, show_text
+from cemrnn.figures.style import IMAGE_METADATA, NARROW, NARROW_IN, Figures, draw_narrow, list_parts, render, show_text
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 from cemrnn.reproduce.settings import CUSTOM
 from cemrnn.system.clone import find_clone, find_named
 
 FOOTER = "provenance"
-FOOTER_COLUMNS = 140  # characters of 7 pt that a figure is wide
+FOOTER_COLUMNS, NARROW_COLUMNS = 140, 52  # characters of 7 pt that a figure is wide, and one for a phone
 matplotlib.rcdefaults()  # notebooks alone import this: they draw alike, whatever a reader's matplotlibrc says
 
 
@@ -88,7 +88,8 @@ def _add_footer(figure: Figure, result: Result) -> None:
     line, failed = summarise(describe(result)), result.scalars.get(FAILED, NONE_FAILED)
     if failed != NONE_FAILED:
         line += f" · failed, with a loss that is not finite: {failed}"
-    text = show_text(textwrap.fill(line, int(FOOTER_COLUMNS * figure.get_figwidth() / WIDTH_IN)))
+    columns = NARROW_COLUMNS if figure.get_figwidth() == NARROW_IN else FOOTER_COLUMNS
+    text = show_text(textwrap.fill(line, columns))
     figure.text(0.0, -0.01, text, va="top", ha="left", fontsize=7, color="0.35", gid=FOOTER)
 
 
