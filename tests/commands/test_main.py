@@ -122,11 +122,11 @@ def test_a_sweep_trains_what_is_missing_and_then_nothing(small_project):
     first, second = (call("sweep", "--profile", "tiny") for _ in range(2))
     assert first.exit_code == second.exit_code == 0, first.output
     assert (
-        "training: 6 of 6 networks missing" in first.stdout
+        "training: 8 of 8 networks missing" in first.stdout
     )  # two arms, one trained with noise too; both figures share
-    assert "training: 6 networks trained" in first.stdout
-    assert "6 networks, " in first.stderr
-    assert "training: all 6 networks are in the store, nothing to do" in second.stdout
+    assert "training: 8 networks trained" in first.stdout
+    assert "8 networks, " in first.stderr
+    assert "training: all 8 networks are in the store, nothing to do" in second.stdout
     assert "training: 0 networks trained" in second.stdout
     assert second.stderr == ""
 
@@ -137,17 +137,17 @@ def test_a_run_trains_what_its_figure_lacks_and_shows_it(small_project, capsys):
     for _ in range(2):
         train_figure("fig2_ambiguity", config, progress)
     told = capsys.readouterr()
-    assert told.err.splitlines()[0] == "training: 6 of 6 networks missing"
+    assert told.err.splitlines()[0] == "training: 8 of 8 networks missing"
     assert told.err.count("networks missing") == 1 and "networks, " in told.err.splitlines()[1]
     assert progress.doing == ""
-    assert call("sweep", "--profile", "tiny").stdout.startswith("training: all 6 networks are in the store")
+    assert call("sweep", "--profile", "tiny").stdout.startswith("training: all 8 networks are in the store")
 
 
 def test_a_sweep_tells_how_many_networks_failed(small_project):
     profile = Path("notebooks/params/tiny.yml")
     sizes = yaml.safe_load(profile.read_text())
     profile.write_text(yaml.safe_dump({"networks": sizes["networks"] | {"learning_rate": 1e30}}))
-    told = "6 of them failed: their loss or weights were not finite; cemrnn store ls --status failed lists them"
+    told = "8 of them failed: their loss or weights were not finite; cemrnn store ls --status failed lists them"
     assert told in call("sweep", "--profile", "tiny").stdout.splitlines()
 
 
@@ -201,11 +201,11 @@ def test_what_a_sweep_would_cost_is_told_by_figure_and_in_all_at_the_end(small_p
     lines = call("sweep", "--profile", "tiny", "--dry-run").stdout.splitlines()
     assert [line.split()[:3] for line in lines[1:4]] == [
         ["fig1_tasks", "4", "4"],
-        ["fig2_ambiguity", "2", "2"],
-        ["all", "6", "6"],
+        ["fig2_ambiguity", "4", "4"],
+        ["all", "8", "8"],
     ]
     assert ("hours on one GPU" in lines[0]) != (lines[-2] == "GPU: not timed, because there is no CUDA device here")
-    assert lines[-1].startswith("training: 6 of 6 networks missing, at most about")
+    assert lines[-1].startswith("training: 8 of 8 networks missing, at most about")
     detailed = call("sweep", "--profile", "tiny", "--dry-run", "--details").stdout
     assert "combined, N = 16, R = 2, K = 2, noisy cue" in detailed and "fig1_tasks" not in detailed
     assert "expected --dry-run with it" in call("sweep", "--details").stderr

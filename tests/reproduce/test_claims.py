@@ -149,6 +149,9 @@ def test_claims_of_the_book_load_and_cover_the_ambiguity_figure():
         "noise_units_combined_minus_best_single": "positive",
         "noise_trained_combined_minus_best_single": "positive",
         "mixture_units_excitability_minus_synaptic": "negative",
+        "own_kind_excitability_minus_synaptic": "zero",
+        "own_kind_combined_minus_best_single": "positive",
+        "gain_own_minus_other_kind": "positive",
         "plain_favours_cued": "zero",
     }
     for c in claims:
