@@ -8,12 +8,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from cemrnn.figures.style import list_parts
+from cemrnn.figures.style import NARROW_IN, WIDTH_IN, list_parts
 from cemrnn.reproduce.record import FOOTER
 
 DPI = 96  # of a page
 SMALLEST_PT, SMALLEST_FOOTER_PT = 9, 7
 MOST_PANELS = 6
+NARROW_LIMIT_IN = 1.02 * NARROW_IN  # of a picture that shrinks by as much on a phone
 SLACK_PX = 1.5  # on each side of a text: its box is a little larger than its letters
 
 
@@ -68,7 +69,8 @@ def find_faults(figure):
                 faults.append(f"{text.get_text()!r} lies on panel {axes.get_title(loc='left')!r}")
     if len(letters_of(figure)) > MOST_PANELS:
         faults.append(f"{len(letters_of(figure))} panels")
-    if (width_in := figure.get_tightbbox().width) > 1.02 * figure.get_figwidth():
+    limit_in = NARROW_LIMIT_IN if figure.get_figwidth() == NARROW_IN else WIDTH_IN
+    if (width_in := figure.get_tightbbox().width) > limit_in:
         faults.append(f"{width_in:.2f} in wide")
     return faults
 

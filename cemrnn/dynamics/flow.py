@@ -98,7 +98,8 @@ class Flow:
     def _rates(self, states: Tensor, which: Tensor) -> Tensor:
         rows, sizes = self.row[which].unique_consecutive(return_counts=True)
         if (sizes == sizes[:1]).all() and len(which):  # as many states of each: one batched product
-            matrices = self.weights if len(rows) == len(self.weights) else self.weights[rows]
+            in_order = len(rows) == len(self.weights) and bool((rows.diff() == 1).all())  # then no copy is needed
+            matrices = self.weights if in_order else self.weights[rows]
             recurrent = (states.unflatten(0, (len(rows), -1)) @ matrices).flatten(0, 1)
         else:
             recurrent = torch.cat([multiply(states[part], matrix) for part, matrix in self._groups(which)])

@@ -19,7 +19,6 @@ from cemrnn.reproduce.figure_page import arrange, tell_own, tell_reference
 from cemrnn.reproduce.first_page import HERO_FIGURES, SENTENCES, describe_found, load_sentences, write_hero
 from cemrnn.reproduce.ledger_page import describe_dropped, describe_ledgers, describe_verdicts, tally
 from cemrnn.reproduce.markdown import escape
-from cemrnn.reproduce.measure_pictures import write_measures
 from cemrnn.reproduce.one_table import ROWS, describe_systems
 from cemrnn.reproduce.pictures import write_pictures
 from cemrnn.reproduce.play import write_play
@@ -63,7 +62,6 @@ def assemble(project: Project, profile: str) -> Path:
     write_downloads(project, source, out)
     _write_tables(project, profile, evidence, source / GENERATED)
     write_pictures(out, source / GENERATED)
-    write_measures(out, source / GENERATED)
     write_play(project, profile, source, source / GENERATED)
     _write_announcement(project, profile, source / "_config.yml")
     write_contents(project.stems(), source / "_toc.yml")

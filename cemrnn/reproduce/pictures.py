@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from matplotlib.axes import Axes
 
 from cemrnn.figures.shared.frames import select
 from cemrnn.figures.style import LOOKS, SHEET, open_figure, render, say_blank
-from cemrnn.measures.robustness import threshold_level
+from cemrnn.measures.robustness import Direction, threshold_level
 from cemrnn.reproduce.documents import read_json
 from cemrnn.system.files import write_bytes
 
-SIGMA75 = 0.75  # normalised accuracy that is left at sigma75
+SIGMA75 = KAPPA75 = 0.75  # normalised accuracy that is left at sigma75, and reached at kappa75
+LATENCY = 0.9  # normalised accuracy at which the right cue has been on for long enough
+EVEN = 0.5  # share of the other context in an even mixture
+PATHWAYS = ("excitability", "synaptic", "combined")
 
 
 def write_pictures(out: Path, folder: Path) -> None:
@@ -26,68 +30,165 @@ def write_pictures(out: Path, folder: Path) -> None:
         out: folder of the profile, with figures and results.
         folder: where the pictures go, as `<name>.svg`.
     """
-    for name, (table, draw) in PICTURES.items():
+    for name, (table, draw, *scalars) in PICTURES.items():
         path = out / "figures" / f"{table}.csv"
         if path.exists():
+            results = read_json(out / "results" / f"{table.partition('.')[0]}.json")
             with pyplot.style.context(SHEET):
                 figure = open_figure(3.6, 2.2)
-                draw(figure.subplots(), pd.read_csv(path), out)
+                draw(figure.subplots(), pd.read_csv(path), *map(results.__getitem__, scalars))
                 write_bytes(folder / f"{name}.svg", render(figure, "svg", name))
 
 
-def draw_noise(axes: Axes, curves: pd.DataFrame, _out: Path) -> None:
+def draw_noise(axes: Axes, curves: pd.DataFrame) -> None:
     """Accuracy under noise, the mean height of a curve of figure 2, and sigma75, where it falls to 75 %."""
-    part = _longest(select(curves, group="parameters", manipulation="noise").dropna(subset="normalised"), ["arm"])
     axes.set(xlabel=r"noise on the context $\sigma$", ylabel="normalised accuracy", ylim=(0, 1.05))
-    if part.empty:
+    part = _take(axes, select(curves, group="parameters", manipulation="noise").dropna(subset="normalised"), ["arm"])
+    if part is not None:
+        levels, accuracy = _draw(axes, part, "level", "normalised")
+        mean = np.trapezoid(accuracy, levels) / np.ptp(levels)
+        axes.fill_between(levels, accuracy, color="0.9", zorder=0)
+        axes.axhline(mean, color="0.5", linewidth=0.8)
+        axes.annotate("accuracy under noise", (levels[-1], mean), ha="right", va="bottom", color="0.3")
+        _mark(axes, levels, accuracy, SIGMA75, r"$\sigma_{75}$", "falling")
+
+
+def draw_packing(axes: Axes, cells: pd.DataFrame, criterion: float, n_sites: int) -> None:
+    """K*, where a curve of figure 3 falls to the criterion."""
+    by = ["arm", "match", "n_units"]
+    maps = select(cells, n_sites=n_sites).dropna(subset="accuracy")
+    first, last = (maps.groupby(by)["accuracy"].transform(which) for which in ("first", "last"))
+    axes.set(xlabel="random maps $K$", ylabel="accuracy", ylim=(0, 1.05))
+    part = _take(axes, maps[(first >= criterion) & (criterion >= last)], by, "no curve falls to the criterion")
+    if part is not None:
+        octaves, accuracy = _draw(axes, part.assign(octaves=np.log2(part["n_tasks"])), "octaves", "accuracy")
+        axes.set_xticks(octaves, part["n_tasks"])
+        _mark(axes, octaves, accuracy, criterion, "$K^*$", "falling")
+
+
+def draw_mixture(axes: Axes, curves: pd.DataFrame) -> None:
+    """AUC, the mean height of a curve of figure 2 up to an even mixture."""
+    axes.set(xlabel=r"share of the other context $\lambda$", ylabel="normalised accuracy")
+    rows = select(curves, group="parameters", manipulation="mixture").dropna(subset="normalised")
+    part = _take(axes, rows, ["arm"])
+    if part is not None:
+        levels, accuracy = _draw(axes, part, "level", "normalised")
+        inside = levels <= EVEN
+        axes.fill_between(levels[inside], accuracy[inside], color="0.9", zorder=0)
+        mean = np.trapezoid(accuracy[inside], levels[inside]) / EVEN
+        axes.plot([0, EVEN], [mean, mean], color="0.2", linestyle="--", linewidth=0.8)
+        axes.annotate("AUC", (EVEN, mean), xytext=(3, 0), textcoords="offset points", va="center")
+
+
+def draw_weak_cue(axes: Axes, curves: pd.DataFrame) -> None:
+    """kappa75, the share of the right cue at which a curve of figure 2 rises to 75 %."""
+    axes.set(xlabel=r"share of the right cue $\kappa$", ylabel="normalised accuracy")
+    rows = select(curves, group="parameters", manipulation="strength").dropna(subset="normalised")
+    part = _take(axes, rows, ["arm"])
+    if part is not None:
+        _mark(axes, *_draw(axes, part, "level", "normalised"), KAPPA75, r"$\kappa_{75}$", "rising")
+
+
+def draw_switch(axes: Axes, curves: pd.DataFrame) -> None:
+    """The latency of a switch, the time at which a curve of figure 6 rises to 90 %."""
+    axes.set(xlabel="right cue on for (ms)", ylabel="normalised accuracy")
+    rows = select(curves, manipulation="switch").dropna(subset="normalised")
+    part = _take(axes, rows, ["arm", "tau_excitability_ms", "tau_synaptic_ms"])
+    if part is not None:
+        _mark(axes, *_draw(axes, part, "level", "normalised"), LATENCY, "latency", "rising")
+
+
+def draw_bits(axes: Axes, cells: pd.DataFrame) -> None:
+    """Bits that networks of figure 3 hold, below those that their maps ask for."""
+    axes.set(xlabel="random maps $K$", ylabel="bits")
+    rows = select(cells, arm="combined", match="parameters").dropna(subset="bits")
+    part = _take(axes, rows[rows["n_units"] == rows["n_units"].max()], ["n_sites"])
+    if part is not None:
+        n_maps, _ = _draw(axes, part, "n_tasks", "bits")
+        asked = n_maps * math.log2(math.factorial(int(part["n_sites"].iloc[0])))
+        axes.plot(n_maps, asked, color="0.4", linestyle=":", label="asked for")
+        axes.set(xscale="log", ylim=(0, None))
+        axes.set_xticks(n_maps, [f"{n:.0f}" for n in n_maps])
+        axes.minorticks_off()
+        axes.legend(loc="upper left")
+
+
+def draw_bifurcations(axes: Axes, paths: pd.DataFrame) -> None:
+    """Where on the way between two contexts of figure 4 the number of stable points changes."""
+    axes.set(xlabel=r"way between two contexts $\lambda$", ylabel="share of paths")
+    part = _take(axes, paths.dropna(subset="share"), ["arm"])
+    if part is not None:
+        _draw(axes, part, "lambda", "share")
+        axes.set_ylim(0, None)
+
+
+def draw_synergy(axes: Axes, outcomes: pd.DataFrame) -> None:
+    """The outcome of both pathways beside those of each, and what it is compared with, from figure 5."""
+    values = select(outcomes, outcome="joint").set_index("arm")["value"]
+    axes.set(ylabel="joint outcome")
+    if not set(PATHWAYS) | {"plain"} <= set(values.dropna().index):
         say_blank(axes)
         return
-    levels, accuracy = part["level"].to_numpy(), part["normalised"].to_numpy()
-    mean = np.trapezoid(accuracy, levels) / np.ptp(levels)
-    axes.fill_between(levels, accuracy, color="0.9")
-    axes.axhline(mean, color="0.5", linewidth=0.8)
-    axes.annotate("accuracy under noise", (levels[-1], mean), ha="right", va="bottom", color="0.3")
-    _draw_curve(axes, levels, accuracy, part["arm"].iloc[0])
-    _mark(axes, levels, accuracy, SIGMA75, r"$\sigma_{75}$")
+    excitability, synaptic, both, neither = values[[*PATHWAYS, "plain"]]
+    axes.bar(PATHWAYS, [excitability, synaptic, both], color=[LOOKS[arm].colour for arm in PATHWAYS], width=0.6)
+    levels = {
+        "better": max(excitability, synaptic),
+        "Bliss": excitability + synaptic - excitability * synaptic,
+        "sum": excitability + synaptic - neither,
+    }
+    for name, level in levels.items():
+        axes.plot([1.6, 2.4], [level, level], color="0.2", linestyle="--", linewidth=0.8)
+        axes.annotate(name, (2.45, level), va="center", annotation_clip=False)
+    axes.set_ylim(0, 1.1 * max(*levels.values(), both))
 
 
-def draw_packing(axes: Axes, cells: pd.DataFrame, out: Path) -> None:
-    """K*, where a curve of figure 3 falls to the criterion."""
-    results = read_json(out / "results" / "fig3_packing.json")
-    criterion, by = results["criterion"], ["arm", "match", "n_units"]
-    maps = select(cells, n_sites=results["n_sites"]).dropna(subset="accuracy")
-    first, last = (maps.groupby(by)["accuracy"].transform(which) for which in ("first", "last"))
-    part = _longest(maps[(first >= criterion) & (criterion >= last)], by)
-    axes.set(xlabel="random maps $K$", ylabel="accuracy", ylim=(0, 1.05))
-    if part.empty:
-        say_blank(axes, "no curve falls to the criterion")
-        return
-    octaves, accuracy = np.log2(part["n_tasks"].to_numpy()), part["accuracy"].to_numpy()
-    _draw_curve(axes, octaves, accuracy, part["arm"].iloc[0])
-    axes.set_xticks(octaves, part["n_tasks"])
-    _mark(axes, octaves, accuracy, criterion, "$K^*$")
+def draw_forgetting(axes: Axes, first: pd.DataFrame) -> None:
+    """How much of its best accuracy on the first map is gone at the end, from figure 17."""
+    axes.set(xlabel="stage of training", ylabel="accuracy, first map")
+    part = _take(axes, first[first["method"].isin(LOOKS)].dropna(subset="accuracy"), ["method"])
+    if part is not None:
+        stages, accuracy = _draw(axes, part.rename(columns={"method": "arm"}), "stage", "accuracy")
+        axes.annotate(
+            "", (stages[-1], accuracy[-1]), (stages[-1], accuracy[:-1].max()), arrowprops={"arrowstyle": "->"}
+        )
+        middle = (accuracy[-1] + accuracy[:-1].max()) / 2
+        axes.annotate("forgotten", (stages[-1], middle), xytext=(-4, 0), textcoords="offset points", ha="right")
+        axes.set_xticks(stages)
 
 
-def _longest(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """The rows of one curve, the one of most points; the first of several."""
-    groups = [part for _, part in rows.groupby(by, sort=False)]
-    return max(groups, key=len, default=rows)
+def _take(axes: Axes, rows: pd.DataFrame, by: list[str], *otherwise: str) -> pd.DataFrame | None:
+    """The rows of the curve of most points, the first of several; None, and words in the picture, if there is none."""
+    groups = [part for _, part in rows.groupby(by, sort=False, dropna=False) if len(part) > 1]
+    if not groups:
+        say_blank(axes, *otherwise)
+        return None
+    return max(groups, key=len)
 
 
-def _draw_curve(axes: Axes, levels: np.ndarray, values: np.ndarray, arm: str) -> None:
-    look = LOOKS[arm]
-    axes.plot(levels, values, color=look.colour, marker=look.marker, label=arm)
-    axes.legend(loc="upper right")
+def _draw(axes: Axes, part: pd.DataFrame, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a curve, after it was drawn in the look of its arm."""
+    levels, values, arm = part[x].to_numpy(float), part[y].to_numpy(float), part["arm"].iloc[0]
+    axes.plot(levels, values, color=LOOKS[arm].colour, marker=LOOKS[arm].marker, label=arm)
+    axes.legend(loc="best")
+    return levels, values
 
 
-def _mark(axes: Axes, levels: np.ndarray, values: np.ndarray, height: float, name: str) -> None:
-    """A line from the axis over the curve, at that height, down to the level, which it names."""
-    at = threshold_level(levels, values[None], height).level[0]
-    axes.plot([levels[0], at, at], [height, height, 0], color="0.2", linestyle="--", linewidth=0.8)
-    axes.annotate(name, (at, 0), xytext=(3, 3), textcoords="offset points")
+def _mark(axes: Axes, levels: np.ndarray, values: np.ndarray, height: float, name: str, direction: Direction) -> None:
+    """A line from the axis at that height to the curve, and down to the level, which it names."""
+    at, bottom = threshold_level(levels, values[None], height, direction).level[0], min(0.0, values.min())
+    axes.plot([levels[0], at, at], [height, height, bottom], color="0.2", linestyle="--", linewidth=0.8)
+    axes.annotate(name, (at, bottom), xytext=(3, 3), textcoords="offset points")
 
 
-PICTURES: dict[str, tuple[str, Callable[[Axes, pd.DataFrame, Path], None]]] = {
+# Name -> table, what draws it, and scalars of its figure that this needs.
+PICTURES: dict[str, tuple[str, Callable[..., None], *tuple[str, ...]]] = {
     "measure_noise": ("fig2_ambiguity.curves", draw_noise),
-    "measure_packing": ("fig3_packing.cells", draw_packing),
+    "measure_packing": ("fig3_packing.cells", draw_packing, "criterion", "n_sites"),
+    "measure_mixture": ("fig2_ambiguity.curves", draw_mixture),
+    "measure_weak_cue": ("fig2_ambiguity.curves", draw_weak_cue),
+    "measure_switch": ("fig6_timescales.curves", draw_switch),
+    "measure_bits": ("fig3_packing.cells", draw_bits),
+    "measure_bifurcations": ("fig4_dynamics.bifurcations", draw_bifurcations),
+    "measure_synergy": ("fig5_synergy.outcomes", draw_synergy),
+    "measure_forgetting": ("fig17_continual.first", draw_forgetting),
 }

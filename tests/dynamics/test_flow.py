@@ -53,6 +53,17 @@ def test_velocity_is_a_step_of_the_model(arm, activation, n_each):
     torch.testing.assert_close(velocity, (expected - states) / model.config.alpha, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("arm", ["excitability", "synaptic"])  # weights of networks, and of conditions
+@pytest.mark.parametrize("order", [[5, 4, 3, 2, 1, 0], [1, 3], [3, 1], [0, 1, 2, 3, 4, 5], [2, 2, 2], [1, 4, 1, 4]])
+@pytest.mark.parametrize("n_each", [1, 4])
+def test_states_move_alike_in_whatever_order_their_conditions_come(arm, order, n_each):
+    flow, *_ = make_flow(make(arm))
+    which = torch.tensor(order).repeat_interleave(n_each)
+    states = draw(4, len(which), N)
+    alone = torch.cat([flow.velocity(state[None], p[None]) for state, p in zip(states, which, strict=True)])
+    torch.testing.assert_close(flow.velocity(states, which), alone, rtol=0, atol=1e-14)
+
+
 def step(model, network, inputs, context, state):
     """The state (N,) after one step of one network, without noise, with modulators that have settled."""
     alone, context = model.select([int(network)]), context[None, None]
