@@ -222,6 +222,10 @@ OWN_KIND = {
         lambda group, arm, test: 0.5 if group == "parameters" else 0.8,
         {"gap": "supported", "synergy": "equivalent", "gain": "equivalent"},
     ),
+    "pathways differ under what they were trained for alone": (
+        lambda group, arm, test: 0.9 if trained.TESTS.get(group) == test and arm == "synaptic" else 0.5,
+        {"gap": "opposite", "synergy": "opposite", "gain": "supported"},
+    ),
     "pathways differ, and both together are best": (
         lambda group, arm, test: {"excitability": 0.6, "synaptic": 0.7, "combined": 0.8}[arm],
         {"gap": "opposite", "synergy": "supported", "gain": "equivalent"},

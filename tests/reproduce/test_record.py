@@ -12,7 +12,7 @@ from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cemrnn.figures import config_class, load_experiment, load_plot
-from cemrnn.figures.style import WIDTH_IN, open_figure
+from cemrnn.figures.style import NARROW_IN, WIDTH_IN, open_figure
 from tests.fixtures.copies import add_figures, copy_tiny_project
 
 recorder = importlib.import_module("cemrnn.reproduce.record")
@@ -64,6 +64,12 @@ def test_the_same_result_gives_the_same_bytes(tmp_path, result, displayed, monke
     assert first == second
     other = record_into(tmp_path / "other", run(rate=3.0), monkeypatch)
     assert all(first[path] != content for path, content in other.items())
+
+
+def test_a_figure_for_a_phone_lies_beside_the_wide_one(tmp_path, result, displayed, monkeypatch):
+    monkeypatch.setattr(recorder, "draw_narrow", lambda draw, result: {"b": open_figure(NARROW_IN, 2)})
+    files = record_into(tmp_path, result, monkeypatch)
+    assert len(files) == 7 and b"networks per condition" in files[Path("figures") / "fig1_tinyb.narrow.svg"]
 
 
 def test_figures_carry_no_dates(result):

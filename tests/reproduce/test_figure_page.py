@@ -1,0 +1,24 @@
+"""The page of a figure: its own run is told with every picture that was left, narrow ones beside the wide."""
+
+import nbformat
+import pytest
+
+from cemrnn.figures.style import IMAGE_METADATA
+from cemrnn.reproduce.figure_page import FILES, OWN, tell_own
+from cemrnn.reproduce.products import write_products
+
+ORIGIN = {"stem": "fig1_tiny", "profile": "quick", "n_replicates": 3}
+
+
+@pytest.mark.parametrize("narrow", [[], ["fig1_tiny.narrow.svg", "fig1_tinyb.narrow.svg"]])
+def test_parts_are_those_of_wide_pictures_and_all_pictures_come_along(tmp_path, monkeypatch, narrow):
+    monkeypatch.setattr("cemrnn.reproduce.figure_page.describe_line", lambda origin: "from here")
+    out, source = tmp_path / "quick", tmp_path / "book"
+    (out / "figures").mkdir(parents=True)
+    names = [f"fig1_tiny{part}.{kind}" for part in ("", "b") for kind in IMAGE_METADATA] + narrow
+    for name in [*names, "fig1_tiny.curves.csv", "fig1_tinyc.svg"]:  # the last was left by an older run
+        (out / "figures" / name).write_text(name)
+    write_products(out, "fig1_tiny", [(out / "figures" / name).relative_to(out) for name in names])
+    told = tell_own(nbformat.v4.new_notebook(), ORIGIN, source, out)
+    assert told.parts == ("", "b")
+    assert {path.name for path in (source / FILES / OWN).iterdir()} == set(names)
