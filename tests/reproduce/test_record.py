@@ -68,7 +68,7 @@ def test_the_same_result_gives_the_same_bytes(tmp_path, result, displayed, monke
 
 def test_a_figure_for_a_phone_lies_beside_the_wide_one(tmp_path, result, displayed, monkeypatch):
     monkeypatch.setattr(recorder, "draw_narrow", lambda draw, result: {"b": open_figure(NARROW_IN, 2)})
-    files = record_into(tmp_path, result, monkeypatch)
+    files = record_into(tmp_path / "out", result, monkeypatch)
     assert len(files) == 7 and b"networks per condition" in files[Path("figures") / "fig1_tinyb.narrow.svg"]
 
 
