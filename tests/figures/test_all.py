@@ -334,7 +334,7 @@ def test_panels_have_letters_without_a_gap_which_the_captions_name(result, figur
 
 def test_a_phone_has_the_same_panels_one_below_the_other(result, figures):
     narrow = draw_narrow(load_plot(result.stem).plot, result)
-    assert set(narrow) == (set() if result.stem == "fig11_network" else set(figures))
+    assert set(narrow) == set(figures)
     for part, figure in narrow.items():
         assert letters_of(figure) == letters_of(figures[part])
         assert find_faults(figure) == []

@@ -13,7 +13,11 @@ from cemrnn.figures.result import Result
 
 # Matrices that send to the same units stand in one column, those that read from the same units in one row.
 PLACES = [["W", "V", "C"], ["U", "bar", "bar"], ["B", "bar", "bar"], ["b", ".", "d"], ["E", "S", "."], ["G", ".", "."]]
+# On a narrow screen those that send to the same units stand above the others.
+RECEIVED, SENT = [["W"], ["U"], ["B"], ["b"], ["E"], ["G"]], [["V", "C"], ["S", "d"]]
 CELL_IN, TITLES_IN, EQUATIONS_IN = 0.18, 1.9, 0.7  # height of a cell, of all that names matrices, and below them
+BAR_IN = 0.6
+LEAST_IN = 0.26  # width of a cell with a number
 TITLES = {
     "W": "W, recurrent weights",
     "U": "U, from components (transposed)",
@@ -27,6 +31,7 @@ EQUATIONS = (
     r"$\tau\, \dot r = -r + \phi(p), \qquad y = r C + d$",
     r"context $k$: $\beta = E_k,\; g = 1 + G_k,\; s = S_k$",
 )
+N_NARROW = 2  # trials side by side on a narrow screen
 OUTPUTS = {"fixation": ("0.5", ":"), "cos": ("#882255", "-"), "sin": ("#332288", "--")}
 DIVERGING = "RdBu_r"
 
@@ -42,15 +47,35 @@ def _plot_weights(result: Result) -> Figure:
     n_inputs, n_outputs = (weights.loc[weights["matrix"] == m, k].nunique() for m, k in (("B", "row"), ("d", "column")))
     heights = [config.n_units, config.rank, n_inputs, 1, len(config.tasks), len(config.tasks)]
     widths = [config.n_units, max(config.rank, 2), n_outputs]
-    figure = style.open_figure(style.WIDTH_IN, CELL_IN * sum(heights) + TITLES_IN + EQUATIONS_IN)
-    above, below = figure.subfigures(2, 1, height_ratios=[CELL_IN * sum(heights) + TITLES_IN, EQUATIONS_IN])
-    panels = above.subplot_mosaic(PLACES, height_ratios=heights, width_ratios=widths)
+    below, panels, bar = (_open_narrow if style.is_narrow() else _open_wide)(heights, widths)
     image = _draw_matrices(panels, weights)
-    inset = panels["bar"].inset_axes((0.1, 0.45, 0.8, 0.12))
-    above.colorbar(image, cax=inset, orientation="horizontal", label="value, all matrices")
+    bar.get_figure(root=False).colorbar(image, cax=bar, orientation="horizontal", label="value, all matrices")
     for line, height in zip(EQUATIONS, (0.8, 0.5, 0.2), strict=True):
         below.text(0.5, height, line, ha="center", va="center")
-    return figure
+    return below.get_figure(root=True)
+
+
+def _open_wide(heights: list[int], widths: list[int]) -> tuple[SubFigure, dict[str, Axes], Axes]:
+    """The part for equations; all matrices, by name, in cells of as many rows and columns; the scale of colours."""
+    height_in = CELL_IN * sum(heights) + TITLES_IN
+    figure = style.open_figure(style.page_width(), height_in + EQUATIONS_IN)
+    above, below = figure.subfigures(2, 1, height_ratios=[height_in, EQUATIONS_IN])
+    panels = above.subplot_mosaic(PLACES, height_ratios=heights, width_ratios=widths)
+    hidden = panels.pop("bar")
+    hidden.set(xticks=[], yticks=[])
+    hidden.set_axis_off()
+    return below, panels, hidden.inset_axes((0.1, 0.45, 0.8, 0.12))
+
+
+def _open_narrow(heights: list[int], widths: list[int]) -> tuple[SubFigure, dict[str, Axes], Axes]:
+    """The same on a narrow screen."""
+    sent = heights[0], heights[-1]
+    parts_in = CELL_IN * sum(heights) + TITLES_IN, CELL_IN * sum(sent) + TITLES_IN / 2, BAR_IN, EQUATIONS_IN
+    figure = style.open_figure(style.page_width(), sum(parts_in))
+    received, others, bar, below = figure.subfigures(4, 1, height_ratios=parts_in)
+    panels = received.subplot_mosaic(RECEIVED, height_ratios=heights)
+    panels |= others.subplot_mosaic(SENT, height_ratios=sent, width_ratios=widths[1:])
+    return below, panels, bar.subplots()
 
 
 def _draw_matrices(panels: dict[str, Axes], weights: pd.DataFrame) -> AxesImage:
@@ -61,7 +86,7 @@ def _draw_matrices(panels: dict[str, Axes], weights: pd.DataFrame) -> AxesImage:
         cells = cells.loc[list(dict.fromkeys(part["row"])), list(dict.fromkeys(part["column"]))]
         image = _draw_matrix(panels[matrix], cells.T if matrix == "U" else cells, limit)
         panels[matrix].set_title(TITLES.get(matrix, matrix), pad=3)
-    for matrix in "VCSd":  # beside a matrix with the same rows, or with none
+    for matrix in "Cd" if style.is_narrow() else "VCSd":  # beside a matrix with the same rows, or with none
         panels[matrix].set_yticklabels([])
     for matrix in "WUBbEVC":  # above a matrix with the same columns
         panels[matrix].set_xticklabels([])
@@ -70,8 +95,6 @@ def _draw_matrices(panels: dict[str, Axes], weights: pd.DataFrame) -> AxesImage:
     panels["S"].set_xlabel("component")
     panels["W"].set_ylabel("from unit")
     panels["U"].set_ylabel("component")
-    panels["bar"].set(xticks=[], yticks=[])
-    panels["bar"].set_axis_off()
     style.add_letter(panels["W"], "a")
     return image
 
@@ -80,7 +103,8 @@ def _draw_matrix(axes: Axes, cells: pd.DataFrame, limit: float) -> AxesImage:
     """The image; a number in every cell, on one scale for all matrices."""
     values = cells.to_numpy()
     image = axes.imshow(values, aspect="auto", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    style.draw_cells(axes, values, style.write_number, lambda value: abs(value) > 0.6 * limit)
+    if values.shape[1] * LEAST_IN < style.page_width():
+        style.draw_cells(axes, values, _write, lambda value: abs(value) > 0.6 * limit)
     axes.set_xticks(range(values.shape[1]), list(map(style.show_text, cells.columns)))
     axes.set_yticks(range(values.shape[0]), list(map(style.show_text, cells.index)))
     axes.tick_params(length=0, pad=1.5)
@@ -88,19 +112,35 @@ def _draw_matrix(axes: Axes, cells: pd.DataFrame, limit: float) -> AxesImage:
     return image
 
 
+def _write(value: float) -> str:
+    """A number in a cell; on a phone one digit after the point, and a hyphen, which is shorter than a minus sign."""
+    return style.write_number(value, 1).replace("−", "-") if style.is_narrow() else style.write_number(value)
+
+
 def _plot_trials(result: Result) -> Figure:
     tables, tasks = result.tables, [task.replace("_", " ") for task in result.config.tasks]
-    figure = style.open_figure(style.WIDTH_IN, 7)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[5.1, 1.9])
-    _draw_trials(upper, tables["rates"], tasks)
+    n_blocks = -(-len(tasks) // N_NARROW) if style.is_narrow() else 1
+    figure = style.open_figure(style.page_width(), 5.1 * n_blocks + 1.9)
+    upper, lower = figure.subfigures(2, 1, height_ratios=[5.1 * n_blocks, 1.9])
+    _draw_trials(upper, tables["rates"], tasks, n_blocks)
     axes = lower.subplots()
     _draw_scores(axes, tables["scores"], tasks)
     style.add_letter(axes, "b")
     return figure
 
 
-def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> None:
-    """Draw one trial per task in a column: input, rates, output."""
+def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str], n_blocks: int) -> None:
+    """Draw one trial per task, tasks side by side in blocks."""
+    blocks = np.array_split(np.array(tasks, object), n_blocks)
+    for part, block in zip(figure.subfigures(n_blocks, 1, squeeze=False)[:, 0], blocks, strict=True):
+        panels = _draw_block(part, rates, list(block))
+    figure.supxlabel("time (ms)")
+    style.lay_legend(figure, panels[2, 0].get_legend_handles_labels()[0])
+    figure.text(0.005, 0.99, "a", fontweight="bold", va="top")
+
+
+def _draw_block(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> np.ndarray:
+    """Panels with one trial per task in a column: input, rates, output."""
     panels = figure.subplots(3, len(tasks), squeeze=False, sharex="col", height_ratios=[0.8, 1.6, 1])
     finite = rates["value"].where(np.isfinite(rates["value"])).abs()
     largest = finite.groupby(rates["kind"]).max().fillna(1.0)  # 1: nothing of a network that failed is finite
@@ -124,10 +164,7 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str]) -> No
         panels[0, k].set_title(style.show_text(task))
     panels[1, 0].set_ylabel("unit")
     panels[2, 0].set_ylabel("output")
-    figure.supxlabel("time (ms)")
-    handles, labels = panels[2, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    figure.text(0.005, 0.99, "a", fontweight="bold", va="top")
+    return panels
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame, tasks: list[str]) -> None:
@@ -138,4 +175,4 @@ def _draw_scores(axes: Axes, scores: pd.DataFrame, tasks: list[str]) -> None:
     axes.plot(scores["chance"], position, linestyle="none", marker="|", markersize=9, color="0.4", label="chance")
     style.name_rows(axes, list(map(style.show_text, tasks)))
     axes.set(xlim=(0, 1.02), xlabel="score (share of fresh trials)")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
+    style.lay_legend(axes.get_figure(root=False), axes.get_legend_handles_labels()[0])
