@@ -28,6 +28,7 @@ from cemrnn.reproduce.provenance import read_origins, read_table
 from cemrnn.reproduce.reference import LONG, kept_stems, read_result, reference_folder
 from cemrnn.reproduce.repository import add_buttons
 from cemrnn.reproduce.tables import describe_presets, describe_timings
+from cemrnn.reproduce.times import describe_notebook
 from cemrnn.tasks.presets import PRESETS
 
 GENERATED = "generated"  # folder of tables and figures that no notebook writes
@@ -99,7 +100,8 @@ def _write_figure(project: Project, stem: str, evidence: Evidence, source: Path,
         origin = read_json(reference_folder(project) / "provenance" / f"{stem}.json")
         tellings, subtitle = [tell_reference(reference, origin, source), *tellings], reference.scalars.get("title", "")
     verdicts = describe_verdicts(stem, evidence)
-    nbformat.write(arrange(page, stem, tellings, verdicts, escape(subtitle)), source / f"{stem}.ipynb")
+    page = arrange(page, stem, tellings, verdicts, escape(subtitle), describe_notebook(project.root, stem))
+    nbformat.write(page, source / f"{stem}.ipynb")
 
 
 def _write_tables(project: Project, profile: str, evidence: Evidence, folder: Path) -> None:

@@ -79,7 +79,9 @@ def tell_own(page: NotebookNode, origin: dict, source: Path, out: Path) -> Telli
     return Telling(name=OWN, title=title, parts=parts, finding=finding, origin=f"*{describe_line(origin)}*")
 
 
-def arrange(page: NotebookNode, stem: str, tellings: list[Telling], verdicts: str, subtitle: str) -> NotebookNode:
+def arrange(
+    page: NotebookNode, stem: str, tellings: list[Telling], verdicts: str, subtitle: str, time: str
+) -> NotebookNode:
     """The page: title, what it is about, figure and finding in a tab for each telling, verdicts, text, folded code.
 
     Args:
@@ -88,6 +90,7 @@ def arrange(page: NotebookNode, stem: str, tellings: list[Telling], verdicts: st
         tellings: what the page shows, the main one first.
         verdicts: HTML of the figure's claims; empty if it has none.
         subtitle: what was found, instead of the notebook's, in Markdown; empty keeps it.
+        time: how long the notebook takes, in Markdown; empty if it is not known.
     """
     first, *rest = page.cells
     if subtitle:
@@ -100,7 +103,7 @@ def arrange(page: NotebookNode, stem: str, tellings: list[Telling], verdicts: st
     claimed = f"```{{raw}} html\n{verdicts}\n```" if verdicts else ""
     made = [_fold(cell) for cell in rest if cell.cell_type == "code"]
     cells = [first, shown, *texts]
-    cells += [_markdown(text) for text in (claimed, HOW) if text]
+    cells += [_markdown(text) for text in (claimed, f"{HOW}\n{time}".strip()) if text]
     page.cells = [*cells, *made]
     return page
 

@@ -1,4 +1,4 @@
-"""How long everything takes, measured in a clone that had nothing, kept in `book/times.yml`, told by README.
+"""How long everything takes, measured in a clone that had nothing, kept in `book/times.yml`, told by README and pages.
 
 A notebook's seconds are those without training; the networks of all figures are trained before.
 """
@@ -103,6 +103,21 @@ def describe_totals(times: Times) -> str:
     return (
         f"From a bare clone the first takes about {round_duration(times.reproduce_s)}, {within},\n"
         f"and the second about {round_duration(times.test_s)}, as measured on {times.date} ({times.machine})."
+    )
+
+
+def describe_notebook(root: Path, stem: str) -> str:
+    """A sentence for the page of a figure: what its notebook takes; none if it was not measured."""
+    if not (root / FILE).exists():
+        return ""
+    times = load_times(root)
+    known = dict(zip(times.notebooks, times.notebooks_s, strict=True))
+    if stem not in known:
+        return ""
+    return (
+        f"With its networks trained, the notebook takes about {round_duration(known[stem])} at profile"
+        f" {times.profile}, as measured on {times.date} ({times.machine});"
+        " what networks take at any profile is told by `cemrnn sweep --dry-run`."
     )
 
 

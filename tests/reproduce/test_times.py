@@ -14,6 +14,7 @@ from cemrnn.reproduce.times import (
     END,
     FILE,
     Times,
+    describe_notebook,
     describe_totals,
     load_times,
     measure_notebooks,
@@ -62,6 +63,16 @@ def test_what_is_written_is_what_is_read_and_told(tmp_path):
 )
 def test_durations_are_coarse(seconds, words):
     assert round_duration(seconds) == words
+
+
+def test_a_page_tells_the_time_of_its_own_notebook_if_it_was_measured(tmp_path):
+    (tmp_path / "book").mkdir()
+    assert describe_notebook(tmp_path, TIMES.notebooks[1]) == ""
+    write_times(tmp_path, TIMES)
+    told = describe_notebook(tmp_path, TIMES.notebooks[1])
+    assert round_duration(TIMES.notebooks_s[1]) in told and TIMES.machine in told
+    assert round_duration(TIMES.notebooks_s[0]) not in told
+    assert describe_notebook(tmp_path, "fig0_mine") == ""
 
 
 def test_seconds_come_from_a_finished_build_alone(tmp_path):
