@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import dis
 import functools
 import hashlib
 import inspect
@@ -81,7 +83,7 @@ def _add_code(total, code: Callable, seen: set[int]) -> None:
         total.update(f"{code.__module__}.{code.__qualname__}".encode())
         return
     try:
-        total.update(inspect.getsource(code).encode())
+        total.update(_source_of(code).encode())
     except (OSError, TypeError) as error:
         raise ValueError(f"expected a function with a source, as in a file or a notebook: {error}") from error
     if inspect.isfunction(code):
@@ -93,11 +95,34 @@ def _add_code(total, code: Callable, seen: set[int]) -> None:
         _add(total, kept, seen)
 
 
+def _source_of(code: Callable) -> str:
+    """The source of a function or class; of a class in a notebook, which is in no file, that around its methods."""
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        if not isinstance(code, type):
+            raise
+        methods = [part for part in map(as_written, vars(code).values()) if inspect.isfunction(part)]
+        found = (_class_around(method, code.__name__) for method in methods)
+        if source := next(filter(None, found), None):
+            return source
+        raise
+
+
+def _class_around(method: Callable, name: str) -> str | None:
+    """The source of the class of that name in which the method is written, if it is written in one."""
+    text, line = "".join(inspect.findsource(method)[0]), method.__code__.co_firstlineno
+    classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef) and node.name == name]
+    around = [node for node in classes if node.lineno < line <= node.end_lineno]
+    return ast.get_source_segment(text, around[-1]) if around else None
+
+
 def _is_own(part: Any) -> bool:
     return not is_installed(sys.modules.get(type(part).__module__))
 
 
 def _names(code: CodeType) -> set[str]:
-    """Names that a function refers to, in functions inside it too."""
+    """Names of globals that a function refers to, in functions inside it too."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return set(code.co_names).union(*map(_names, inner))
+    own = {step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*map(_names, inner))

@@ -113,13 +113,36 @@ def draw(rng, n, task):
 register_task("scaled_of_mine", Task(TASKS["delay_pro"].family, answer_scaled, ()))
 print(TaskSet(names=("scaled_of_mine",), preset="fast").digest(), OwnTasks.from_function(draw, names=["a"]).digest())
 """
+ENVIRONMENT_CELL = """
+import gymnasium, numpy as np
+from cemrnn import from_environments
+
+class Echo(gymnasium.Env):
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.digest = 0
+        return self._see(), {{}}
+
+    def step(self, action):
+        self.digest += 1
+        return self._see(), 0.0, self.digest == 4, False, {{}}
+
+    def _see(self):
+        return np.full(1, {gain}, np.float32)
+
+digest = from_environments({{"echo": Echo}}, teacher=lambda seen, info: seen).digest()  # also an attribute of Echo
+print(digest)
+"""
 
 
-def test_a_task_of_a_notebook_that_changes_under_its_name_is_another(tmp_path):
+@pytest.mark.parametrize("cell", [CELL, ENVIRONMENT_CELL])
+def test_a_task_of_a_notebook_that_changes_under_its_name_is_another(tmp_path, cell):
     script = tmp_path / "session.py"
     script.write_text(
         "from IPython.core.interactiveshell import InteractiveShell\n"
-        f"shell, cell = InteractiveShell.instance(), {CELL!r}\n"
+        f"shell, cell = InteractiveShell.instance(), {cell!r}\n"
         "for gain in (1.0, 1.0, 2.0):\n    shell.run_cell(cell.format(gain=gain)).raise_error()\n"
     )
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=120)
