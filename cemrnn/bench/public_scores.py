@@ -111,7 +111,7 @@ def _score_arm(model: CEMRNN, config: BatteryConfig, arm: str, ours: Trials, the
 def _share_right(model: CEMRNN, config: BatteryConfig, trials: Trials, name: str) -> dict[str, np.ndarray]:
     """Share (trial,) of the networks that are right, by rule, on the trials of one."""
     device = model.flat.device
-    trials = trials.repeat(config.n_replicates).to(device)
-    noise = NoiseStream(config.seeds, name=f"validate {name}", device=device)
+    trials, seeds = trials.repeat(model.n_networks).to(device), config.seeds[: model.n_networks]
+    noise = NoiseStream(seeds, name=f"validate {name}", device=device)
     outputs, _ = model.simulate(trials.inputs, trials.cue(), noise=noise, lengths=trials.end_steps)
     return {rule: score_trials(outputs, trials, rule).mean(0).cpu().numpy() for rule in RULES}

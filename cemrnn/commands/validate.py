@@ -60,7 +60,12 @@ def _score(generators: dict[str, dict[str, Any]], profile: str, n_trials: int) -
     rows = []
     for name, generator in generators.items():
         rows += score_generator(networks, config, name, generator, n_trials, click.echo)
-    return Scores(profile=profile, learned=config.preset, n_networks=len(networks) * config.n_replicates, rows=rows)
+    return Scores(
+        profile=profile,
+        learned=config.preset,
+        n_networks=sum(model.n_networks for model in networks.values()),
+        rows=rows,
+    )
 
 
 def _tell(rows: list[Comparison], what: str) -> None:

@@ -134,7 +134,7 @@ def _draw_trials(figure: SubFigure, rates: pd.DataFrame, tasks: list[str], n_blo
     blocks = np.array_split(np.array(tasks, object), n_blocks)
     for part, block in zip(figure.subfigures(n_blocks, 1, squeeze=False)[:, 0], blocks, strict=True):
         panels = _draw_block(part, rates, list(block))
-    figure.supxlabel("time (ms)")
+        part.supxlabel("time (ms)")
     style.lay_legend(figure, panels[2, 0].get_legend_handles_labels()[0])
     figure.text(0.005, 0.99, "a", fontweight="bold", va="top")
 

@@ -50,8 +50,9 @@ def run(config: TasksConfig) -> tuple[Tables, Scalars]:
 
 def _score_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
     """A row per arm, network and task."""
-    axes = {"arm": [p.arm for p in populations], "network": range(config.n_replicates), "task": config.tasks}
-    return lay_out(axes, score=np.stack([p.scores for p in populations]))
+    axes = [{"arm": [p.arm], "network": range(len(p.networks)), "task": config.tasks} for p in populations]
+    parts = [lay_out(of_arm, score=p.scores) for of_arm, p in zip(axes, populations, strict=True)]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _learning_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
@@ -73,6 +74,7 @@ def _network_table(populations: list[Population], worst: pd.DataFrame) -> pd.Dat
 def _example_table(populations: list[Population], config: TasksConfig) -> pd.DataFrame:
     """One trial per task: inputs, targets and outputs of the first network of the example arm."""
     model = next(p.model for p in populations if p.arm == config.example_arm)
+    config = config.of_arm(config.example_arm)
     trials = battery.draw_test_trials(config).to(model.flat.device)
     outputs = battery.simulate(model, trials, trials.cue(), config, "test")
     tables = []
@@ -96,7 +98,7 @@ def _scalars(populations: list[Population], config: TasksConfig) -> Scalars:
         "arms_that_pass": ", ".join(able) or "none",
         "arms_that_do_not_pass": ", ".join(arm for arm in worst if arm not in able) or "none",
         "n_tasks": len(config.tasks),
-        "n_networks": len(populations) * config.n_replicates,
+        "n_networks": sum(len(p.networks) for p in populations),
         "n_failed": sum(n.status == "failed" for p in populations for n in p.networks),
         "largest_budget_difference": max(counts) / min(counts) - 1,
     }

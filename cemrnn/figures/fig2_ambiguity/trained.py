@@ -41,9 +41,9 @@ class TrainedConfig(RobustnessConfig):
         if not set(self.trained_kinds) <= set(known):
             raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
 
-    def count_networks(self, group: str) -> int:
-        """The most networks that a population of a group has."""
-        return self.kind_replicates if group in self.trained_kinds else super().count_networks(group)
+    def count_networks(self, key: PopulationKey) -> int:
+        """The most networks that a population has."""
+        return self.kind_replicates if key.group in self.trained_kinds else super().count_networks(key)
 
     def cue_of(self, kind: str) -> CueConfig:
         """What happens to cues in training for a kind of ambiguity: what its test does, in all trials or half."""

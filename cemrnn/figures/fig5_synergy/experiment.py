@@ -43,6 +43,8 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
         super().__post_init__()
         if not set(self.arms) >= set(DESIGN):
             raise ValueError(f"arms: expected the two by two design {', '.join(DESIGN)}, got {', '.join(self.arms)}")
+        if fewer := set(DESIGN) & set(self.side_arms):
+            raise ValueError(f"side_arms: expected none of {', '.join(DESIGN)}, got {', '.join(sorted(fewer))}")
 
     @property
     def shown_arms(self) -> list[str]:
@@ -103,7 +105,7 @@ def _outcome_table(
     ideal = threshold_level(np.array(config.sigmas), measure_ideal(config, chance)).level.item()
     parts = []
     for arm in config.shown_arms:
-        curves = measure_ambiguity(populations[arm], config, chance)
+        curves = measure_ambiguity(populations[arm], config.of_arm(arm), chance)
         robust = curves.networks()
         values = {
             "mixture": robust["auc"].to_numpy(float),
@@ -127,8 +129,9 @@ def share_packed(maps: pd.DataFrame, config: SynergyConfig) -> dict[str, np.ndar
     usual = usual.assign(share=kept_share(usual["accuracy"], config.maps.n_sites))
     shares = {}
     for arm in config.shown_arms:
-        of_networks = select(usual, arm=arm).groupby("network")["share"].mean().to_numpy(float)[: config.n_replicates]
-        shares[arm] = np.pad(of_networks, (0, config.n_replicates - len(of_networks)), constant_values=np.nan)
+        of_networks, most = select(usual, arm=arm).groupby("network")["share"].mean(), config.count_arm(arm)
+        known = of_networks.to_numpy(float)[:most]
+        shares[arm] = np.pad(known, (0, most - len(known)), constant_values=np.nan)
     return shares
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from torch import Tensor
@@ -80,6 +81,23 @@ class BatteryConfig(PopulationConfig):
     n_units: int  # units N of the combined arm; the others match its trained parameters
     rank: int  # synaptic components R of the combined arm
     passing_score: float  # score on the worst task, on fresh trials, for a network to be compared
+    side_arms: tuple[str, ...] = ()  # of arms, those that are shown beside the others, with fewer networks
+    side_replicates: int = 1  # networks of each side arm, at most
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_least(self, side_replicates=1)
+        for arm in self.side_arms:
+            if arm not in ARMS:
+                raise ValueError(unknown_name(arm, ARMS, "arm"))
+
+    def count_arm(self, arm: str) -> int:
+        """How many networks an arm has."""
+        return min(self.n_replicates, self.side_replicates) if arm in self.side_arms else self.n_replicates
+
+    def of_arm(self, arm: str) -> Self:
+        """The settings with as many replicates as an arm has."""
+        return dataclasses.replace(self, n_replicates=self.count_arm(arm))
 
     @property
     def task_set(self) -> TaskSet:
@@ -96,7 +114,7 @@ class BatteryConfig(PopulationConfig):
         """The networks of an arm, one per replicate; their rate falls to zero over the last fifth of the updates."""
         changes = dict(target_score=self.target_score, schedule="late", cue=cue)
         network, tasks = self.network(arm, match), self.task_set
-        return [self.recipe(network, tasks, seed, **changes) for seed in self.seeds]
+        return [self.recipe(network, tasks, seed, **changes) for seed in self.seeds[: self.count_arm(arm)]]
 
 
 def check_increasing(

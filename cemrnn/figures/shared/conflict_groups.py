@@ -41,9 +41,9 @@ class GroupsConfig(GroupSizes, ConflictConfig):
         """Those of the compared arms that are there."""
         return [arm for arm in self.compared if arm in self.arms]
 
-    def count_networks(self, group: str) -> int:
-        """The most networks that a population of a group has."""
-        return self.trained_replicates if group == "trained" else self.n_replicates
+    def count_networks(self, key: PopulationKey) -> int:
+        """The most networks that a population has."""
+        return self.trained_replicates if key.group == "trained" else self.n_replicates
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
         """Every population with its networks; the combined arm is the same at both readings."""
@@ -62,7 +62,8 @@ C = TypeVar("C", bound=GroupsConfig)
 
 def seen_by(key: PopulationKey, config: C) -> C:
     """The settings with as many replicates as a population has."""
-    return dataclasses.replace(config, n_replicates=min(config.n_replicates, config.count_networks(key.group)))
+    of_arm = config.of_arm(key.arm)
+    return dataclasses.replace(of_arm, n_replicates=min(of_arm.n_replicates, config.count_networks(key)))
 
 
 def conditions(config: GroupsConfig) -> list[TrainingConfig]:
