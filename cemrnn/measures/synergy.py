@@ -1,7 +1,7 @@
 """Measures of synergy in a two by two design: neither pathway, excitability, synapses, both.
 
-The first three take outcomes on a scale from 0 to 1 as arrays of replicates, both, E, S and neither, and reduce over
-an axis, so that `cemrnn.measures.intervals.estimate_statistic` can resample them.
+The first three take outcomes on a scale from 0 to 1 as arrays of replicates, both, E, S and, where it is used,
+neither, and reduce over an axis, so that `cemrnn.measures.intervals.estimate_statistic` can resample them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 
-def beyond_best(both, excitability, synaptic, neither, *, axis: int) -> np.ndarray:
+def beyond_best(both, excitability, synaptic, neither=None, *, axis: int) -> np.ndarray:
     """both - max(E, S), of means: what combining adds to the better single pathway.
 
     The better one is chosen from the same sample, which leans against synergy: see `estimate_difference`.
@@ -25,7 +25,7 @@ def beyond_sum(both, excitability, synaptic, neither, *, axis: int) -> np.ndarra
     return both.mean(axis=axis) - single + neither.mean(axis=axis)
 
 
-def beyond_bliss(both, excitability, synaptic, neither, *, axis: int) -> np.ndarray:
+def beyond_bliss(both, excitability, synaptic, neither=None, *, axis: int) -> np.ndarray:
     """both - (E + S - E S), of means: what combining adds to two pathways that fail independently.
 
     Source: Bliss 1939, "The toxicity of poisons applied jointly".

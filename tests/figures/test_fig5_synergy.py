@@ -130,17 +130,25 @@ def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at
     np.testing.assert_allclose(value["plain", "joint"], [1.25 / 3, 0.25])
 
 
-def test_packing_is_the_share_of_the_bits_that_networks_hold(monkeypatch):
-    """Half of the usual cells at chance and half perfect; other sites and equal units are perfect and do not count."""
+@pytest.mark.parametrize("learning", [0, 1, 2])
+def test_packing_is_the_share_of_the_bits_that_networks_hold_where_they_have_settled(monkeypatch, learning):
+    """Half of the usual cells at chance and half perfect; other sites and equal units are perfect and do not count.
+
+    In some of those at chance, combined networks are still learning.
+    """
 
     def measure_cells(cells, maps):
         assert len(set(cells)) == len(cells)  # each is measured once
         usual = [cell for cell in cells if (cell.match, cell.n_sites) == ("parameters", maps.n_sites)]
         of_arm = {arm: [cell for cell in usual if cell.arm == arm] for arm in DESIGN}
         bad = {cell for of in of_arm.values() for cell in of[: len(of) // 2]}
+        rises = dict.fromkeys([*of_arm["combined"][:2]][:learning], 1.0)
         rows = [
-            dict(cell._asdict(), network=m, accuracy=0.25 if cell in bad else 1.0) for cell in cells for m in (0, 1)
+            dict(cell._asdict(), network=m, accuracy=0.25 if cell in bad else 1.0, rise=rises.get(cell, 0.0))
+            for cell in cells
+            for m in (0, 1)
         ]
+        assert len(of_arm["combined"]) == 4
         return pd.DataFrame(rows)
 
     monkeypatch.setattr(fig5_synergy, "measure_cells", measure_cells)
@@ -149,7 +157,16 @@ def test_packing_is_the_share_of_the_bits_that_networks_hold(monkeypatch):
     assert np.isnan(shares.pop("gain")).all()  # it learns no maps
     assert set(shares) == set(DESIGN)
     for share in shares.values():
-        np.testing.assert_allclose(share, [0.5, 0.5] + [np.nan] * 6)
+        np.testing.assert_allclose(share, [(1 / 2, 2 / 3, 1)[learning]] * 2 + [np.nan] * 6)
+
+
+def test_where_most_networks_still_learn_packing_and_joint_are_no_evidence(monkeypatch):
+    def measure_cells(cells, maps):
+        return pd.DataFrame([dict(cell._asdict(), network=m, accuracy=1.0, rise=1.0) for cell in cells for m in (0, 1)])
+
+    monkeypatch.setattr(fig5_synergy, "measure_cells", measure_cells)
+    shares = fig5_synergy.share_packed(fig5_synergy.measure_maps(CONFIG), CONFIG)
+    assert all(len(share) == CONFIG.n_replicates and np.isnan(share).all() for share in shares.values())
 
 
 def test_measures_are_those_of_the_means(monkeypatch):

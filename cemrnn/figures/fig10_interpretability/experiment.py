@@ -100,11 +100,17 @@ def _evidence(networks: pd.DataFrame) -> Scalars:
     scalars |= frames.weigh_mean(f"selectivity_{SHOWN}_minus_random", random)
     scalars |= frames.weigh_mean("decoding_plain_above_chance", plain["decoding"] - CHANCE)
     scalars |= frames.weigh_measures(networks, CLAIMED, both=False)
+    return scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
     shows = titles.choose(
         scalars,
         titles.PATHWAYS.format("decoding_early"),
         "better than one that synapses are told",
         "worse than one that synapses are told",
         "as well, as far as is shown, as one that synapses are told",
+        alike="as well as one that synapses are told",
     )
-    return scalars | {"title": f"Before any stimulus, the state shows a context that excitability is told {shows}"}
+    return f"Before any stimulus, the state shows a context that excitability is told {shows}"

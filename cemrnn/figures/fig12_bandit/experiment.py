@@ -172,8 +172,14 @@ def run(config: BanditConfig) -> tuple[Tables, Scalars]:
         "gains": _gain_table(gains),
         "readings": _reading_table(scalars),
     }
-    said = titles.choose(scalars, "score_beyond_best", "do more", "do less", "are not shown to do more")
-    return tables, scalars | {"title": f"Two modulators of a bandit's learner {said} than the better one"}
+    return tables, scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
+    said = ("do more than", "do less than", "are not shown to do more than")
+    beyond = titles.choose(scalars, "score_beyond_best", *said, alike="do no more than")
+    return f"Two modulators of a bandit's learner {beyond} the better one"
 
 
 def _curves(agent: str, of: Traces) -> pd.DataFrame:

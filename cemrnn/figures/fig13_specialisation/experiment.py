@@ -108,9 +108,14 @@ def run(config: SpecialisationConfig) -> tuple[Tables, Scalars]:
         "steps": summarise(select(steps, n_steps=LONG, trained=True), ["channel", "step"], "probe"),
     }
     scalars = _scalars(networks, steps, config)
-    said = titles.choose(scalars, "ablation_combined_minus_bias", "more", "less", "not clearly more")
-    compared = "if context modulates them than if it is an input"
-    return tables, scalars | {"title": f"Densely coupled modules specialise {said} {compared}"}
+    return tables, scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
+    said = ("more", "less", "not clearly more")
+    much = titles.choose(scalars, "ablation_combined_minus_bias", *said, alike="no more")
+    return f"Densely coupled modules specialise {much} if context modulates them than if it is an input"
 
 
 def _group(settings: Sequence[Setting], config: SpecialisationConfig) -> list[list[tuple[Setting, int]]]:

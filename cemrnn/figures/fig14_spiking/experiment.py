@@ -155,8 +155,14 @@ def run(config: SpikingConfig) -> tuple[Tables, Scalars]:
         "synergy": _synergy_table(scalars),
         "widths": pd.DataFrame([(*key, width) for key, width in widths.items()], columns=["mixture", "rate", "width"]),
     }
-    said = titles.choose(scalars, "specific_beyond_best", "do more", "do less", "are not shown to do more")
-    return tables, scalars | {"title": f"Two modulators of spiking networks {said} than the better one"}
+    return tables, scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
+    said = ("do more than", "do less than", "are not shown to do more than")
+    beyond = titles.choose(scalars, "specific_beyond_best", *said, alike="do no more than")
+    return f"Two modulators of spiking networks {beyond} the better one"
 
 
 def measure(run: Run, config: SpikingConfig) -> dict[str, np.ndarray]:

@@ -180,7 +180,7 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
         }
         scalars |= frames.weigh_pathways(column, grids, estimate_crossed)
     scalars |= _weigh_correction(equal)
-    return scalars | {"title": _title(scalars)}
+    return scalars | {"title": name_outcome(scalars)}
 
 
 def _weigh_correction(points: pd.DataFrame) -> Scalars:
@@ -201,7 +201,7 @@ def _weigh_correction(points: pd.DataFrame) -> Scalars:
     return scalars | frames.weigh_pathways("correction", grids, estimate_crossed, both=False)
 
 
-def _title(scalars: Scalars) -> str:
+def name_outcome(scalars: Scalars) -> str:
     """Whether the order is predicted, and whether the size is."""
     order = f"correlate with what a noisy context does ({scalars['correlation_all']:.2f})"
     much = titles.choose(scalars, "explained", "and predict how much", "and overestimate it", "")

@@ -114,7 +114,7 @@ def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
         for contrast in CONTRASTS:
             rows = select(tables["effects"], measure=measure, match=match, contrast=contrast).dropna(subset="value")
             scalars |= _count_signs(rows, f"{name}_{contrast}")
-    return scalars | {"title": _title(scalars)}
+    return scalars | {"title": name_outcome(scalars)}
 
 
 def _grids(networks: pd.DataFrame, measure: str) -> dict[str, np.ndarray]:
@@ -135,7 +135,7 @@ def _count_signs(rows: pd.DataFrame, name: str) -> Scalars:
     return {f"{name}_{key}": int(count) for key, count in counts.items()}
 
 
-def _title(scalars: Scalars) -> str:
+def name_outcome(scalars: Scalars) -> str:
     name = "accuracy_units_combined_minus_best_single"
     share = f"{scalars[f'{name}_positive']} of {scalars[f'{name}_told']}"
     noise = titles.choose(
@@ -144,5 +144,6 @@ def _title(scalars: Scalars) -> str:
         "excitability bears more noise over all of them",
         "synapses bear more noise over all of them",
         "neither pathway is shown to bear more noise",
+        alike="both pathways bear as much noise",
     )
     return f"At equal units both pathways hold more than one in {share} settings; {noise}"

@@ -125,7 +125,7 @@ def _scalars(tables: Tables, config: ContinualConfig) -> Scalars:
     lost = (together.get("bias", np.full(2, np.nan)), samples["final"].get("bias", np.full(2, np.nan)))
     scalars |= weigh("together_minus_final_bias", difference, *lost)
     scalars |= _added_scalars(tables)
-    return scalars | {"title": _title(scalars)}
+    return scalars | {"title": name_outcome(scalars)}
 
 
 def _added_scalars(tables: Tables) -> Scalars:
@@ -143,13 +143,14 @@ def _added_scalars(tables: Tables) -> Scalars:
     return scalars
 
 
-def _title(scalars: Scalars) -> str:
+def name_outcome(scalars: Scalars) -> str:
     forgotten = titles.choose(
         scalars,
         "forgetting_excitability_minus_bias",
         "forgets more than a bias does",
         "forgets less than a bias does",
         "is not shown to forget less than a bias does",
+        alike="forgets as much as a bias does",
     )
     new = titles.choose(
         scalars,

@@ -91,7 +91,7 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
         samples = [np.full(2, np.nan) if x is None else x.areas("noise").mean(axis=1) for x in pair]
         scalars |= estimate_difference(*samples, paired=False).to_scalars(f"training_gain_{arm}")
     scalars |= frames.weigh_mean("plain_favours_cued", _preference(equal["plain"]) if "plain" in equal else [np.nan])
-    return scalars | {"title": _title(scalars)}
+    return scalars | {"title": name_outcome(scalars)}
 
 
 def _compare(group: str, curves: Curves) -> Scalars:
@@ -126,7 +126,7 @@ def _preference(plain: ArmCurves) -> np.ndarray:
     return (plain.own["mixture"][:, :, 0] - plain.other["mixture"][:, :, 0]).mean(axis=1)
 
 
-def _title(scalars: Scalars) -> str:
+def name_outcome(scalars: Scalars) -> str:
     """Untrained for, and trained for."""
     noise = (f"{verb} a noisier context" for verb in ("bears", "bear", "bear"))
     first = titles.compare_pathways(scalars, "noise_units", *noise)

@@ -17,6 +17,7 @@ from cemrnn.figures.shared.packing import (
     PackingCell,
     common_cells,
     count_cells,
+    decisive_cells,
     measure_cells,
 )
 from cemrnn.measures import packing
@@ -27,7 +28,6 @@ from cemrnn.network.config import count_context_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
 
 CELL = list(PackingCell._fields)
-FEWEST_COUNTED = 0.5  # share of the cells of a reading that have to count for its claims on accuracy
 FULL = 0.9  # share of what is asked for, below which a network is full
 
 
@@ -124,7 +124,7 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
     scalars |= {f"price_{arm}": price for arm, price in (dict.fromkeys(frames.TOLD, np.nan) | prices).items()}
     largest = frames.select(tables["packed"], n_units=config.units[-1])
     scalars |= frames.row_scalars(largest, "octaves_{match}_{arm}", "octaves")
-    return scalars | {"title": _title(scalars)}
+    return scalars | {"title": name_outcome(scalars)}
 
 
 def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConfig) -> Scalars:
@@ -133,13 +133,12 @@ def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConf
     usual = frames.select(networks, n_sites=config.n_sites)
     for match in MATCHES:
         rows = frames.select(usual, match=match)
-        common = common_cells(rows, config.arms, counted)
-        scalars[f"n_cells_{match}"] = len(config.units) * len(config.task_counts)
+        common, n_cells = common_cells(rows, config.arms, counted), len(config.units) * len(config.task_counts)
+        scalars[f"n_cells_{match}"] = n_cells
         scalars[f"n_counted_{match}"] = len(common[["n_units", "n_tasks"]].drop_duplicates())
-        means = common.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
-        samples = frames.collect_samples(means, "arm", "accuracy")
-        enough = scalars[f"n_counted_{match}"] >= FEWEST_COUNTED * scalars[f"n_cells_{match}"]
-        scalars |= frames.weigh_pathways(f"accuracy_{match}", samples if enough else {})
+        decisive = decisive_cells(rows, config.arms, counted, n_cells)
+        means = decisive.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
+        scalars |= frames.weigh_pathways(f"accuracy_{match}", frames.collect_samples(means, "arm", "accuracy"))
         everywhere = rows[rows["arm"].isin([*config.arms, SEPARATE])]
         everywhere = everywhere.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
         collected = frames.collect_samples(everywhere, "arm", "accuracy")
@@ -205,7 +204,7 @@ def _above_chance(networks: pd.DataFrame, config: PackingConfig) -> np.ndarray:
     return rows.groupby("network")["accuracy"].mean().to_numpy(float) - packing.majority_share(maps)
 
 
-def _title(scalars: Scalars) -> str:
+def name_outcome(scalars: Scalars) -> str:
     """Both readings in one sentence, where enough networks have settled."""
     named = ("accuracy_units_excitability_minus_synaptic", "accuracy_parameters_excitability_minus_synaptic")
     if not any(np.isfinite(scalars[name]) for name in named):
@@ -218,5 +217,6 @@ def _title(scalars: Scalars) -> str:
         "excitability holds more",
         "synapses hold more",
         "no difference is shown",
+        alike="they hold equally much",
     )
     return f"{first} at equal units; at equal parameters {equal}"

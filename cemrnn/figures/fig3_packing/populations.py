@@ -141,7 +141,7 @@ def _measure_separate(cell: PackingCell, config: PackingConfig) -> pd.DataFrame:
     described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}
     measured = {"accuracy": accuracy, "worst": drawn.min(axis=1)}
     measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites)
-    rises = [late_rise(trained, config, trainings[0].trained_tasks) for trained in networks]
+    rises = [late_rise(trained, config.n_updates, trainings[0].trained_tasks) for trained in networks]
     return pd.DataFrame(described | measured | {"rise": np.nanmean(rises)})
 
 

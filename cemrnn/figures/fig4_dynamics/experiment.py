@@ -73,15 +73,21 @@ def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
     scalars = {"n_paths": len(config.paths)} | frames.arm_scalars(networks, MEASURES)
     scalars |= frames.name_compared(networks.groupby("arm", sort=False)["passed"].sum())
     scalars |= frames.weigh_measures(networks, CLAIMED, both=False)
+    return scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
     apart = titles.choose(
         scalars,
         titles.PATHWAYS.format("angle"),
         "excitability turns the subspaces of tasks further apart",
         "synapses turn the subspaces of tasks further apart",
         "neither is shown to turn the subspaces of tasks further apart",
+        alike="both turn the subspaces of tasks as far apart",
     )
     flow = (f"{verb} the flow more in a change of context" for verb in ("changes", "change", "change"))
-    return scalars | {"title": f"{titles.compare_pathways(scalars, 'flow_change', *flow)}, and {apart}"}
+    return f"{titles.compare_pathways(scalars, 'flow_change', *flow)}, and {apart}"
 
 
 def measure_dynamics(population: Population, config: DynamicsConfig) -> ArmDynamics:

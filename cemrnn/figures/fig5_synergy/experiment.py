@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.config import field_types
-from cemrnn.figures.fig5_synergy.maps import count_where, map_packing, map_robustness
+from cemrnn.figures.fig5_synergy.maps import COMPARED, count_where, map_packing, map_robustness
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import conflict_groups, packing, titles
@@ -18,7 +18,7 @@ from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity, 
 from cemrnn.figures.shared.battery import estimate_chance, load_populations
 from cemrnn.figures.shared.conflict_tests import DisturbanceSizes, RobustnessConfig
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
-from cemrnn.figures.shared.packing import PackedBatteryConfig, measure_cells
+from cemrnn.figures.shared.packing import PackedBatteryConfig, count_cells, decisive_cells, measure_cells
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import estimate_mean, estimate_statistic
 from cemrnn.measures.multiple_tests import adjust_holm
@@ -88,8 +88,14 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
         "map_packing": packed,
         "map_robustness": robust,
     }
-    beyond = titles.choose(scalars, "joint_beyond_best", "do better", "do worse", "are not shown to do better")
-    return tables, scalars | {"title": f"Both pathways together {beyond} than the better one"}
+    return tables, scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
+    said = ("do better than", "do worse than", "are not shown to do better than")
+    beyond = titles.choose(scalars, "joint_beyond_best", *said, alike="do as well as")
+    return f"Both pathways together {beyond} the better one"
 
 
 def measure_maps(config: SynergyConfig) -> pd.DataFrame:
@@ -123,11 +129,14 @@ def _outcome_table(
 def share_packed(maps: pd.DataFrame, config: SynergyConfig) -> dict[str, np.ndarray]:
     """Arm -> (M,) share of the information of their random maps that networks hold, at equal parameters.
 
-    Averaged over sizes and numbers of maps. As many networks as learned the battery; NaN for those that are lacking.
+    Averaged over those sizes and numbers of maps in which the networks of all compared arms have settled; NaN if those
+    are too few, see `decisive_cells`. As many networks as learned the battery; NaN for those that are lacking.
     """
-    usual = select(maps, match="parameters", n_sites=config.maps.n_sites)
+    usual, cell = select(maps, match="parameters", n_sites=config.maps.n_sites), ["n_units", "n_tasks"]
     usual = usual.assign(share=kept_share(usual["accuracy"], config.maps.n_sites))
-    shares = {}
+    n_cells, counted = len(usual[cell].drop_duplicates()), count_cells(usual, config.packing.settled_rise)
+    decisive = decisive_cells(usual, COMPARED, counted, n_cells)[cell].drop_duplicates()
+    usual, shares = usual.merge(decisive, on=cell), {}
     for arm in config.shown_arms:
         of_networks, most = select(usual, arm=arm).groupby("network")["share"].mean(), config.count_arm(arm)
         known = of_networks.to_numpy(float)[:most]
@@ -162,7 +171,7 @@ def _list_measures(outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.D
     measures = []
     for outcome, (measure, statistic) in itertools.product(OUTCOMES, SYNERGY.items()):
         estimate = functools.partial(estimate_statistic, statistic, seed=seed)
-        samples = [values[outcome][arm] for arm in DESIGN]
+        samples = [values[outcome][arm] for arm in DESIGN if arm != "plain" or measure == "beyond_sum"]
         measures.append(((outcome, measure, f"{outcome}_{measure}"), estimate, samples))
     accuracy = collect_samples(lesions, "lesion", "accuracy")
     excess = lesion_excess(*(accuracy[lesion] for lesion in LESIONS))

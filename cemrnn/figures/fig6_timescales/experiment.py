@@ -128,7 +128,7 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
         samples = [_stack_thresholds(_of_arm(responses, arm), curve) for arm in SINGLE]
         scalars |= weigh(f"{name}_slow_minus_fast", slow_minus_fast, *samples)
     scalars |= _front_scalars(responses, config)
-    return scalars | {"title": _title(scalars)}
+    return scalars | {"title": name_outcome(scalars)}
 
 
 def _corners(config: TimescalesConfig) -> dict[str, Condition]:
@@ -155,7 +155,7 @@ def _front_scalars(responses: list[Responses], config: TimescalesConfig) -> Scal
     return scalars
 
 
-def _title(scalars: Scalars) -> str:
+def name_outcome(scalars: Scalars) -> str:
     noise = titles.choose(
         scalars,
         "sigma75_slow_minus_fast",
@@ -170,7 +170,9 @@ def _title(scalars: Scalars) -> str:
         "slow ones switch sooner",
         "neither is shown to switch sooner",
     )
-    two = titles.choose(scalars, "beyond_front", "beat one", "do worse than one", "are not shown to beat one")
+    two = titles.choose(
+        scalars, "beyond_front", "beat one", "do worse than one", "are not shown to beat one", alike="do as well"
+    )
     return f"{noise}, {latency}, and two time scales {two}"
 
 

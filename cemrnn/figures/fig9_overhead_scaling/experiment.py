@@ -133,10 +133,14 @@ def _evidence(base: pd.DataFrame, scaling: pd.DataFrame, battery: BatteryScores,
     scalars |= weigh("exponent_units_combined_minus_plain", median, slopes["combined"] - slopes["plain"])
     compare = functools.partial(estimate_difference, paired=False)
     scalars |= weigh("timed_combined_minus_bias", compare, score["combined"], score["bias"])
-    better = titles.choose(
-        scalars, "timed_combined_minus_bias", "does better", "does worse", "is not shown to do better"
-    )
-    return scalars | {"title": f"In equal time, combined modulation {better} than a context that is an input"}
+    return scalars | {"title": name_outcome(scalars)}
+
+
+def name_outcome(scalars: Scalars) -> str:
+    """The title."""
+    said = ("does better than", "does worse than", "is not shown to do better than")
+    better = titles.choose(scalars, "timed_combined_minus_bias", *said, alike="does as well as")
+    return f"In equal time, combined modulation {better} a context that is an input"
 
 
 def _describe(base: pd.DataFrame, config: OverheadConfig) -> Scalars:

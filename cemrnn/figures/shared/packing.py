@@ -31,6 +31,7 @@ from cemrnn.training.learner import LATE, TrainedNetwork
 SEPARATE = "separate"  # one network per task, no packing
 MATCHES = ("units", "parameters")  # what is equal in all arms: the two readings of a network of finite size
 ROTATIONS = 0  # instead of a number of sites: the structured family
+FEWEST_COUNTED = 0.5  # share of the cells of a reading that has to count, for accuracy to be evidence
 N_LOOKS = 40  # evaluations in a training
 
 
@@ -80,6 +81,7 @@ class PackingSizes(Config):
     site_counts: tuple[int, ...]  # numbers of sites S at which the largest networks are compared, at a middle K
     units_per_component: int  # N / R of the combined arm, which has at least 2 synaptic components
     n_updates: int  # updates of the weights, at most
+    units_updates: int  # the same for random maps at equal units, where some arms have few parameters and settle late
     trials_per_task: int  # trials of every task in an update, so that each task is seen as often whatever K
     learning_rate: float  # of the optimiser, Adam; falls to zero over the last fifth of the updates
     target_score: float  # training stops when the worst task scores this
@@ -147,11 +149,16 @@ class MapConfig(PackingSizes, PopulationConfig):
         """Seeds of the networks of an arm."""
         return self.seeds[: self.side_replicates] if arm in self.side_arms else self.seeds
 
+    def updates_of(self, cell: PackingCell) -> int:
+        """Updates of the weights, at most, of the networks of a cell."""
+        return self.units_updates if cell.match == "units" and cell.n_sites == self.n_sites else self.n_updates
+
     def packed(self, cell: PackingCell) -> list[TrainingConfig]:
         """The replicates of a cell."""
-        tasks = cell.tasks(self.preset)
+        tasks, n_updates = cell.tasks(self.preset), self.updates_of(cell)
         network = self.network(cell.arm, cell.match, cell.n_units, tasks)
-        return [self.training(network, tasks, seed, score_rule=cell.rule) for seed in self.replicates(cell.arm)]
+        settings = dict(score_rule=cell.rule, n_updates=n_updates, evaluate_every=max(1, n_updates // N_LOOKS))
+        return [self.training(network, tasks, seed, **settings) for seed in self.replicates(cell.arm)]
 
     def map_conditions(self) -> list[TrainingConfig]:
         """Every network of every cell, each once."""
@@ -212,6 +219,13 @@ def common_cells(rows: pd.DataFrame, arms: tuple[str, ...], counted: pd.DataFram
     return chosen[pd.MultiIndex.from_frame(chosen[where]).isin(kept)]
 
 
+def decisive_cells(rows: pd.DataFrame, arms: tuple[str, ...], counted: pd.DataFrame, n_cells: int) -> pd.DataFrame:
+    """The rows of arms in the cells that count for all of them; none if those are fewer than half of so many cells."""
+    common = common_cells(rows, arms, counted)
+    n_counted = len(common[["n_units", "n_tasks"]].drop_duplicates())
+    return common if n_counted >= FEWEST_COUNTED * n_cells else common[:0]
+
+
 def _measure_cell(cell: PackingCell, config: MapConfig) -> pd.DataFrame:
     trainings = config.packed(cell)
     right, networks = answer(trainings, config, cell.rule)
@@ -220,21 +234,22 @@ def _measure_cell(cell: PackingCell, config: MapConfig) -> pd.DataFrame:
     described |= {"n_parameters": count_parameters(network), "network": range(len(right))}
     measured = {"accuracy": accuracy, "worst": packing.worst_of_halves(right)}
     measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites) if cell.n_sites else np.nan
-    measured["rise"] = [late_rise(network, config, trainings[0].trained_tasks) for network in networks]
+    n_updates = trainings[0].n_updates
+    measured["rise"] = [late_rise(network, n_updates, trainings[0].trained_tasks) for network in networks]
     updates = [updates_to(network, config.criterion, trainings[0].trained_tasks) for network in networks]
     measured["learned"] = np.isfinite(updates)
-    measured["updates"] = np.minimum(updates, config.n_updates)
+    measured["updates"] = np.minimum(updates, n_updates)
     return pd.DataFrame(described | measured)
 
 
-def late_rise(network: TrainedNetwork, config: PackingSizes, tasks: tuple[str, ...]) -> float:
+def late_rise(network: TrainedNetwork, n_updates: int, tasks: tuple[str, ...]) -> float:
     """What the mean score over the tasks rose by in the last doubling of the updates before the rate falls.
 
     0 for a network that reached its target, NaN for one whose training failed.
     """
     if network.status != "exhausted":
         return 0.0 if network.status == "reached" else np.nan
-    share = network.history["update"].to_numpy() / config.n_updates
+    share = network.history["update"].to_numpy() / n_updates
     return packing.late_rise(share, network.history[list(tasks)].mean(axis=1).to_numpy(), LATE)
 
 

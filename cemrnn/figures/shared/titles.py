@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
+
+import yaml
 
 PATHWAYS, SYNERGY = "{}_excitability_minus_synaptic", "{}_combined_minus_best_single"
 
 
-def choose(scalars: Mapping[str, Any], measure: str, above: str, below: str, unclear: str) -> str:
-    """What to say of a measure: whether its interval lies above zero, below it, or does not tell.
+@functools.cache
+def smallest_effects() -> dict[str, float]:
+    """Measure -> the smallest effect that counts, of the measures of all claims; the same wherever it is claimed."""
+    folders = [folder for folder in files("cemrnn.figures").iterdir() if folder.joinpath("claims.yml").is_file()]
+    claims = [claim for folder in folders for claim in yaml.safe_load(folder.joinpath("claims.yml").read_text("utf-8"))]
+    return {claim["measure"]: float(claim["smallest_effect"]) for claim in claims if "measure" in claim}
+
+
+def choose(
+    scalars: Mapping[str, Any], measure: str, above: str, below: str, unclear: str, *, alike: str | None = None
+) -> str:
+    """What to say of a measure, as its verdict does: its interval is to lie beyond the smallest effect, or within it.
 
     Args:
         scalars: the measure's interval, as `_low` and `_high`; without it nothing is told.
-        measure: its name.
-        above, below, unclear: what is said then.
+        measure: its name; for one of which nothing is claimed, the smallest effect is zero.
+        above, below: what is said of an interval beyond the smallest effect.
+        unclear: of one that is neither beyond nor within.
+        alike: of one within it; None: the same as of the unclear.
     """
     low, high = (float(scalars.get(f"{measure}{end}", math.nan)) for end in ("_low", "_high"))
-    return above if low > 0 else below if high < 0 else unclear
+    least = smallest_effects().get(measure, 0.0)
+    if least and -least < low and high < least:
+        return unclear if alike is None else alike
+    return above if low > 0 and low >= least else below if high < 0 and high <= -least else unclear
 
 
 def compare_pathways(scalars: Mapping[str, Any], measure: str, one: str, several: str, infinitive: str) -> str:
@@ -27,7 +46,7 @@ def compare_pathways(scalars: Mapping[str, Any], measure: str, one: str, several
     Args:
         scalars: of excitability minus synaptic.
         measure: how their names begin.
-        one, several, infinitive: what is done, for excitability, for synapses, and after "to".
+        one, several, infinitive: what is done more, for excitability, for synapses, and after "to".
     """
     return choose(
         scalars,
@@ -35,4 +54,5 @@ def compare_pathways(scalars: Mapping[str, Any], measure: str, one: str, several
         f"Excitability {one} than synapses",
         f"Synapses {several} than excitability",
         f"Neither pathway is shown to {infinitive} than the other",
+        alike=f"Neither pathway {one} than the other",
     )

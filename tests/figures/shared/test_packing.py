@@ -168,7 +168,7 @@ def make_network(status, losses, scores=(0.5,)):
 
 def test_networks_that_reached_their_target_have_nothing_left_to_rise_to():
     losses, rising = np.full(40, 0.2), np.linspace(0, 1, 40)
-    rise_of = functools.partial(packing.late_rise, config=CONFIG, tasks=("a", "b"))
+    rise_of = functools.partial(packing.late_rise, n_updates=CONFIG.n_updates, tasks=("a", "b"))
     assert rise_of(make_network("reached", losses[:10], rising[:10])) == 0
     assert rise_of(make_network("exhausted", losses)) == 0
     assert rise_of(make_network("exhausted", losses, rising)) == pytest.approx(16 / 39 / 2)  # of one of two tasks
@@ -216,7 +216,18 @@ def test_cells_are_measured_with_a_row_for_every_replicate(store):
     row = table[(table["arm"] == "excitability") & (table["match"] == "parameters")].iloc[0]
     network = CONFIG.network("excitability", "parameters", 4, cells[0].tasks("fast"))
     assert (row["own_units"], row["n_parameters"]) == (network.n_units, count_parameters(network))
-    assert (table["updates"] <= 40).all()
+    most = table["match"].map({"units": CONFIG.units_updates, "parameters": CONFIG.n_updates})
+    assert (table["updates"] <= most).all()
+
+
+def test_random_maps_at_equal_units_have_their_own_updates_and_nothing_else_has():
+    cells = CONFIG.cells() + CONFIG.site_cells() + CONFIG.rotation_cells()
+    longer = {cell for cell in cells if CONFIG.packed(cell)[0].n_updates == CONFIG.units_updates}
+    assert longer == {cell for cell in CONFIG.main_cells() if cell.match == "units"}
+    assert {CONFIG.packed(cell)[0].n_updates for cell in set(cells) - longer} == {CONFIG.n_updates}
+    alike = dataclasses.replace(CONFIG, units_updates=CONFIG.n_updates)
+    whole = [PackingCell("combined", match, CONFIG.units[0], 2, CONFIG.n_sites) for match in packing.MATCHES]
+    assert alike.packed(whole[0]) == alike.packed(whole[1])  # the combined arm is the reference of both readings
 
 
 def test_separate_networks_subsets_and_one_more_map_are_measured(store):
