@@ -89,9 +89,14 @@ def _draw_noise(axes: Axes, table: pd.DataFrame, reading: str) -> None:
 def _draw_packing(axes: Axes, result: Result, reading: str) -> None:
     table, config = result.tables["cells"], result.config
     rows = table[(table["match"] == reading) & (table["n_sites"] == config.n_sites) & table["arm"].isin(ARMS)]
-    style.draw_curves(axes, rows[rows["n_units"] == max(config.units)], "n_tasks", "accuracy")
+    rows = rows[rows["n_units"] == max(config.units)]
+    style.draw_curves(axes, rows, "n_tasks", "accuracy")
+    for arm, learning in rows[~rows["counts"].astype(bool)].groupby("arm"):
+        look = style.LOOKS[arm]
+        hollow = dict(linestyle="none", marker=look.marker, color=look.colour, markerfacecolor="white", zorder=5)
+        axes.plot(learning["n_tasks"], learning["accuracy"], **hollow)
     style.use_octaves(axes, config.task_counts)
-    axes.set_xlabel("number of random maps, K")
+    axes.set(xlabel="number of random maps, K", ylim=(0, 1.04))
 
 
 def write_hero(results: tuple[Result | None, Result | None], folder: Path) -> str:
@@ -102,7 +107,8 @@ def write_hero(results: tuple[Result | None, Result | None], folder: Path) -> st
     n_units = max(results[1].config.units)
     caption = (
         "Above: accuracy as the context becomes noisier, for networks that never saw noise. "
-        f"Below: accuracy as more random maps are packed into {n_units} units, or into as many parameters. "
+        f"Below: accuracy as more random maps are packed into {n_units} units, or into as many parameters; "
+        "hollow: networks that were still learning, and may hold more. "
         "Bands are 95 % intervals."
     )
     alt = (

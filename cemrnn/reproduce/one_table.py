@@ -23,7 +23,7 @@ def describe_systems(path: Path, evidence: Evidence) -> str:
     if not path.exists():
         return ""
     units = {claim.id: claim.unit for claim in evidence.claims}
-    rows = []
+    rows, verdicts = [], {}
     for system, entry in read_sections(path, "systems").items():
         if set(entry) != {"modulators", "claims"}:
             raise ValueError(f"{path.name}: {system}: expected modulators and claims, got {', '.join(map(str, entry))}")
@@ -31,13 +31,32 @@ def describe_systems(path: Path, evidence: Evidence) -> str:
             if claim not in units:
                 raise ValueError(f"{path.name}: {system}: expected claims of figures, got {claim!r}")
             name = f"<b>{html.escape(system)}</b><br>{html.escape(entry['modulators'])}" if i == 0 else ""
+            verdicts.setdefault(_row(claim, evidence).verdict, []).append(f"{system.lower()}, {outcome}")
             rows.append(_describe_row(name, outcome, units[claim], claim, evidence))
     heads = "".join(f"<th>{head}</th>" for head in HEADS)
-    return f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    table = f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<p>{html.escape(answer(verdicts, len(rows)))}</p>\n{table}"
+
+
+def answer(verdicts: dict[str, list[str]], n_rows: int) -> str:
+    """A sentence: in how many rows both do more, which these are, and how many rows have each other verdict.
+
+    Args:
+        verdicts: verdict -> names of its rows.
+        n_rows: of the table.
+    """
+    more = verdicts.get("supported", [])
+    first = f"In {len(more) or 'none'} of {n_rows} rows both do more than the better one{': ' * bool(more)}"
+    rest = [f"{len(names)} {verdict}" for verdict, names in verdicts.items() if verdict != "supported"]
+    return f"{first}{'; '.join(more)}. The others: {', '.join(rest)}." if rest else f"{first}{'; '.join(more)}."
+
+
+def _row(claim: str, evidence: Evidence):
+    return evidence.decided.set_index("id").loc[claim]
 
 
 def _describe_row(system: str, outcome: str, unit: str, claim: str, evidence: Evidence) -> str:
-    row = evidence.decided.set_index("id").loc[claim]
+    row = _row(claim, evidence)
     effect = f"{write_effect(row)} <small>{html.escape(unit)}</small>"
     verdict = f'<a href="ledger.html#{claim}">{mark(row.verdict)}</a>'
     figure = f'<a href="{row.figure}.html">{number_of(row.figure)}</a>'

@@ -5,7 +5,7 @@ import pytest
 from cemrnn.figures import list_figures
 from cemrnn.reproduce.claims import load_claims
 from cemrnn.reproduce.documents import read_sections
-from cemrnn.reproduce.one_table import describe_systems
+from cemrnn.reproduce.one_table import answer, describe_systems
 from cemrnn.reproduce.project import Project
 from tests.reproduce.test_ledger_page import KEPT, OWN, Reader, evidence
 
@@ -29,7 +29,15 @@ def test_every_claim_has_a_row_with_the_verdict_that_the_book_goes_by(tmp_path):
     assert "Networks &amp; maps" in rows[0] and "regret &lt; 1" in rows[2]
     assert "supported" in rows[0] and "0.080 [0.050, 0.110]" in rows[0]  # of what is kept
     assert "opposite" in rows[2] and "0.020" in rows[2]  # nothing is kept of it
+    assert table.startswith("<p>In 1 of 3 rows both do more than the better one: networks &amp; maps, how much. ")
     assert 'href="ledger.html#third"' in rows[1] and 'href="fig12_other.html">12<' in rows[2]
+
+
+def test_the_answer_counts_every_row_once():
+    assert answer({"equivalent": ["a", "b"], "undecided": ["c"]}, 3) == (
+        "In none of 3 rows both do more than the better one. The others: 2 equivalent, 1 undecided."
+    )
+    assert answer({"supported": ["a", "b"]}, 2) == "In 2 of 2 rows both do more than the better one: a; b."
 
 
 @pytest.mark.parametrize(

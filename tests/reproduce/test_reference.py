@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemrnn.figures import load_plot
+from cemrnn.figures import load_experiment, load_plot
 from cemrnn.figures.style import render
 from cemrnn.reproduce import reference
 from cemrnn.reproduce.assembly import assemble
@@ -157,3 +157,5 @@ def test_what_the_project_keeps_can_be_drawn_and_told():
     for stem in kept_stems(Project()):
         kept = read_reference(Project(), stem)
         assert load_plot(stem).plot(kept) and write_finding(kept)
+        if name := getattr(load_experiment(stem), "name_outcome", None):
+            assert kept.scalars["title"] == name(kept.scalars)  # by the smallest effects of now

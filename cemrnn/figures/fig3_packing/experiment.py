@@ -124,6 +124,7 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
     scalars |= {f"price_{arm}": price for arm, price in (dict.fromkeys(frames.TOLD, np.nan) | prices).items()}
     largest = frames.select(tables["packed"], n_units=config.units[-1])
     scalars |= frames.row_scalars(largest, "octaves_{match}_{arm}", "octaves")
+    scalars |= {f"kstar_units_{arm}": 2.0 ** scalars.get(f"octaves_units_{arm}", np.nan) for arm in frames.TOLD}
     return scalars | {"title": name_outcome(scalars)}
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from cemrnn.figures.shared.titles import choose, compare_pathways
+from cemrnn.figures import list_figures
+from cemrnn.figures.shared.titles import choose, compare_pathways, smallest_effects
+from cemrnn.reproduce.claims import load_claims
 
 
 @pytest.mark.parametrize(
@@ -11,6 +13,26 @@ from cemrnn.figures.shared.titles import choose, compare_pathways
 )
 def test_a_title_takes_the_side_of_the_interval(low, high, said):
     assert choose({"m_low": low, "m_high": high}, "m", "above", "below", "unclear") == said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.06, 0.3, "above"), (-0.2, -0.06, "below"), (-0.04, -0.01, "alike"), (-0.08, -0.01, "unclear")],
+)
+def test_of_what_is_claimed_the_smallest_effect_counts(low, high, said):
+    """As the verdict: an interval beside zero decides nothing if it is not beyond the smallest effect."""
+    measure = "joint_beyond_best"
+    assert smallest_effects()[measure] == 0.05
+    found = {f"{measure}_low": low, f"{measure}_high": high}
+    assert choose(found, measure, "above", "below", "unclear", alike="alike") == said
+    assert choose(found, measure, "above", "below", "unclear") == said.replace("alike", "unclear")
+
+
+def test_a_measure_has_one_smallest_effect_wherever_it_is_claimed():
+    effects = {}
+    for claim in load_claims(list_figures()):
+        assert effects.setdefault(claim.measure, claim.smallest_effect) == claim.smallest_effect
+    assert effects == smallest_effects()
 
 
 def test_without_a_measure_nothing_is_told():
