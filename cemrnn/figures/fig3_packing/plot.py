@@ -115,10 +115,12 @@ def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
         for n_units, line in zip(config.units, SIZE_LINES, strict=False):
             part = select(table, arm=arm, n_units=n_units)
             style.draw_curve(axes, part, "n_tasks", "updates", style.LOOKS[arm], band=0.1, linestyle=line)
-    axes.axhline(config.units_updates, color="0.6", linewidth=0.7)
+    allowed = sorted({config.n_updates, config.units_updates})
+    for n_updates in allowed:
+        axes.axhline(n_updates, color="0.6", linewidth=0.7)
     style.use_octaves(axes, config.task_counts)
     axes.set_title("equal units; grey: never")
-    limits = config.units_updates / N_LOOKS, 1.5 * config.units_updates
+    limits = allowed[0] / N_LOOKS, 1.5 * allowed[-1]
     style.name_axes(axes, "d", "number of maps K", f"updates to {config.criterion:g}", yscale="log", ylim=limits)
 
 

@@ -81,7 +81,7 @@ class PackingSizes(Config):
     site_counts: tuple[int, ...]  # numbers of sites S at which the largest networks are compared, at a middle K
     units_per_component: int  # N / R of the combined arm, which has at least 2 synaptic components
     n_updates: int  # updates of the weights, at most
-    units_updates: int  # the same for random maps at equal units, where some arms have few parameters and settle late
+    units_updates: int  # the same in the largest networks at equal units, where some arms have few parameters
     trials_per_task: int  # trials of every task in an update, so that each task is seen as often whatever K
     learning_rate: float  # of the optimiser, Adam; falls to zero over the last fifth of the updates
     target_score: float  # training stops when the worst task scores this
@@ -151,7 +151,8 @@ class MapConfig(PackingSizes, PopulationConfig):
 
     def updates_of(self, cell: PackingCell) -> int:
         """Updates of the weights, at most, of the networks of a cell."""
-        return self.units_updates if cell.match == "units" and cell.n_sites == self.n_sites else self.n_updates
+        is_longer = (cell.match, cell.n_units, cell.n_sites) == ("units", self.units[-1], self.n_sites)
+        return self.units_updates if is_longer else self.n_updates
 
     def packed(self, cell: PackingCell) -> list[TrainingConfig]:
         """The replicates of a cell."""
