@@ -54,5 +54,5 @@ def compare_pathways(scalars: Mapping[str, Any], measure: str, one: str, several
         f"Excitability {one} than synapses",
         f"Synapses {several} than excitability",
         f"Neither pathway is shown to {infinitive} than the other",
-        alike=f"Neither pathway {one} than the other",
+        alike=f"Neither pathway noticeably {one} than the other",
     )
