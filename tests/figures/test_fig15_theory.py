@@ -180,7 +180,7 @@ def test_the_figure_shows_the_tables(monkeypatch):
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])
-def test_the_networks_are_those_of_figure_2(profile):
+def test_the_networks_are_some_of_those_of_figure_2(profile):
     own, others = (make_config(Project(ROOT), stem, profile) for stem in ("fig15_theory", "fig2_ambiguity"))
     others = dataclasses.replace(others, trained_kinds=())  # which figure 15 says nothing of
-    assert {n.digest() for n in conditions(own)} == {n.digest() for n in conditions(others)}
+    assert {n.digest() for n in conditions(own)} <= {n.digest() for n in conditions(others)}

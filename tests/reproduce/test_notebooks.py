@@ -180,4 +180,4 @@ def test_links_lead_somewhere_from_lab(path, cells):
 
 def test_the_claim_cell_says_what_would_count_against_it(cells):
     assert "count against" in cells[9].source
-    assert all(f"`{profile}`" in cells[9].source for profile in ("smoke", "quick", "full"))
+    assert "Time" not in cells[9].source  # which is measured, and told by the page from one place
