@@ -1,4 +1,4 @@
-"""Pictures of measures for the page that explains them, each drawn once on a curve of the results."""
+"""Pictures of measures and of theory for the pages that explain them, each drawn once on a curve of the results."""
 
 from __future__ import annotations
 
@@ -156,6 +156,27 @@ def draw_forgetting(axes: Axes, first: pd.DataFrame) -> None:
         axes.set_xticks(stages)
 
 
+def draw_specialisation(axes: Axes, steps: pd.DataFrame) -> None:
+    """Specialisation of two modules by a probe of their states, step by step, from figure 13."""
+    axes.set(xlabel="time step", ylabel="specialisation", ylim=(0, 1.05))
+    part = _take(axes, steps.dropna(subset="probe"), ["channel"])
+    if part is not None:
+        axes.plot(part["step"], part["probe"], color="0.2", marker="o")
+        axes.set_xticks(part["step"])
+        axes.annotate("each its own digit", (part["step"].iloc[-1], 1), ha="right", va="top", color="0.3")
+        axes.annotate("both alike", (part["step"].iloc[0], 0), ha="left", va="bottom", color="0.3")
+
+
+def draw_solvable(axes: Axes, cases: pd.DataFrame) -> None:
+    """Right answers under noise in the cases that can be solved, from figure 15: formulas as lines, draws as points."""
+    axes.set(xlabel=r"noise on the context $\sigma$", ylabel="right answers", ylim=(0, 1.05))
+    for (case, part), line in zip(cases.groupby("case", sort=False), ("-", "--", "-.", ":"), strict=False):
+        colour = LOOKS["synaptic" if case == "synapses" else "excitability"].colour
+        axes.plot(part["sigma"], part["exact"], color=colour, linestyle=line, label=case)
+        axes.plot(part["sigma"][::3], part["drawn"][::3], color=colour, linestyle="none", marker=".")
+    axes.legend(loc="lower left")
+
+
 def _take(axes: Axes, rows: pd.DataFrame, by: list[str], *otherwise: str) -> pd.DataFrame | None:
     """The rows of the curve of most points, the first of several; None, and words in the picture, if there is none."""
     groups = [part for _, part in rows.groupby(by, sort=False, dropna=False) if len(part) > 1]
@@ -191,4 +212,6 @@ PICTURES: dict[str, tuple[str, Callable[..., None], *tuple[str, ...]]] = {
     "measure_bifurcations": ("fig4_dynamics.bifurcations", draw_bifurcations),
     "measure_synergy": ("fig5_synergy.outcomes", draw_synergy),
     "measure_forgetting": ("fig17_continual.first", draw_forgetting),
+    "measure_specialisation": ("fig13_specialisation.steps", draw_specialisation),
+    "theory_solvable": ("fig15_theory.solvable", draw_solvable),
 }

@@ -87,6 +87,23 @@ def test_what_is_forgotten_is_the_best_before_the_last_stage_minus_the_last(axes
     assert (arrow.xy, arrow.xyann) == ((3, 0.2), (3, 0.9))
 
 
+def test_formula_and_draws_of_every_case_are_in_the_picture(axes):
+    sigmas = np.linspace(0.1, 1, 7)
+    cases = [pd.DataFrame({"sigma": sigmas, "exact": k, "drawn": k + 0.1}).assign(case=f"case {k}") for k in (0.2, 0.6)]
+    pictures.draw_solvable(axes, pd.concat(cases))
+    heights = [line.get_ydata() for line in axes.get_lines()]
+    np.testing.assert_allclose([each.mean() for each in heights], [0.2, 0.3, 0.6, 0.7])
+    assert [len(each) for each in heights] == [7, 3, 7, 3]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["case 0.2", "case 0.6"]
+
+
+def test_specialisation_is_that_of_one_channel_by_step(axes):
+    steps = pd.DataFrame({"channel": ["first"] * 3 + ["last"], "step": [1, 2, 3, 1], "probe": [0.9, 0.4, 0.5, 0.1]})
+    pictures.draw_specialisation(axes, steps)
+    (line,) = axes.get_lines()
+    np.testing.assert_allclose(line.get_xydata(), [(1, 0.9), (2, 0.4), (3, 0.5)])
+
+
 @pytest.mark.parametrize(
     ("draw", "table"),
     [
@@ -102,10 +119,10 @@ def test_where_nothing_can_be_drawn_the_picture_says_so(axes, draw, table):
     assert len(axes.get_lines()) == 0 and len(axes.texts) == 1
 
 
-def test_the_page_shows_every_picture_with_a_text():
-    page = MEASURES.read_text(encoding="utf-8")
-    shown = dict(re.findall(r"\{image\} generated/(\w+)\.svg\n *:alt: (.+)\n", page))
-    assert set(pictures.PICTURES) == {name for name in shown if name.startswith("measure_")}
+def test_the_pages_show_every_picture_with_a_text():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (MEASURES, MEASURES.with_name("theory.md")))
+    shown = dict(re.findall(r"\{image\} generated/(\w+)\.svg\n *:alt: (.+)\n", pages))
+    assert set(pictures.PICTURES) == {name for name in shown if name.startswith(("measure_", "theory_"))}
     assert min(len(text) for text in shown.values()) > 60
 
 
