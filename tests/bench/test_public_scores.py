@@ -21,7 +21,7 @@ TASKS = ("delay_pro", "memory_anti", "memory_pro", "reaction_pro")
 class Reader:
     """Networks that remember what they were shown, and give it when fixation goes off or, without a cue, at once."""
 
-    flat = torch.zeros(2, 1)
+    flat, n_networks = torch.zeros(2, 1), 2
 
     def __init__(self, at_once):
         self.at_once = at_once  # context without a cue
