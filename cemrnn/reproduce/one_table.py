@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+import pandas as pd
+
 from cemrnn.reproduce.claims import number_of, write_effect
 from cemrnn.reproduce.documents import read_sections
 from cemrnn.reproduce.evidence import Evidence
@@ -23,7 +25,7 @@ def describe_systems(path: Path, evidence: Evidence) -> str:
     if not path.exists():
         return ""
     units = {claim.id: claim.unit for claim in evidence.claims}
-    rows, verdicts = [], {}
+    decided, rows, verdicts = evidence.decided.set_index("id"), [], {}
     for system, entry in read_sections(path, "systems").items():
         if set(entry) != {"modulators", "claims"}:
             raise ValueError(f"{path.name}: {system}: expected modulators and claims, got {', '.join(map(str, entry))}")
@@ -31,8 +33,9 @@ def describe_systems(path: Path, evidence: Evidence) -> str:
             if claim not in units:
                 raise ValueError(f"{path.name}: {system}: expected claims of figures, got {claim!r}")
             name = f"<b>{html.escape(system)}</b><br>{html.escape(entry['modulators'])}" if i == 0 else ""
-            verdicts.setdefault(_row(claim, evidence).verdict, []).append(f"{system.lower()}, {outcome}")
-            rows.append(_describe_row(name, outcome, units[claim], claim, evidence))
+            row = decided.loc[claim]
+            verdicts.setdefault(row.verdict, []).append(f"{system.lower()}, {outcome}")
+            rows.append(_describe_row(name, outcome, units[claim], row))
     heads = "".join(f"<th>{head}</th>" for head in HEADS)
     table = f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f"<p>{html.escape(answer(verdicts, len(rows)))}</p>\n{table}"
@@ -46,19 +49,15 @@ def answer(verdicts: dict[str, list[str]], n_rows: int) -> str:
         n_rows: of the table.
     """
     more = verdicts.get("supported", [])
-    first = f"In {len(more) or 'none'} of {n_rows} rows both do more than the better one{': ' * bool(more)}"
     rest = [f"{len(names)} {verdict}" for verdict, names in verdicts.items() if verdict != "supported"]
-    return f"{first}{'; '.join(more)}. The others: {', '.join(rest)}." if rest else f"{first}{'; '.join(more)}."
+    named = f": {'; '.join(more)}" if more else ""
+    others = f" The others: {', '.join(rest)}." if rest else ""
+    return f"In {len(more) or 'none'} of {n_rows} rows both do more than the better one{named}.{others}"
 
 
-def _row(claim: str, evidence: Evidence):
-    return evidence.decided.set_index("id").loc[claim]
-
-
-def _describe_row(system: str, outcome: str, unit: str, claim: str, evidence: Evidence) -> str:
-    row = _row(claim, evidence)
+def _describe_row(system: str, outcome: str, unit: str, row: pd.Series) -> str:
     effect = f"{write_effect(row)} <small>{html.escape(unit)}</small>"
-    verdict = f'<a href="ledger.html#{claim}">{mark(row.verdict)}</a>'
+    verdict = f'<a href="ledger.html#{row.name}">{mark(row.verdict)}</a>'
     figure = f'<a href="{row.figure}.html">{number_of(row.figure)}</a>'
     return (
         f"<tr><td>{system}</td><td>{html.escape(outcome)}</td><td>{effect}</td><td>{verdict}</td>"

@@ -149,11 +149,13 @@ def test_cells_that_are_still_learning_are_left_out_of_claims(monkeypatch):
 
 
 def test_octaves_are_flagged_outside_the_grid(monkeypatch):
-    packed = run(monkeypatch, density=dict.fromkeys(CONFIG.arms, 100.0)).tables["packed"]
+    found = run(monkeypatch, density=dict.fromkeys(CONFIG.arms, 100.0))
+    packed = found.tables["packed"]
     rows = packed[packed["arm"] == "combined"]
     assert (rows["above"] == 8).all() and (rows["octaves"] == 5).all()
     separate = packed[packed["arm"] == SEPARATE]
     assert (separate["below"] == 8).all() and (separate["octaves"] == 1).all()
+    assert {found.scalars[f"kstar_units_{arm}"] for arm in CONFIG.arms} == {2**5}
 
 
 MAPS_UNITS = ["packing-maps-pathways", "packing-maps-synergy"]

@@ -187,6 +187,15 @@ def test_measures_are_those_of_the_means(monkeypatch):
     assert result.scalars["complementarity"] == pytest.approx(0.3 / (0.02 * JITTER.std(ddof=1)))
 
 
+def test_networks_without_context_limit_no_measure_that_does_not_use_them(monkeypatch):
+    outcomes = make_outcomes(SYNERGY, 0.02)
+    few = outcomes["value"].mask((outcomes["arm"] == "plain") & (outcomes["network"] >= 3))
+    monkeypatch.setitem(globals(), "make_outcomes", lambda means, spread: outcomes.assign(value=few))
+    scalars = run(monkeypatch).scalars
+    counts = [scalars[f"joint_{measure}_n"] for measure in ("beyond_best", "beyond_bliss", "beyond_sum")]
+    assert counts == [8, 8, 3]
+
+
 def test_the_correction_counts_every_measure(monkeypatch):
     table = run(monkeypatch).tables["synergy"]
     assert (table["holm"] >= table["p"]).all() and (table["holm"] <= 1).all()

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from cemrnn.figures.style import IMAGE_METADATA
-from cemrnn.reproduce.figure_page import FILES, OWN, tell_own
+from cemrnn.reproduce.figure_page import FILES, HOW, OWN, Telling, arrange, tell_own
 from cemrnn.reproduce.products import write_products
 
 ORIGIN = {"stem": "fig1_tiny", "profile": "quick", "n_replicates": 3}
@@ -22,3 +22,15 @@ def test_parts_are_those_of_wide_pictures_and_all_pictures_come_along(tmp_path, 
     told = tell_own(nbformat.v4.new_notebook(), ORIGIN, source, out)
     assert told.parts == ("", "b")
     assert {path.name for path in (source / FILES / OWN).iterdir()} == set(names)
+
+
+@pytest.mark.parametrize("time", ["It takes 20 s.", ""])
+def test_the_time_of_the_notebook_stands_above_its_cells(time):
+    make = nbformat.v4
+    pictured = make.new_code_cell("show()", metadata={"mystnb": {"figure": {"caption": "What it shows."}}})
+    page = make.new_notebook(cells=[make.new_markdown_cell("# Figure"), pictured, make.new_code_cell("run()")])
+    telling = Telling(name=OWN, title="Your run", parts=("",), finding="Found.", origin="*here*")
+    cells = arrange(page, "fig1_tiny", [telling], "", "", time).cells
+    made = next(i for i, cell in enumerate(cells) if cell.source.startswith(HOW))
+    assert cells[made].source == f"{HOW}\n{time}".strip()
+    assert {cell.cell_type for cell in cells[made + 1 :]} == {"code"}

@@ -1,13 +1,24 @@
 """The first page: sentences that follow the verdicts, and a figure from results."""
 
+import dataclasses
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from cemrnn.figures import list_figures
+from cemrnn.figures import list_figures, style
 from cemrnn.reproduce.claims import VERDICTS, load_claims
-from cemrnn.reproduce.first_page import NO_EVIDENCE, SENTENCES, describe_found, load_sentences
+from cemrnn.reproduce.first_page import (
+    HERO_FIGURES,
+    NO_EVIDENCE,
+    SENTENCES,
+    describe_found,
+    draw_hero,
+    load_sentences,
+)
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.reference import read_reference
 from tests.reproduce.test_ledger_page import CLAIMS, OWN
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -30,6 +41,18 @@ def test_the_sentence_is_that_of_the_verdict(verdict):
     assert told in text and text.count("<li>") == 1
     assert "0.020 [0.050, 0.110]" in text
     assert 'href="fig0_made_up.html"' in text and 'href="ledger.html#first"' in text
+
+
+def test_points_of_networks_that_still_learned_are_hollow():
+    noise, packing = (read_reference(Project(), stem) for stem in HERO_FIGURES)
+    cells = packing.tables["cells"]
+    learning = (cells["arm"] == "combined") & (cells["match"] == "units") & (cells["n_units"] == max(cells["n_units"]))
+    tables = packing.tables | {"cells": cells.assign(counts=~learning)}
+    figure = draw_hero((noise, dataclasses.replace(packing, tables=tables)))
+    hollow = [[line for line in a.get_lines() if line.get_markerfacecolor() == "white"] for a in figure.get_axes()]
+    assert [len(lines) for lines in hollow] == [0, 0, 1, 0]
+    assert hollow[2][0].get_color() == style.LOOKS["combined"].colour
+    np.testing.assert_array_equal(hollow[2][0].get_xdata(), packing.config.task_counts)
 
 
 def test_nothing_is_said_without_sentences(tmp_path):
