@@ -119,6 +119,7 @@ from cemrnn import from_environments
 
 class Echo(gymnasium.Env):
     observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+    gain = {gain}  # in no method
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -130,7 +131,7 @@ class Echo(gymnasium.Env):
         return self._see(), 0.0, self.digest == 4, False, {{}}
 
     def _see(self):
-        return np.full(1, {gain}, np.float32)
+        return np.full(1, self.gain, np.float32)
 
 digest = from_environments({{"echo": Echo}}, teacher=lambda seen, info: seen).digest()  # also an attribute of Echo
 print(digest)

@@ -17,7 +17,13 @@ def test_a_title_takes_the_side_of_the_interval(low, high, said):
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(0.06, 0.3, "above"), (-0.2, -0.06, "below"), (-0.04, -0.01, "alike"), (-0.08, -0.01, "unclear")],
+    [
+        (0.06, 0.3, "above"),
+        (-0.2, -0.06, "below"),
+        (-0.04, -0.01, "alike"),
+        (-0.08, -0.01, "unclear"),
+        (0.01, 0.3, "unclear"),
+    ],
 )
 def test_of_what_is_claimed_the_smallest_effect_counts(low, high, said):
     """As the verdict: an interval beside zero decides nothing if it is not beyond the smallest effect."""
