@@ -1,4 +1,4 @@
-"""What a noisy context does to an answer, to first order, without a noisy trial; and two cases in closed form.
+"""What an ambiguous context does to an answer, from answers to clean ones alone; and two cases in closed form.
 
 The two cases are networks with a linear readout that answer a direction x in one context and -x in the other.
 Synapses that scale what the stimulus evokes give s x, with s = 1 for the right cue; noise on the cue makes s another
@@ -9,9 +9,10 @@ a vector that the noise sets whatever the stimulus is; the direction goes wrong 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
+from scipy import interpolate, special
 
 from cemrnn.measures.ideal_observer import matches
 
@@ -34,8 +35,26 @@ def share_right(
         By the rule `last36` of `cemrnn.tasks.scores`.
     """
     moved = outputs[:, None] + sigma * np.einsum("bok,dk->bdo", slopes, noise)  # (B, D, 3)
-    given = np.where(moved[..., 0] < FIXATION_LEVEL, np.arctan2(moved[..., 2], moved[..., 1]), np.nan)
-    return matches(given, np.asarray(response)[:, None]).mean(axis=1)
+    return matches(read_answers(moved), np.asarray(response)[:, None]).mean(axis=1)
+
+
+def read_answers(outputs: np.ndarray) -> np.ndarray:
+    """Directions (...,) in rad that outputs (..., 3) give, fixation, cosine and sine; NaN: fixation is kept."""
+    return np.where(outputs[..., 0] < FIXATION_LEVEL, np.arctan2(outputs[..., 2], outputs[..., 1]), np.nan)
+
+
+def follow_mixture(ends: Sequence[np.ndarray], slopes: Sequence[np.ndarray], lambdas: np.ndarray) -> np.ndarray:
+    """Outputs (L, ...) on the way from one clean cue to another, without a mixed trial.
+
+    The cubic of the mixture that has the outputs and the slopes of both ends (Hermite). In the solvable case of
+    synapses it is the straight line that the outputs follow.
+
+    Args:
+        ends: outputs (...,) with the first and with the second cue.
+        slopes: (...,) their derivatives by the share of the second cue, at either end.
+        lambdas: (L,) shares of the second cue, in [0, 1].
+    """
+    return interpolate.CubicHermiteSpline([0.0, 1.0], np.stack(ends), np.stack(slopes))(np.asarray(lambdas))
 
 
 def common_share(slopes: np.ndarray) -> float:

@@ -202,6 +202,24 @@ def psychometric(lambdas: np.ndarray, share_first: np.ndarray) -> Psychometric:
     return Psychometric(lambda_50=lambda_50, slope=slope, fitted=fitted, steep=steep)
 
 
+def mean_switch(lambdas: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Mixture (...,) at which choice goes from the first task to the second, in the mean, without a fit.
+
+    The area under the share of the first task, in which an answer for neither counts half.
+
+    Args:
+        lambdas: (L,) increasing shares of the second task's cue, from 0 to 1.
+        first: (..., L) share of answers for the first task, of all answers.
+        second: (..., L) the same for the second.
+
+    Source: Spearman's and Kärber's estimate of a mean threshold, Miller & Ulrich 2001.
+    """
+    lambdas, first = _check_curve("lambdas", lambdas, "first", first, at_least=3)
+    if lambdas[0] != 0 or lambdas[-1] != 1:
+        raise ValueError(f"lambdas: expected levels from 0 to 1, got {lambdas[0]} to {lambdas[-1]}")
+    return np.trapezoid((1 + first - second) / 2, lambdas, axis=-1)
+
+
 def _fit_logistic(lambdas: np.ndarray, share: np.ndarray) -> tuple[float, float, bool, bool]:
     """λ50, slope, fitted, steep of one curve."""
     failed = (np.nan, np.nan, False, False)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cemrnn.figures.fig15_theory import experiment as fig15_theory
-from cemrnn.figures.fig15_theory import intervention
+from cemrnn.figures.fig15_theory import intervention, mixtures, slopes
 from cemrnn.figures.fig15_theory.plot import plot
 from cemrnn.figures.shared.ambiguity import draw_conflicts
 from cemrnn.figures.shared.conflict_groups import conditions
@@ -33,16 +33,16 @@ def test_slopes_are_finite_differences(arm):
     conflicts = draw_conflicts(config, torch.device("cpu"))
     double = dataclasses.replace(conflicts.trials, inputs=conflicts.trials.inputs.double())
     conflicts = dataclasses.replace(conflicts, trials=double, own=conflicts.own.double())
-    outputs, slopes = fig15_theory.differentiate(model, conflicts)
-    step = 1e-6
-    for k in range(conflicts.own.shape[-1]):
-        moved = conflicts.own.clone()
+    cue, step = 0.7 * conflicts.own + 0.2, 1e-6
+    outputs, by_cue = slopes.differentiate(model, conflicts, cue)
+    for k in range(cue.shape[-1]):
+        moved = cue.clone()
         moved[..., k] += step
-        ahead = fig15_theory._read_last(model, conflicts, moved).detach().numpy()
-        np.testing.assert_allclose((ahead - outputs) / step, slopes[..., k], rtol=1e-3, atol=1e-5)
+        ahead = slopes.run_to_last(model, conflicts, moved).detach().numpy()
+        np.testing.assert_allclose((ahead - outputs) / step, by_cue[..., k], rtol=1e-3, atol=1e-5)
 
 
-def make_points(shift, error, common, gained):
+def make_points(shift, error, common, gained, off=0.01):
     """Points of eight networks, three arms and six pairs: predictions are off by noise and by a shift."""
     generator, rows = np.random.default_rng(3), []
     for group in ("parameters", "units", "trained"):
@@ -53,7 +53,8 @@ def make_points(shift, error, common, gained):
                     predicted = measured + shift + error * generator.standard_normal()
                     row = dict(group=group, arm=arm, network=m, pair=f"a / {p}", measured=measured)
                     row |= dict(predicted=predicted, common=share + 0.02 * JITTER[m])
-                    row |= dict(without_nothing=0.35, without_another=0.3)
+                    row |= dict(without_nothing=0.35, without_another=0.3, switch=0.4 + 0.04 * p + 0.02 * JITTER[m])
+                    row |= dict(predicted_switch=row["switch"] + off * generator.standard_normal())
                     rows.append(row | dict(without_shift=0.35 + gained[arm] + 0.005 * JITTER[m]))
     return pd.DataFrame(rows)
 
@@ -61,10 +62,10 @@ def make_points(shift, error, common, gained):
 GAINED = {"excitability": 0.3, "synaptic": 0.1, "combined": 0.2}
 
 
-def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED):
+def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED, off=0.01):
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
     common = common or {"excitability": 0.6, "synaptic": 0.2, "combined": 0.5}
-    points = make_points(shift, error, common, gained)
+    points = make_points(shift, error, common, gained, off)
     monkeypatch.setattr(fig15_theory, "load_arm", lambda config, trainings: trainings)
     monkeypatch.setattr(
         fig15_theory,
@@ -77,21 +78,60 @@ def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED):
 CLAIMS = ("theory-predicts-noise", "theory-excitability-adds-alike", "theory-predicts-pathways")
 
 
+@pytest.mark.parametrize(("off", "verdict"), [(0.01, "supported"), (0.15, "opposite")])
+def test_known_switches_get_their_verdict(monkeypatch, tmp_path, off, verdict):
+    result = run(monkeypatch, off=off)
+    assert judge_result(result, tmp_path).loc["theory-predicts-mixture", "verdict"] == verdict
+    assert result.scalars["switch_error"] == pytest.approx(off, rel=0.2)
+
+
+def plant_mixtures(weigh, conflicts, monkeypatch):
+    """Networks whose outputs go from one task's to the other's, by a function of the share of the later task's cue."""
+
+    def lay_out(response):
+        response = response.numpy()
+        held = np.isnan(response)
+        return np.stack([held, ~held * np.cos(response), ~held * np.sin(response)], axis=-1) * 1.0
+
+    first, second = (np.nan_to_num(lay_out(x)) for x in (conflicts.trials.response, conflicts.other_response))
+    is_later = np.resize(conflicts.pairs[:, 0] < conflicts.pairs[:, 1], conflicts.own.shape[1])[:, None]  # the other
+
+    def mixed(share):
+        return first + np.where(is_later, weigh(share), 1 - weigh(1 - share)) * (second - first)
+
+    def read_share(cue):
+        return cue.gather(2, conflicts.other.argmax(2, keepdim=True)).numpy()
+
+    def simulate(model, trials, cue, config, name):
+        outputs = torch.as_tensor(mixed(read_share(cue)), dtype=torch.float32)
+        return outputs[:, :, None].repeat(1, 1, trials.inputs.shape[2], 1)
+
+    def differentiate(model, conflicts, cue):
+        share = read_share(cue)
+        slope = (mixed(share + 1e-4) - mixed(share - 1e-4)) / 2e-4
+        return mixed(share), slope[..., None] * conflicts.other.numpy()[:, :, None]
+
+    monkeypatch.setattr("cemrnn.figures.shared.ambiguity.simulate", simulate)
+    monkeypatch.setattr(mixtures, "differentiate", differentiate)
+
+
 @pytest.mark.parametrize(
-    ("made", "verdicts"),
+    ("weigh", "switch", "predicted"),
     [
-        (dict(), ("supported", "supported", "supported")),
-        (dict(shift=0.3), ("opposite", "supported", "supported")),  # worse than the mean of all
-        (
-            dict(common={"excitability": 0.3, "synaptic": 0.3, "combined": 0.3}),
-            ("supported", "equivalent", "supported"),
-        ),
-        (dict(common={"excitability": 0.1, "synaptic": 0.5, "combined": 0.3}), ("supported", "opposite", "supported")),
+        (lambda x: x, 0.5, 0.5),  # the solvable case of synapses: outputs are a straight line
+        (lambda x: x**2 * (2 - x), 0.6, 0.6),  # any cubic is followed exactly
+        (lambda x: 1 / (1 + np.exp(-40 * (x - 0.2))), 0.2, 0.5),  # flat at both ends, which do not tell where it turns
     ],
 )
-def test_known_points_get_their_verdict(monkeypatch, tmp_path, made, verdicts):
-    rows = judge_result(run(monkeypatch, **made), tmp_path)
-    assert rows.loc[list(CLAIMS), "verdict"].to_list() == list(verdicts)
+def test_the_switch_is_predicted_as_far_as_both_ends_tell(monkeypatch, weigh, switch, predicted):
+    config = dataclasses.replace(CONFIG, pair_trials=40, lambdas=tuple(np.linspace(0, 1, 101)))
+    conflicts = draw_conflicts(config, torch.device("cpu"))
+    plant_mixtures(weigh, conflicts, monkeypatch)
+    pairs = list(fig15_theory.list_unordered(conflicts.pairs))
+    found = mixtures.locate_switches(None, conflicts, pairs, config)
+    assert found["switch"].shape == found["predicted_switch"].shape == (len(config.seeds), len(pairs))
+    np.testing.assert_allclose(found["switch"], switch, atol=0.06)
+    np.testing.assert_allclose(found["predicted_switch"], predicted, atol=0.06)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +216,7 @@ def test_the_solvable_cases_are_as_they_are_simulated():
 
 
 def test_the_figure_shows_the_tables(monkeypatch):
-    assert set(panels_of(plot(run(monkeypatch)))) == set("abcde")
+    assert set(panels_of(plot(run(monkeypatch)))) == set("abcdef")
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])

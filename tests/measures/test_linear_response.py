@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cemrnn.measures.ideal_observer import TOLERANCE
-from cemrnn.measures.linear_response import common_share, share_added, share_right, share_scaled
+from cemrnn.measures.linear_response import common_share, follow_mixture, share_added, share_right, share_scaled
 
 
 @pytest.mark.parametrize("spread", [0.1, 0.5, 1.0, 4.0])
@@ -75,3 +75,14 @@ def test_the_common_share_tells_added_vectors_from_those_that_turn():
     assert common_share(scaled) == pytest.approx(0, abs=1e-12)
     assert common_share(added + scaled) == pytest.approx(0.5)  # both have the same power
     assert np.isnan(common_share(np.zeros((5, 3, 2))))
+
+
+def test_a_cubic_of_the_mixture_is_followed_exactly():
+    lambdas, c = np.linspace(0, 1, 7), np.random.default_rng(3).standard_normal((4, 2, 5))
+
+    def outputs(x):
+        return c[0] + c[1] * x + c[2] * x**2 + c[3] * x**3
+
+    slopes = [c[1], c[1] + 2 * c[2] + 3 * c[3]]
+    found = follow_mixture([outputs(0.0), outputs(1.0)], slopes, lambdas)
+    np.testing.assert_allclose(found, [outputs(x) for x in lambdas], atol=1e-12)

@@ -12,6 +12,7 @@ from cemrnn.measures.robustness import (
     area_under_mixture,
     average_pairs,
     compare_thresholds,
+    mean_switch,
     normalise_accuracy,
     psychometric,
     threshold_level,
@@ -221,3 +222,25 @@ def test_psychometric_shape_and_flags():
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# the mixture at which choice changes
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.73])
+def test_mean_switch_of_a_logistic_is_where_it_crosses_one_half(at):
+    lambdas = np.linspace(0, 1, 201)
+    first = logistic(lambdas, at, 60)
+    assert mean_switch(lambdas, first, 1 - first) == pytest.approx(at, abs=1e-3)
+
+
+def test_answers_for_neither_count_half_in_the_mean_switch():
+    lambdas = np.linspace(0, 1, 101)
+    first, second = (lambdas < 0.3) * 1.0, (lambdas > 0.7) * 1.0  # neither in between
+    assert mean_switch(lambdas, first, second) == pytest.approx(0.5, abs=1e-9)
+    assert mean_switch(lambdas, first, 1 - first) == pytest.approx(0.295, abs=1e-9)
+
+
+def test_mean_switch_asks_for_both_ends():
+    with pytest.raises(ValueError, match="from 0 to 1, got 0.0 to 0.9"):
+        mean_switch(np.linspace(0, 0.9, 10), np.ones(10), np.zeros(10))

@@ -1,4 +1,4 @@
-"""Figure 15: what noise on the context does, predicted from the derivative of the answers by a clean context."""
+"""Figure 15: what an ambiguous context does, predicted from answers to clean ones and their derivatives."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from cemrnn.figures.fig15_theory.intervention import TAKEN, measure_correction
+from cemrnn.figures.fig15_theory.mixtures import SWITCHES, locate_switches
+from cemrnn.figures.fig15_theory.slopes import differentiate
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import (
@@ -19,7 +19,7 @@ from cemrnn.figures.shared.ambiguity import (
     draw_cue_noise,
     list_unordered,
 )
-from cemrnn.figures.shared.battery import Population, estimate_chance, load_arm
+from cemrnn.figures.shared.battery import Population, check_increasing, estimate_chance, load_arm
 from cemrnn.figures.shared.conflict_groups import GroupsConfig, PopulationKey, conditions, seen_by
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import TOLERANCE
@@ -30,7 +30,7 @@ from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 
-VALUES = ("measured", "predicted", "common", *(f"without_{name}" for name in TAKEN))
+VALUES = ("measured", "predicted", "common", *(f"without_{name}" for name in TAKEN), *SWITCHES)
 SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative to the answer, in the solvable case
 
 
@@ -38,9 +38,14 @@ SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative t
 class TheoryConfig(GroupsConfig):
     """What figure 15 is computed from: the networks of figure 2."""
 
+    lambdas: tuple[float, ...]  # shares of the other task's cue in the mixture
     n_draws: int  # noisy cues per trial, to which answers are extended linearly
     corrected_sigma: float  # noise on every context unit, shared by trials, whose common effect is taken from answers
     corrected_draws: int  # draws of that noise
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_increasing(self, "lambdas", 3, (0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def run(config: TheoryConfig) -> tuple[Tables, Scalars]:
     tables = {
         "points": points,
         "arms": frames.summarise_columns(means, ["group", "arm"], VALUES),
-        "pairs": points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index(),
+        "pairs": points.groupby(["group", "arm", "pair"], sort=False)[[*VALUES[:2], *SWITCHES]].mean().reset_index(),
         "solvable": _solve(config),
     }
     return tables, _scalars(points, config)
@@ -84,6 +89,8 @@ def _measure(key: PopulationKey, population: Population, config: TheoryConfig, c
         values = _average(found, zero, config) | {f"without_{name}": x for name, x in corrected.items()}
     names = [" / ".join(config.tasks[k] for k in pair) for pair in pairs]
     grids = {name: np.stack([x[:, rows].mean(axis=1) for rows in pairs.values()], axis=1) for name, x in values.items()}
+    if ARMS[key.arm].pathways and passed.any():
+        grids |= locate_switches(population.model, conflicts, list(pairs), config)
     kept = {name: np.where(passed[:, None], grid, np.nan) for name, grid in grids.items()}
     axes = {"group": [key.group], "arm": [key.arm], "network": range(len(passed)), "pair": names}
     return frames.lay_out(axes, **kept)
@@ -101,7 +108,7 @@ def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> 
     noise = draw_cue_noise(config, conflicts.own)
     cues = [conflicts.own + sigma * noise for sigma in config.sigmas]
     measured = answer_shares(model, conflicts, cues, config)[0]
-    outputs, slopes = differentiate(model, conflicts)
+    outputs, slopes = differentiate(model, conflicts, conflicts.own)
     draws = stream(config.seed, "linear response").standard_normal((config.n_draws, model.config.n_contexts))
     draws = draws - draws.mean(axis=1, keepdims=True)
     response = conflicts.trials.response.cpu().numpy()
@@ -117,23 +124,6 @@ def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> 
     by_pair = slopes.reshape(*shape, *slopes.shape[2:])  # (M, n, P, 3, K)
     common = [[common_share(by_pair[m, :, p]) for p in range(shape[2])] for m in range(shape[0])]
     return Predicted(measured, predicted, np.array(common))
-
-
-def differentiate(model: CEMRNN, conflicts: ConflictTrials) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs (M, B, O) at the last step, with clean cues and no noise, and their slopes (M, B, O, K) by the cue."""
-    trials, slopes = conflicts.trials, []
-    for o in range(trials.targets.shape[-1]):
-        cue = conflicts.own.clone().requires_grad_()
-        last = _read_last(model, conflicts, cue)
-        slopes.append(torch.autograd.grad(last[..., o].sum(), cue)[0])
-    return last.detach().cpu().numpy(), torch.stack(slopes, dim=2).cpu().numpy()
-
-
-def _read_last(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Tensor:
-    trials = conflicts.trials
-    outputs, _ = model.run(trials.inputs, cue, lengths=trials.end_steps)
-    last = (trials.end_steps - 1)[..., None, None].expand(-1, -1, 1, outputs.shape[-1])
-    return outputs.gather(2, last)[:, :, 0]
 
 
 def _solve(config: TheoryConfig) -> pd.DataFrame:
@@ -179,8 +169,20 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
             for arm, part in equal.groupby("arm", sort=False)
         }
         scalars |= frames.weigh_pathways(column, grids, estimate_crossed)
-    scalars |= _weigh_correction(equal)
+    scalars |= _weigh_correction(equal) | _weigh_switches(points)
     return scalars | {"title": name_outcome(scalars)}
+
+
+def _weigh_switches(points: pd.DataFrame) -> Scalars:
+    """How well the mixture is predicted at which one task gives way to the other."""
+    names = SWITCHES
+    explained = [_explain(part, *names) for _, part in points.groupby("network")]
+    scalars = frames.weigh_mean("switch_explained", explained or [np.nan])
+    means = points.groupby(["group", "arm", "pair"], sort=False)[list(names)].mean()
+    scalars["switch_explained_means"] = _explain(means, *names)
+    scalars["switch_correlation"] = float(points[names[0]].corr(points[names[1]]))
+    off = points[names[0]] - points[names[1]]
+    return scalars | {"switch_spread": float(points[names[0]].std()), "switch_error": float(np.sqrt(np.mean(off**2)))}
 
 
 def _weigh_correction(points: pd.DataFrame) -> Scalars:
@@ -210,10 +212,10 @@ def name_outcome(scalars: Scalars) -> str:
     return f"Predictions from clean trials {order} {much}".strip()
 
 
-def _explain(points: pd.DataFrame) -> float:
+def _explain(points: pd.DataFrame, measured: str = VALUES[0], predicted: str = VALUES[1]) -> float:
     """1 minus squared error over variance: 1 is a prediction without error, 0 one as good as the mean of all."""
-    spread = np.sum((points["measured"] - points["measured"].mean()) ** 2)
-    return float(1 - np.sum((points["measured"] - points["predicted"]) ** 2) / spread) if spread > 0 else np.nan
+    spread = np.sum((points[measured] - points[measured].mean()) ** 2)
+    return float(1 - np.sum((points[measured] - points[predicted]) ** 2) / spread) if spread > 0 else np.nan
 
 
 def _compare_signs(means: pd.DataFrame) -> float:

@@ -1,4 +1,4 @@
-"""Figure 15: the solvable cases, predicted against measured accuracy, and what noise adds to all answers alike."""
+"""Figure 15: the solvable cases, what is predicted against what is measured, and what noise adds to all alike."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cemrnn.figures import style
 from cemrnn.figures.fig15_theory.experiment import SPREADS
 from cemrnn.figures.fig15_theory.intervention import TAKEN
+from cemrnn.figures.fig15_theory.mixtures import SWITCHES
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.frames import select
@@ -23,15 +24,19 @@ def plot(result: Result) -> Figure:
     """The figure of `cemrnn.figures.fig15_theory.experiment.run`."""
     tables = result.tables
     arms = list(result.config.arms)
-    figure, panels = style.open_panels(["ab", "cde"], 6.4)
+    figure, panels = style.open_panels(["abc", "def"], 6.4)
     _draw_solvable(panels["a"], tables["solvable"])
-    _draw_points(panels["b"], tables["pairs"], arms)
+    _draw_points(panels["b"], tables["pairs"], ("predicted", "measured"))
     style.name_axes(panels["b"], "b", "predicted accuracy under noise", "measured accuracy under noise")
-    _draw_arms(panels["c"], tables["arms"], arms)
+    _draw_points(panels["c"], tables["pairs"], SWITCHES[::-1])
+    style.name_axes(panels["c"], "c", "predicted mixture at the switch", "measured mixture at the switch")
+    faces = {NAMES[g]: dict(fillstyle=face) for g, face in FACES.items()}
+    panels["b"].legend(handles=style.make_handles(faces, **style.GREY), loc="upper left")
+    _draw_arms(panels["d"], tables["arms"], arms)
     common = select(tables["arms"], group="parameters", measure="common")
-    style.draw_estimates(panels["d"], common, arms, "value")
-    style.name_axes(panels["d"], "d", "share of the response that\nis the same for all stimuli", xlim=(-0.02, 1.02))
-    _draw_correction(panels["e"], tables["arms"], arms)
+    style.draw_estimates(panels["e"], common, arms, "value")
+    style.name_axes(panels["e"], "e", "share of the response that\nis the same for all stimuli", xlim=(-0.02, 1.02))
+    _draw_correction(panels["f"], tables["arms"], arms)
     style.add_legend(figure, arms)
     return figure
 
@@ -46,17 +51,15 @@ def _draw_solvable(axes: Axes, table: pd.DataFrame) -> None:
     style.name_axes(axes, "a", "cue noise σ (in units of the cue)", "share of right answers", ylim=(0, 1.02))
 
 
-def _draw_points(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
-    """A point for each arm, group and pair of tasks, mean over networks."""
+def _draw_points(axes: Axes, table: pd.DataFrame, columns: tuple[str, str]) -> None:
+    """What is measured against what is predicted, a point for each arm, group and pair of tasks, mean over networks."""
     for (group, arm), part in table.groupby(["group", "arm"], sort=False):
         look = style.LOOKS[arm]
         marks = dict(marker=look.marker, color=look.colour, linestyle="none", markersize=4.5, fillstyle=FACES[group])
-        axes.plot(part["predicted"], part["measured"], alpha=0.8, **marks)
-    both = pd.concat([table["predicted"], table["measured"]])
+        axes.plot(part[columns[0]], part[columns[1]], alpha=0.8, **marks)
+    both = pd.concat([table[column] for column in columns])
     if both.notna().any():
         axes.axline((both.min(), both.min()), slope=1, color="0.5", linewidth=0.8, linestyle=":")
-    handles = style.make_handles({NAMES[g]: dict(fillstyle=face) for g, face in FACES.items()}, **style.GREY)
-    axes.legend(handles=handles, loc="upper left")
 
 
 def _draw_arms(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
@@ -69,7 +72,7 @@ def _draw_arms(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
     handles = style.make_handles({"measured": {}, "predicted": dict(fillstyle="none")}, **style.GREY)
     style.add_small_legend(axes, handles)
     style.name_rows(axes, arms)
-    style.name_axes(axes, "c", "accuracy under noise")
+    style.name_axes(axes, "d", "accuracy under noise")
 
 
 def _draw_correction(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
@@ -84,4 +87,4 @@ def _draw_correction(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
     handles = style.make_handles({labels[name]: dict(fillstyle=face) for name, face in faces.items()}, **style.GREY)
     axes.legend(handles=handles, loc="upper right")
     style.name_rows(axes, arms)
-    style.name_axes(axes, "e", "accuracy under shared noise")
+    style.name_axes(axes, "f", "accuracy under shared noise")

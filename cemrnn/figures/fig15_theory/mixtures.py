@@ -1,0 +1,56 @@
+"""Which of two tasks a network does as their cues are mixed: measured, and predicted from both clean cues."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from cemrnn.figures.fig15_theory.slopes import differentiate
+from cemrnn.figures.shared.ambiguity import ConflictConfig, ConflictTrials, answer_shares
+from cemrnn.measures.ideal_observer import matches
+from cemrnn.measures.linear_response import follow_mixture, read_answers
+from cemrnn.measures.robustness import mean_switch
+from cemrnn.network.model import CEMRNN
+from cemrnn.tasks.cues import mix_cues
+
+SWITCHES = ("switch", "predicted_switch")  # measured and predicted
+
+
+def locate_switches(
+    model: CEMRNN, conflicts: ConflictTrials, unordered: list[tuple[int, int]], config: ConflictConfig
+) -> dict[str, np.ndarray]:
+    """The mixture (M, U) at which a network does both tasks of an unordered pair equally often, measured and predicted.
+
+    A share of the cue of the pair's second task: .5 where no task outweighs the other. The mean of what trials of
+    either task tell, see `mean_switch`.
+
+    Args:
+        model: M networks.
+        conflicts: trials of P ordered pairs of tasks.
+        unordered: U pairs of tasks, each in both orders among the ordered ones.
+        config: mixtures, seeds and recurrent noise.
+    """
+    cues = [mix_cues(conflicts.own, conflicts.other, share) for share in config.lambdas]
+    shares = {"switch": answer_shares(model, conflicts, cues, config)[:2]}
+    shares["predicted_switch"] = predict_shares(model, conflicts, config.lambdas)
+    rows = {tuple(pair): row for row, pair in enumerate(conflicts.pairs.tolist())}
+    found = {}
+    for name, (own, other) in shares.items():
+        ordered = mean_switch(config.lambdas, own, other)  # (M, P)
+        both = [(ordered[:, rows[i, j]] + 1 - ordered[:, rows[j, i]]) / 2 for i, j in unordered]
+        found[name] = np.stack(both, axis=1)
+    return found
+
+
+def predict_shares(model: CEMRNN, conflicts: ConflictTrials, lambdas: tuple[float, ...]) -> tuple[np.ndarray, ...]:
+    """Shares of answers of the first and of the second task (M, P, L), see `follow_mixture`."""
+    way = (conflicts.other - conflicts.own).cpu().numpy()
+    ends, slopes = [], []
+    for cue in (conflicts.own, conflicts.other):
+        outputs, by_cue = differentiate(model, conflicts, cue)
+        ends.append(outputs)
+        slopes.append(np.einsum("mbok,mbk->mbo", by_cue, way))
+    given = read_answers(follow_mixture(ends, slopes, lambdas))  # (L, M, B)
+    required = [response.cpu().numpy() for response in (conflicts.trials.response, conflicts.other_response)]
+    right = [[torch.from_numpy(matches(answers, response)) for answers in given] for response in required]
+    return tuple(np.stack([conflicts.average(x) for x in of_task], axis=-1) for of_task in right)
