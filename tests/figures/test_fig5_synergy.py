@@ -37,7 +37,15 @@ PACKED = pd.DataFrame(CELLS, columns=["match", "n_tasks", "n_units"]).assign(
     counts=[True, True, True, False],
 )  # fmt: skip
 ROBUST = pd.DataFrame(
-    {"group": group, "test": test, "value": 0.1 * i - 0.1, "low": 0.1 * i - 0.15, "high": 0.1 * i - 0.05, "n": 8}
+    {
+        "group": group,
+        "n_units": 24,
+        "test": test,
+        "value": 0.1 * i - 0.1,
+        "low": 0.1 * i - 0.15,
+        "high": 0.1 * i - 0.05,
+        "n": 8,
+    }
     for i, group in enumerate(GROUPS)
     for test in TESTS[1:]
 )
@@ -80,7 +88,7 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
         "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
         "map_packing": lambda rows, settled_rise: PACKED,
-        "map_robustness": lambda config, chance: ROBUST,
+        "map_robustness": lambda sizes, chance: ROBUST,
     }
     for name, function in made.items():
         monkeypatch.setattr(fig5_synergy, name, function)
@@ -283,6 +291,7 @@ def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell():
 def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_parameters(monkeypatch):
     def measure_tests(key, population, config, chance):
         level = {"combined": 0.5, "excitability": 0.7, "synaptic": 0.6}[key.arm] - 0.3 * (key.group == "units")
+        level -= 0.2 * (config.n_units == 12) * (key.arm == "combined")
         rows = [
             dict(group=key.group, arm=key.arm, test=test, network=m, accuracy=level + 0.01 * JITTER[m])
             for test in TESTS
@@ -292,8 +301,25 @@ def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_
 
     monkeypatch.setattr(synergy_maps, "measure_tests", measure_tests)
     monkeypatch.setattr(synergy_maps, "load_arm", lambda config, trainings: None)
-    table = synergy_maps.map_robustness(CONFIG.tested, np.zeros(2)).set_index(["group", "test"])["value"]
-    assert len(table) == 3 * len(TESTS[1:])  # a clean cue is no ambiguity
-    np.testing.assert_allclose(table["parameters"], -0.2)
-    np.testing.assert_allclose(table["units"], 0.1)
-    np.testing.assert_allclose(table["trained"], -0.2)
+    table = synergy_maps.map_robustness([CONFIG.tested, synergy_maps.resize(CONFIG.tested, 12, 8)], np.zeros(2))
+    n = len(TESTS[1:])  # a clean cue is no ambiguity
+    assert table.groupby(["group", "n_units"]).size().to_dict() == {
+        ("parameters", 24): n, ("units", 24): n, ("trained", 24): n, ("parameters", 12): n,
+    }  # fmt: skip
+    values = table.set_index(["group", "n_units"])["value"]
+    np.testing.assert_allclose(values["parameters", 24], -0.2)
+    np.testing.assert_allclose(values["parameters", 12], -0.4)
+    np.testing.assert_allclose(values["units", 24], 0.1)
+    np.testing.assert_allclose(values["trained", 24], -0.2)
+
+
+def test_other_sizes_in_the_map_have_as_many_units_per_component_and_are_trained():
+    small = synergy_maps.resize(CONFIG.tested, 12, 3)
+    assert (small.network("combined").n_units, small.network("combined").rank) == (12, 2)
+    populations = dict(small.populations())
+    assert {key.arm for key in populations} == set(synergy_maps.COMPARED)
+    assert {key.group for key in populations} == {"parameters"} and {len(x) for x in populations.values()} == {3}
+    needed = fig5_synergy.conditions(dataclasses.replace(CONFIG, map_units=(12,), map_replicates=3))
+    assert set(needed) >= {network for networks in populations.values() for network in networks}
+    with_own = dataclasses.replace(CONFIG, map_units=(12, 24))  # 24 is there anyway
+    assert [size.n_units for size in with_own.sizes] == [24, 12]

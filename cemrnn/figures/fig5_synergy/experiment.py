@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.config import field_types
-from cemrnn.figures.fig5_synergy.maps import COMPARED, count_where, map_packing, map_robustness
+from cemrnn.figures.fig5_synergy.maps import COMPARED, count_where, map_packing, map_robustness, resize
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, score_pathway_lesions
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import conflict_groups, packing, titles
@@ -38,6 +38,8 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
     """What figure 5 is computed from: the networks of figures 1 and 2, and random maps as in figure 3."""
 
     robustness: DisturbanceSizes  # of the networks that are tested under every kind of ambiguity
+    map_units: tuple[int, ...]  # other sizes in the map of robustness: units of the combined arm
+    map_replicates: int  # networks of each arm of another size, at most
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,11 +59,19 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
         own = {name: getattr(self, name) for name in field_types(AmbiguityConfig)}
         return RobustnessConfig(**own | vars(self.robustness))
 
+    @property
+    def sizes(self) -> list[RobustnessConfig]:
+        """Those, and populations of other sizes."""
+        others = [n_units for n_units in self.map_units if n_units != self.n_units]
+        return [self.tested, *(resize(self.tested, n_units, self.map_replicates) for n_units in others)]
+
 
 def conditions(config: SynergyConfig) -> list[TrainingConfig]:
     """Every network that the figure needs, each once."""
-    packed = packing.battery_and_maps(config) + config.maps.site_conditions()
-    return list(dict.fromkeys(packed + conflict_groups.conditions(config.tested)))
+    networks = packing.battery_and_maps(config) + config.maps.site_conditions()
+    for tested in config.sizes:
+        networks += conflict_groups.conditions(tested)
+    return list(dict.fromkeys(networks))
 
 
 @experiment
@@ -75,9 +85,11 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     conflict = score_conflict(populations["combined"], config)
     long = conflict.melt(id_vars="network", var_name="decides", value_name="share")
     synergy, scalars = _measure(outcomes, lesions, conflict, config)
-    packed, robust = map_packing(maps, config.packing.settled_rise), map_robustness(config.tested, chance)
+    packed = map_packing(maps, config.packing.settled_rise)
+    robust = map_robustness(config.sizes, chance)
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
-    scalars["map_packing_learning"] = int((~packed["counts"]).sum())
+    scalars |= {"map_packing_learning": int((~packed["counts"]).sum()), "n_units": config.n_units}
+    scalars["map_units"] = ", ".join(map(str, config.map_units))
     tables = {
         "outcomes_networks": outcomes,
         "outcomes": summarise(outcomes, ["arm", "outcome"], "value"),

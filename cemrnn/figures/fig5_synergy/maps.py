@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,17 +37,26 @@ def map_packing(rows: pd.DataFrame, settled_rise: float) -> pd.DataFrame:
     )
 
 
-def map_robustness(config: RobustnessConfig, chance: np.ndarray) -> pd.DataFrame:
-    """One row per group of networks and kind of ambiguity: the same, in normalised accuracy on conflict trials."""
-    tests = pd.concat(_test_all(config, chance), ignore_index=True)
+def map_robustness(sizes: Sequence[RobustnessConfig], chance: np.ndarray) -> pd.DataFrame:
+    """One row per size, group and kind of ambiguity: the same, in normalised accuracy on conflict trials."""
     rows = []
-    for group in GROUPS:
-        among = select(tests, group=group)
-        if group == "units":  # the combined arm is the same at both readings
-            among = pd.concat([select(tests, group="parameters", arm="combined"), among])
-        for test in TESTS[1:]:  # the clean cue is what the others are normalised by
-            rows.append({"group": group, "test": test} | _compare(select(among, test=test), "accuracy"))
+    for of_size in sizes:
+        tests = pd.concat(_test_all(of_size, chance), ignore_index=True)
+        for group in GROUPS if of_size.compared else GROUPS[:1]:
+            among = select(tests, group=group)
+            if group == "units":  # the combined arm is the same at both readings
+                among = pd.concat([select(tests, group="parameters", arm="combined"), among])
+            for test in TESTS[1:]:  # the clean cue is what the others are normalised by
+                cell = {"group": group, "n_units": of_size.n_units, "test": test}
+                rows.append(cell | _compare(select(among, test=test), "accuracy"))
     return pd.DataFrame(rows)
+
+
+def resize(config: RobustnessConfig, n_units: int, n_replicates: int) -> RobustnessConfig:
+    """The arms that are compared, at equal parameters and another size, with as many units per component."""
+    changes = dict(n_replicates=min(n_replicates, config.n_replicates), arms=COMPARED, compared=())
+    rank = max(2, round(config.rank * n_units / config.n_units))
+    return dataclasses.replace(config, n_units=n_units, rank=rank, **changes)
 
 
 def count_where(table: pd.DataFrame, name: str) -> Scalars:
