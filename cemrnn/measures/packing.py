@@ -37,6 +37,22 @@ def octaves_packed(task_counts: np.ndarray, scores: np.ndarray, criterion: float
     return threshold_level(np.log2(counts), scores, criterion, "falling")
 
 
+def octaves_needed(units: np.ndarray, scores: np.ndarray, criterion: float) -> Threshold:
+    """log2 of the number of units N at which each replicate's score first rises to the criterion.
+
+    Found between the tested sizes, on a logarithmic axis; at their bounds, with a flag, where it lies outside.
+
+    Args:
+        units: (L,) increasing sizes.
+        scores: (M, L).
+        criterion: score to reach.
+
+    Returns:
+        Threshold of shape (M,), in octaves: 4 means 16 units.
+    """
+    return threshold_level(np.log2(np.asarray(units)), np.asarray(scores, float), criterion, "rising")
+
+
 def kept_share(accuracy: np.ndarray, n_sites: int) -> np.ndarray:
     """Share of the information of a map that answers with some accuracy hold, in [0, 1].
 

@@ -72,8 +72,17 @@ def make_separate():
 
 
 def make_battery(gains):
+    """The worst task scores a tenth more in networks that are twice as large."""
     rows = [
-        dict(arm=arm, match=match, n_units=n, network=m, worst=0.4 + gain + 0.01 * JITTER[m], mean=0.9, n_parameters=9)
+        dict(
+            arm=arm,
+            match=match,
+            n_units=n,
+            network=m,
+            mean=0.9,
+            n_parameters=9,
+            worst=0.4 + gain + 0.1 * np.log2(n / CONFIG.battery_units[0]) + 0.01 * JITTER[m],
+        )
         for arm, gain in gains.items()
         for match in ("units", "parameters")
         for n in CONFIG.battery_units
@@ -187,6 +196,15 @@ CLAIMS = {  # what is made up -> verdicts
         dict(gains=dict.fromkeys(GAINS, 0.2)),
         {"packing-battery-pathways": "equivalent", "packing-control-plain": "supported"},
     ),
+    "fewer units": (
+        dict(gains={"excitability": 0.39, "synaptic": 0.34, "combined": 0.3}),
+        {"packing-battery-size": "supported"},  # half an octave
+    ),
+    "more units": (
+        dict(gains={"excitability": 0.34, "synaptic": 0.39, "combined": 0.3}),
+        {"packing-battery-size": "opposite"},
+    ),
+    "never learned": (dict(gains=dict.fromkeys(GAINS, 0.1)), {"packing-battery-size": "no evidence"}),
     "plain knows": (dict(above_chance=0.3), {"packing-control-plain": "opposite"}),
 }
 
@@ -196,6 +214,13 @@ def test_known_networks_get_their_verdict(monkeypatch, tmp_path, name):
     made, verdicts = CLAIMS[name]
     rows = judge_result(run(monkeypatch, **made), tmp_path)
     assert rows.loc[list(verdicts), "verdict"].to_dict() == verdicts
+
+
+def test_sizes_that_are_needed_are_read_between_those_that_were_tested(monkeypatch):
+    scalars = run(monkeypatch, gains={"excitability": 0.39, "synaptic": 0.34, "combined": 0.35}).scalars
+    first = CONFIG.battery_units[0]
+    for arm, octaves in (("excitability", 0.1), ("synaptic", 0.6), ("combined", 0.5)):
+        assert scalars[f"size_units_{arm}"] == pytest.approx(first * 2**octaves, rel=0.01)
 
 
 def test_the_figure_shows_the_tables_and_hollow_marks_are_still_learning(monkeypatch):

@@ -12,6 +12,7 @@ from cemrnn.measures.packing import (
     kept_share,
     late_rise,
     majority_share,
+    octaves_needed,
     octaves_packed,
     predict_bits,
     predict_packed,
@@ -27,6 +28,13 @@ def test_octaves_are_found_between_the_tested_numbers():
     packed = octaves_packed(COUNTS, scores, 0.8)
     assert packed.level == pytest.approx([2.25, 0.5, 3, 0])
     assert packed.censored.tolist() == [0, 0, 1, -1]
+
+
+def test_sizes_are_found_between_those_that_were_tested():
+    scores = np.array([[0.2, 0.6, 1.0], [0.8, 0.9, 1.0], [0.1, 0.2, 0.3], [0.9, 0.9, 0.9]])
+    needed = octaves_needed([8, 16, 32], scores, 0.8)
+    assert needed.level == pytest.approx([4.5, 3, 5, 3])
+    assert needed.censored.tolist() == [0, 0, 1, -1]
 
 
 @pytest.mark.parametrize("planted", [0.25, 1.0, 1.5, 2.0 + 1 / 3])

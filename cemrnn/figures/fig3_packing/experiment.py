@@ -113,11 +113,7 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
         "criterion": config.criterion,
     }
     scalars |= _evidence(networks, counted, config) | _law(networks, counted, tables["contexts"], config)
-    battery = tables["battery_networks"].groupby(["arm", "match", "network"], as_index=False)["worst"].mean()
-    for match in MATCHES:
-        samples = frames.collect_samples(frames.select(battery, match=match), "arm", "worst")
-        scalars |= frames.weigh_pathways(f"battery_{match}", samples)
-        scalars |= frames.mean_scalars(frames.TOLD | samples, name=f"battery_{match}_{{}}")
+    scalars |= _weigh_battery(tables["battery_networks"], config)
     added = tables["added_networks"]
     scalars |= frames.mean_scalars(frames.TOLD | frames.collect_samples(added, "arm", "score"), name="added_score_{}")
     prices = added.groupby("arm")["n_trained"].first().to_dict()
@@ -126,6 +122,28 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
     scalars |= frames.row_scalars(largest, "octaves_{match}_{arm}", "octaves")
     scalars |= {f"kstar_units_{arm}": 2.0 ** scalars.get(f"octaves_units_{arm}", np.nan) for arm in frames.TOLD}
     return scalars | {"title": name_outcome(scalars)}
+
+
+def _weigh_battery(networks: pd.DataFrame, config: PackingConfig) -> Scalars:
+    """The score on the worst task of a subset, over sizes, and the smallest size that learns all of a subset."""
+    means = networks.groupby(["arm", "match", "network"], as_index=False)["worst"].mean()
+    scalars: Scalars = {}
+    for match in MATCHES:
+        samples = frames.collect_samples(frames.select(means, match=match), "arm", "worst")
+        scalars |= frames.weigh_pathways(f"battery_{match}", samples)
+        scalars |= frames.mean_scalars(frames.TOLD | samples, name=f"battery_{match}_{{}}")
+        worst = {arm: _spread_sizes(frames.select(networks, match=match, arm=arm)) for arm in config.arms}
+        sizes = {arm: packing.octaves_needed(config.battery_units, x, config.criterion) for arm, x in worst.items()}
+        scalars |= frames.weigh_pathways(f"size_{match}", sizes, lambda *s: compare_thresholds(*s, paired=True))
+        known = {arm: 2.0 ** np.median(size.level) for arm, size in sizes.items()}
+        known = dict.fromkeys(frames.TOLD, np.nan) | known
+        scalars |= {f"size_{match}_{arm}": n_units for arm, n_units in known.items()}
+    return scalars | {"battery_count": config.battery_count, "largest_battery": config.battery_units[-1]}
+
+
+def _spread_sizes(networks: pd.DataFrame) -> np.ndarray:
+    """(M, L) score on the worst task of a subset, by size."""
+    return networks.pivot(index="network", columns="n_units", values="worst").to_numpy(float)
 
 
 def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConfig) -> Scalars:
