@@ -132,10 +132,11 @@ def add_noise(out, keys, on, off, sigma):
 @compiled()
 def _rescale(scale, t, on, off, sigma):
     for b in range(scale.shape[0]):
-        if on[b] == t:
-            scale[b] = sigma
-        if off[b] == t:
-            scale[b] = 0
+        for k in range(scale.shape[1]):  # an assignment of a row takes longer to compile
+            if on[b] == t:
+                scale[b, k] = sigma[k]
+            if off[b] == t:
+                scale[b, k] = 0
 
 
 @compiled()

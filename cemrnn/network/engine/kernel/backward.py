@@ -9,6 +9,7 @@ import numpy as np
 from cemrnn.network.engine.kernel.block import (
     at,
     columns_of,
+    copy,
     entry,
     flatten,
     inlined,
@@ -16,6 +17,7 @@ from cemrnn.network.engine.kernel.block import (
     rows_of,
     scale,
     set_synapses,
+    shared,
     sizes_of,
     sources_digest,
     states_of,
@@ -47,7 +49,7 @@ def _backward_block(i, n_blocks, block, alpha, one, code, o, kept, incoming, ret
     retreat(i, i, m, rows, xs, dys, alpha, one, code, o, kept, incoming, returning, gradients)
 
 
-@inlined
+@shared
 def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, returning, gradients):
     """Fills the gradients of task i from those of its outputs, dys (T, rows, O or more), and from what is kept."""
     n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
@@ -74,7 +76,7 @@ def retreat(i, place, m, rows, xs, dys, alpha, one, code, o, kept, incoming, ret
                 _add_rates(carry, n_units, m, t, rows, o, incoming)
             _slope(da, carry, xs[t + 1], xs[t], n_rows, n_units, alpha, one, code)
             if o.bias_modulation.size:
-                d_shifts[t - first, :, :n_units] = da[:, :n_units]
+                copy(d_shifts[t - first], da[:, :n_units])
             _modulate_back(place, m, t, rows, n_units, da, carry, one - alpha, o, kept, gradients)
             if o.gain_modulation.size:
                 products, d_gain = kept.products[place, t], d_gains[t - first]

@@ -23,6 +23,8 @@ entry = functools.partial(njit, cache=True, nogil=True, error_model="numpy", fas
 # Inlined before types are inferred: passing a group of arrays to a function costs more than a pass over a step,
 # and to compile each function by itself takes thrice as long.
 inlined = functools.partial(njit, nogil=True, error_model="numpy", fastmath=_FASTMATH, inline="always")
+# Called once a block: passing the arrays costs nothing there, and kernels that share it compile it once.
+shared = functools.partial(njit, nogil=True, error_model="numpy", fastmath=_FASTMATH)
 
 
 def sources_digest() -> str:
@@ -118,3 +120,11 @@ def scale(scaled, x, n_units, m, t, rows, o):
 def flatten(values, first, last):
     """The steps from first to last of (T, rows, columns) as rows of one matrix."""
     return values[first:last].reshape((last - first) * values.shape[1], values.shape[2])
+
+
+@inlined
+def copy(into, values):
+    """The columns of values (rows, columns) go into the first of another matrix; compiles faster than a slice."""
+    for b in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            into[b, j] = values[b, j]

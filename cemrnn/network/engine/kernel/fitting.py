@@ -41,12 +41,13 @@ def _fit_block(i, n_blocks, block, alpha, one, code, single, o, goal, returning,
         np.empty((1, n_steps, n_rows, n_units if o.gain.size + o.gain_modulation.size else 0), dtype),
         np.empty((1, n_steps, n_rows, round_up(n_components)), dtype),
     )
-    xs = states_of(0, n_steps, n_rows, n_columns, kept)
-    advance(0, m, rows, xs, alpha, one, code, single, o, kept)
+    place = len(kept.states) - 1  # the only one; as a constant it would be a type of its own
+    xs = states_of(place, n_steps, n_rows, n_columns, kept)
+    advance(place, m, rows, xs, alpha, one, code, single, o, kept)
     ys = read(xs, n_units, m, n_rows, o)
     losses[i] = _turn_into_slopes(ys, m, rows, o, goal)
     nothing = np.empty((0, 0, 0, 0), dtype)
-    retreat(i, 0, m, rows, xs, ys, alpha, one, code, o, kept, Incoming(nothing, nothing), returning, gradients)
+    retreat(i, place, m, rows, xs, ys, alpha, one, code, o, kept, Incoming(nothing, nothing), returning, gradients)
 
 
 @inlined

@@ -9,6 +9,7 @@ import numpy as np
 from cemrnn.network.engine.kernel.block import (
     at,
     columns_of,
+    copy,
     entry,
     flatten,
     inlined,
@@ -16,6 +17,7 @@ from cemrnn.network.engine.kernel.block import (
     rows_of,
     scale,
     set_synapses,
+    shared,
     sizes_of,
     sources_digest,
     states_of,
@@ -63,7 +65,7 @@ def _forward_block(i, n_blocks, block, alpha, one, code, single, o, outputs, rat
     _write(outputs, rates, xs, read(xs, n_units, m, n_rows, o), n_units, m, rows, o)
 
 
-@inlined
+@shared
 def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
     """Fills xs, and at a place what is kept besides."""
     n_rows, n_units, n_components, n_stacked = sizes_of(rows, o)
@@ -87,10 +89,10 @@ def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
             multiply(x[:, :n_units], o.synaptic_in[m][:, :], component[:, :], False)
             _weigh(x, component, n_units, n_components, m, t, rows, o)
             if o.scale.size:
-                xs[t, :, n_units : n_units + n_components] = x[:, n_units : n_units + n_components]
+                copy(xs[t, :, n_units:], x[:, n_units : n_units + n_components])
         multiply(x[:, :n_stacked], o.stacked[m][:, :], a[:, :], False)
         if kept.products.size:
-            kept.products[place, t, :n_rows] = a[:, :n_units]
+            copy(kept.products[place, t], a[:, :n_units])
         if o.gain_modulation.size:
             _sensitise(a, modulators_of(xs[t], o), sensitivity, n_units, m, o)
         _excite(a, n_units, m, t, rows, o)
@@ -99,7 +101,7 @@ def advance(place, m, rows, xs, alpha, one, code, single, o, kept):
         _fire(xs[t + 1], xs[t], a, n_rows, n_units, alpha, one, code, single)
 
 
-@inlined
+@shared
 def read(xs, n_units, m, n_rows, o):
     """Outputs (T, rows, O or more), y = r C + d, for all steps at once."""
     n_steps = len(xs) - 1
