@@ -111,7 +111,7 @@ def _write_tables(project: Project, profile: str, evidence: Evidence, folder: Pa
     results = [evidence.kept.get(stem) or read_result(out, stem) for stem in HERO_FIGURES]
     tables = {
         "ledger": _raw(describe_ledgers(evidence)),
-        "found": _raw(describe_found(sentences, shown)),
+        "found": _raw(describe_found(sentences, shown, evidence.claims)),
         "tally": _raw(tally(shown)),
         "hero": write_hero(results, folder),
         "one_table": _raw(describe_systems(project.root / "book" / ROWS, evidence)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -40,21 +40,24 @@ def load_sentences(path: Path, claims: list[Claim]) -> dict[str, dict[str, str]]
     return sentences
 
 
-def describe_found(sentences: Mapping[str, Mapping[str, str]], table: pd.DataFrame) -> str:
-    """HTML list with a sentence, effect and interval for each claim that has sentences, linked to its figure.
+def describe_found(sentences: Mapping[str, Mapping[str, str]], table: pd.DataFrame, claims: Iterable[Claim]) -> str:
+    """HTML list with a sentence, effect, interval and unit for each claim that has sentences, linked to its figure.
 
     Args:
         sentences: see `load_sentences`.
         table: the ledger that the book goes by, indexed by position.
+        claims: those of all figures.
     """
-    rows = table.set_index("id")
+    rows, units = table.set_index("id"), {claim.id: claim.unit for claim in claims}
     items = []
     for claim, texts in sentences.items():
         row = rows.loc[claim]
         told = texts.get(row.verdict, f"No evidence yet: {row.statement}")
         link = f'<a href="{row.figure}.html">figure {number_of(row.figure)}</a>'
         firm = f'<a href="ledger.html#{claim}">{mark(row.verdict)}</a>'
-        items.append(f"<li>{html.escape(told)} <small>{write_effect(row)} {link} {firm}</small></li>")
+        effect = write_effect(row)
+        unit = f' <span class="unit">{html.escape(units[claim])},</span>' if effect else ""
+        items.append(f"<li>{html.escape(told)} <small>{effect}{unit} {link} {firm}</small></li>")
     return f'<ul class="found">{"".join(items)}</ul>' if items else ""
 
 

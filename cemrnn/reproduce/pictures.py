@@ -122,6 +122,53 @@ def draw_bifurcations(axes: Axes, paths: pd.DataFrame) -> None:
         axes.set_ylim(0, None)
 
 
+def draw_participation(axes: Axes, paths: pd.DataFrame) -> None:
+    """The participation ratio of the states of one task in the plane of figure 4: axes as long as deviations are."""
+    clouds = _take_clouds(axes, paths, 1)
+    if clouds:
+        states = clouds[0]
+        variances, directions = _find_axes(states)
+        for variance, direction in zip(variances, directions.T, strict=True):
+            ends = states.mean(axis=0) + np.sqrt(variance) * np.array([-direction, direction])
+            axes.plot(*ends.T, color="0.2", linewidth=1.5)
+        ratio = variances.sum() ** 2 / np.sum(variances**2)
+        axes.set_title(f"participation ratio {ratio:.2f} of 2", fontsize="medium")
+
+
+def draw_angle(axes: Axes, paths: pd.DataFrame) -> None:
+    """The angle between the leading directions of the states of two tasks in the plane of figure 4."""
+    clouds = _take_clouds(axes, paths, 2)
+    if len(clouds) > 1:
+        leading = []
+        for states in clouds:
+            variances, directions = _find_axes(states)
+            leading.append(directions[:, 0])
+            ends = states.mean(axis=0) + 2 * np.sqrt(variances[0]) * np.array([-leading[-1], leading[-1]])
+            axes.plot(*ends.T, color="0.2", linewidth=1.5)
+        angle = np.degrees(np.arccos(np.clip(np.abs(leading[0] @ leading[1]), 0, 1)))
+        axes.set_title(f"angle {angle:.0f}°", fontsize="medium")
+
+
+def _find_axes(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (2,) along the principal axes of states (n, 2), the larger first, and the axes (2, 2) as columns."""
+    variances, directions = np.linalg.eigh(np.cov(states.T))
+    return variances[::-1], directions[:, ::-1]
+
+
+def _take_clouds(axes: Axes, paths: pd.DataFrame, most: int) -> list[np.ndarray]:
+    """The states (n, 2) of the first tasks of one arm, after they were drawn; none, and words, if there are none."""
+    axes.set(xlabel="first axis", ylabel="second axis")
+    if paths.empty:
+        say_blank(axes)
+        return []
+    of_arm = select(paths, arm=paths["arm"].iloc[0])
+    clouds = [part[["x", "y"]].to_numpy(float) for _, part in of_arm.groupby("task", sort=False)][:most]
+    for states, marker, shade in zip(clouds, "o^", ("0.45", "0.75"), strict=False):
+        axes.plot(*states.T, color=shade, marker=marker, linestyle="none", markersize=2)
+    axes.set_aspect("equal", adjustable="datalim")
+    return clouds
+
+
 def draw_synergy(axes: Axes, outcomes: pd.DataFrame) -> None:
     """The outcome of both pathways beside those of each, and what it is compared with, from figure 5."""
     values = select(outcomes, outcome="joint").set_index("arm")["value"]
@@ -210,6 +257,8 @@ PICTURES: dict[str, tuple[str, Callable[..., None], *tuple[str, ...]]] = {
     "measure_switch": ("fig6_timescales.curves", draw_switch),
     "measure_bits": ("fig3_packing.cells", draw_bits),
     "measure_bifurcations": ("fig4_dynamics.bifurcations", draw_bifurcations),
+    "measure_participation": ("fig4_dynamics.portrait_trajectories", draw_participation),
+    "measure_angle": ("fig4_dynamics.portrait_trajectories", draw_angle),
     "measure_synergy": ("fig5_synergy.outcomes", draw_synergy),
     "measure_forgetting": ("fig17_continual.first", draw_forgetting),
     "measure_specialisation": ("fig13_specialisation.steps", draw_specialisation),

@@ -36,10 +36,13 @@ def test_the_book_has_a_sentence_for_every_verdict_of_its_main_claims():
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_the_sentence_is_that_of_the_verdict(verdict):
     table = OWN.assign(verdict=verdict)
-    text = describe_found(TEXTS, table)
+    text = describe_found(TEXTS, table, CLAIMS)
     told = "No evidence yet: A &lt; B &amp; so." if verdict == NO_EVIDENCE else f"It is {verdict}."
     assert told in text and text.count("<li>") == 1
-    assert "0.020 [0.050, 0.110]" in text
+    unit = next(claim.unit for claim in CLAIMS if claim.id == "first")
+    assert re.search(rf"0\.020 \[0\.050, 0\.110\] <span class=\"unit\">{unit},</span>", text)
+    without = describe_found(TEXTS, table.assign(effect=np.nan), CLAIMS)
+    assert "unit" not in without
     assert 'href="fig0_made_up.html"' in text and 'href="ledger.html#first"' in text
 
 
@@ -57,7 +60,7 @@ def test_points_of_networks_that_still_learned_are_hollow():
 
 def test_nothing_is_said_without_sentences(tmp_path):
     assert load_sentences(tmp_path / SENTENCES, CLAIMS) == {}
-    assert describe_found({}, OWN) == ""
+    assert describe_found({}, OWN, CLAIMS) == ""
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,31 @@ def test_bits_stand_below_those_asked_for(axes):
     np.testing.assert_allclose(asked, np.array([2, 4]) * np.log2(24))
 
 
+def make_states(**clouds):
+    """Two points at either end of each axis of a task, at these distances, the axes turned by an angle (degrees)."""
+    parts = []
+    for task, (long, short, turned) in clouds.items():
+        c, s = np.cos(np.radians(turned)), np.sin(np.radians(turned))
+        x, y = np.array([[long, 0], [-long, 0], [0, short], [0, -short]]).T
+        parts.append(pd.DataFrame({"task": task, "x": c * x - s * y, "y": s * x + c * y, "arm": "synaptic"}))
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize(("short", "ratio"), [(2.0, "2.00"), (1.0, "1.47"), (0.0, "1.00")])
+def test_participation_is_that_of_the_drawn_states(axes, short, ratio):
+    pictures.draw_participation(axes, make_states(one=(2.0, short, 30), two=(5.0, 0.0, 0)))
+    assert axes.get_title() == f"participation ratio {ratio} of 2"  # (4 + 1)^2 / (16 + 1) with half the spread
+    assert len(axes.get_lines()) == 3  # one cloud, two axes
+
+
+@pytest.mark.parametrize(("turned", "angle"), [(0, "0°"), (40, "40°"), (130, "50°")])
+def test_the_angle_is_that_between_the_leading_directions(axes, turned, angle):
+    pictures.draw_angle(axes, make_states(one=(2.0, 1.0, 10), two=(1.0, 0.2, 10 + turned)))
+    assert axes.get_title() == f"angle {angle}"
+    pictures.draw_angle(other := Figure().subplots(), make_states(one=(2.0, 1.0, 10))[:0])
+    assert not other.get_lines()
+
+
 def test_what_both_are_compared_with_is_marked(axes):
     values = {"excitability": 0.5, "synaptic": 0.4, "combined": 0.6, "plain": 0.1}
     table = pd.DataFrame({"arm": values.keys(), "value": values.values()}).assign(outcome="joint")
