@@ -152,7 +152,7 @@ def draw_angle(axes: Axes, paths: pd.DataFrame) -> None:
 def _find_axes(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variances (2,) along the principal axes of states (n, 2), the larger first, and the axes (2, 2) as columns."""
     variances, directions = np.linalg.eigh(np.cov(states.T))
-    return variances[::-1], directions[:, ::-1]
+    return np.maximum(variances, 0)[::-1], directions[:, ::-1]  # rounding may leave less than nothing
 
 
 def _take_clouds(axes: Axes, paths: pd.DataFrame, most: int) -> list[np.ndarray]:

@@ -236,9 +236,9 @@ def test_mean_switch_of_a_logistic_is_where_it_crosses_one_half(at):
 
 def test_answers_for_neither_count_half_in_the_mean_switch():
     lambdas = np.linspace(0, 1, 101)
-    first, second = (lambdas < 0.3) * 1.0, (lambdas > 0.7) * 1.0  # neither in between
+    first, second = (lambdas < 0.305) * 1.0, (lambdas > 0.695) * 1.0  # neither in between
     assert mean_switch(lambdas, first, second) == pytest.approx(0.5, abs=1e-9)
-    assert mean_switch(lambdas, first, 1 - first) == pytest.approx(0.295, abs=1e-9)
+    assert mean_switch(lambdas, first, 1 - first) == pytest.approx(0.305, abs=1e-9)
 
 
 def test_mean_switch_asks_for_both_ends():

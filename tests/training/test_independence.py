@@ -61,12 +61,9 @@ def test_one_recipe_gives_one_result_whatever_the_number_of_threads(arm):
 
 
 def test_torch_alone_depends_on_threads():
-    """Negative control: without pins the LSTM of the test above is not the same."""
-    updates = []
+    """Negative control: without pins a long sum is not the same. Whether a product is depends on the machine."""
+    numbers, sums = torch.rand(3, 10**6, generator=torch.Generator().manual_seed(0)), []
     for n_threads in (1, 2):
         with limit_threads(n_threads):
-            learner = gated("lstm", 0).make_learner([gated("lstm", 0)], torch.device("cpu"), None)
-            for _ in range(4):
-                learner.update()
-            updates.append(learner.model.flat)
-    assert not torch.equal(*updates)
+            sums.append(torch.stack([row.sum() for row in numbers]))
+    assert not torch.equal(*sums)

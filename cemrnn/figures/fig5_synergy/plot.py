@@ -102,9 +102,9 @@ def _plot_maps(result: Result) -> Figure:
         image = _draw_map(axes, cells, sizes, counts, most)
         axes.set_title(f"equal {match}", loc="right")
         style.name_axes(axes, letter, "number of maps K")
-    usual = dict(zip(GROUPS, ("equal\nparam.", "equal\nunits", "trained\nfor noise"), strict=True))
+    usual = dict(zip(GROUPS, ("equal\nparam.", "equal\nunits", "trained\nfor\nnoise"), strict=True))
     n_units = result.config.n_units
-    columns = [usual[r.group] if r.n_units == n_units else f"N = {r.n_units}" for r in robust.itertuples()]
+    columns = [usual[r.group] if r.n_units == n_units else f"N =\n{r.n_units}" for r in robust.itertuples()]
     cells = robust.assign(counts=True, networks=columns).set_index(["test", "networks"])
     _draw_map(panels["c"], cells, list(TESTS[1:]), list(dict.fromkeys(columns)), most)
     panels["c"].set_title(f"N = {n_units}" if result.config.map_units else "", loc="right")
