@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +16,7 @@ from cemrnn.reproduce.claims import load_dropped
 from cemrnn.reproduce.documents import read_json, read_yaml
 from cemrnn.reproduce.downloads import write_downloads
 from cemrnn.reproduce.evidence import Evidence, weigh_evidence
-from cemrnn.reproduce.figure_page import arrange, tell_own, tell_reference
+from cemrnn.reproduce.figure_page import arrange, draw_references, tell_own, tell_reference
 from cemrnn.reproduce.first_page import HERO_FIGURES, SENTENCES, describe_found, load_sentences, write_hero
 from cemrnn.reproduce.ledger_page import describe_dropped, describe_ledgers, describe_verdicts, tally
 from cemrnn.reproduce.markdown import escape
@@ -55,8 +56,10 @@ def assemble(project: Project, profile: str) -> Path:
     _check_complete(project, profile)
     (source / GENERATED).mkdir()
     evidence = weigh_evidence(project, profile)
+    kept = [result for stem in project.stems() if (result := evidence.kept[stem])]
+    parts = draw_references(kept, source)
     for stem in project.stems():
-        _write_figure(project, stem, evidence, source, out)
+        _write_figure(project, stem, evidence, parts, source, out)
     for stem in project.tutorials():
         text = link_beside((out / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))
         (source / f"{stem}.ipynb").write_text(text, encoding="utf-8")
@@ -91,14 +94,17 @@ def _check_complete(project: Project, profile: str) -> None:
             raise BookError(f"{out}: expected what {stem} left, got no {', '.join(lost)}: {again}")
 
 
-def _write_figure(project: Project, stem: str, evidence: Evidence, source: Path, out: Path) -> None:
+def _write_figure(
+    project: Project, stem: str, evidence: Evidence, parts: Mapping[str, tuple[str, ...]], source: Path, out: Path
+) -> None:
     """Write the page of a figure into the book's source."""
     text = link_beside((out / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))
     page, subtitle = nbformat.reads(text, as_version=4), ""
     tellings = [tell_own(page, read_json(out / "provenance" / f"{stem}.json"), source, out)]
     if reference := evidence.kept[stem]:
         origin = read_json(reference_folder(project) / "provenance" / f"{stem}.json")
-        tellings, subtitle = [tell_reference(reference, origin, source), *tellings], reference.scalars.get("title", "")
+        tellings.insert(0, tell_reference(reference, origin, parts[stem]))
+        subtitle = reference.scalars.get("title", "")
     verdicts = describe_verdicts(stem, evidence)
     page = arrange(page, stem, tellings, verdicts, escape(subtitle), describe_notebook(project.root, stem))
     nbformat.write(page, source / f"{stem}.ipynb")

@@ -7,8 +7,12 @@ notebook itself stays as it ran, in `build/<profile>/notebooks`.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import multiprocessing
 import re
 import shutil
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -23,9 +27,11 @@ from cemrnn.reproduce.notebooks import FOLDED, set_subtitle
 from cemrnn.reproduce.products import list_products
 from cemrnn.reproduce.provenance import describe_line
 from cemrnn.reproduce.repository import link_source
+from cemrnn.system.resources import count_cores
 
 FILES = "_static/results"  # pictures, tables and numbers in the book, for download
 OWN, REFERENCE = "run", "reference"
+FIGURES_PER_PROCESS = 3  # from which on another process, which takes seconds to start, is worth it
 SPOKEN = re.compile(r"(show|record|tell)\(")  # cells whose outputs the page shows elsewhere
 HOW = "## How it was made\n\nThe cells of the notebook, with code and outputs folded."
 
@@ -49,20 +55,42 @@ class Telling:
     origin: str
 
 
-def tell_reference(reference: Result, origin: dict, source: Path) -> Telling:
-    """The telling of kept results, whose pictures are drawn into the book's source."""
-    draw, folder = load_plot(reference.stem).plot, source / FILES / REFERENCE
+def draw_references(references: Sequence[Result], source: Path) -> dict[str, tuple[str, ...]]:
+    """The pictures of kept results, drawn into the book's source by as many processes as there are cores.
+
+    Returns:
+        Name of each figure -> its parts, "" for the first picture.
+    """
+    folder = source / FILES / REFERENCE
     folder.mkdir(parents=True, exist_ok=True)
+    draw = functools.partial(_draw_reference, folder=folder)
+    n_processes = min(count_cores(), len(references) // FIGURES_PER_PROCESS)
+    if n_processes > 1:
+        with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as pool:
+            parts = list(pool.map(draw, references))
+    else:
+        parts = [draw(reference) for reference in references]
+    return {reference.stem: found for reference, found in zip(references, parts, strict=True)}
+
+
+def _draw_reference(reference: Result, folder: Path) -> tuple[str, ...]:
+    """Write the pictures of a figure that pages show and link; returns its parts."""
+    draw = load_plot(reference.stem).plot
     figures = list_parts(draw(reference))
     for part, figure in figures.items():
-        for kind in IMAGE_METADATA:
+        for kind in ("svg", "pdf"):
             (folder / f"{reference.stem}{part}.{kind}").write_bytes(render(figure, kind, reference.stem))
     for part, figure in draw_narrow(draw, reference).items():
         (folder / f"{reference.stem}{part}{NARROW}.svg").write_bytes(render(figure, "svg", reference.stem))
+    return tuple(figures)
+
+
+def tell_reference(reference: Result, origin: dict, parts: tuple[str, ...]) -> Telling:
+    """The telling of kept results, whose pictures were drawn."""
     title = f"Reference ({origin['profile']}, {reference.n_replicates} networks)"
     finding = write_finding(reference)
     line = f"*{describe_line(origin)}*"
-    return Telling(name=REFERENCE, title=title, parts=tuple(figures), finding=finding, origin=line)
+    return Telling(name=REFERENCE, title=title, parts=parts, finding=finding, origin=line)
 
 
 def tell_own(page: NotebookNode, origin: dict, source: Path, out: Path) -> Telling:
