@@ -20,6 +20,7 @@ from cemrnn.tasks.sequences.images import ImageSet
 from cemrnn.training.learner import Learner
 from cemrnn.training.sequence_learner import SequenceLearner
 from cemrnn.training.sequences import SequenceConfig
+from cemrnn.training.train import train
 from tests.networks import small_config
 
 CPU = torch.device("cpu")
@@ -53,6 +54,14 @@ def make_configs(kind, seeds=(0, 1, 2)):
     return [
         small_config(seed, tasks=tasks, n_updates=N_UPDATES, batch_trials=4, n_units=8, **changes) for seed in seeds
     ]
+
+
+def make_continued(seeds=(0, 1)):
+    """Recipes of networks that get a third context, and keep all else."""
+    tasks = TaskSet(names=("reaction_pro", "reaction_anti", "delay_pro"), preset="fast")
+    starts = [small_config(seed, tasks=replace(tasks, names=tasks.names[:2]), n_updates=2) for seed in seeds]
+    network = replace(starts[0].network, n_contexts=3)
+    return [replace(start, network=network, tasks=tasks, start=start, n_updates=N_UPDATES) for start in starts]
 
 
 KINDS = ("fast", "noisy", "cues", "own", "images")
@@ -121,6 +130,14 @@ def test_networks_that_leave_take_their_part_of_the_batch_with_them(kind, kept):
         learner._keep(kept)
     advance(learners, 3)
     assert_equal(*learners)
+
+
+def test_networks_that_continue_others_are_trained_the_same():
+    configs = make_continued()
+    starts = train([config.start for config in configs])
+    card, plain = CardLearner(configs, CPU, starts), Learner(configs, CPU, starts)
+    advance((card, plain), 4)
+    assert_equal(card, plain)
 
 
 def test_a_network_that_fails_leaves_with_a_batch_ahead():

@@ -9,13 +9,13 @@ from cemrnn.store.entry import entry_key
 from cemrnn.training.learner import Learner
 from cemrnn.training.sequence_learner import SequenceLearner
 from cemrnn.training.train import digest_of
-from tests.card.test_ahead import make_configs
+from tests.card.test_ahead import make_configs, make_continued
 from tests.networks import small_config
 
 
-@pytest.mark.parametrize("kind", ["fast", "own", "images"])
+@pytest.mark.parametrize("kind", ["fast", "own", "images", "continued"])
 def test_keys_and_checkpoints_are_those_of_the_given_recipes(kind):
-    configs = make_configs(kind)
+    configs = make_continued(range(3)) if kind == "continued" else make_configs(kind)
     assert [entry_key(config) for config in for_card(configs)] == [entry_key(config) for config in configs]
     assert digest_of(for_card(configs)) == digest_of(configs)
     assert [config.shape for config in for_card(configs)][1:] == [for_card(configs)[0].shape] * 2

@@ -208,7 +208,7 @@ def test_cues_are_those_of_the_cpu(tasks, config):
 
 @pytest.mark.parametrize("preset", ["fast", "driscoll"])
 def test_training_stays_within_rounding_of_that_on_the_cpu(preset):
-    n_updates, tasks = 6, TaskSet.rotate(3, preset=preset)
+    n_updates, tasks = 3, TaskSet.rotate(3, preset=preset)
     recipe = dict(tasks=tasks, n_units=6, batch_trials=3, n_updates=n_updates, evaluation_trials=1, sigma_rec=0.0)
     configs = [small_config(seed, **recipe) for seed in SEEDS]
     here, there = Learner(configs, CPU), CardLearner(configs, DEVICE)
