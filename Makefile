@@ -124,10 +124,11 @@ test: $(STAMP) ## all tests
 # Triton is part of PyTorch for CUDA, and no part of the lock. Without a card its interpreter shows what the kernels
 # compute, and its compiler that they fit a card; nothing shows how fast they are.
 GPU := build/gpu
-KERNELS := tests/network/engine/test_fused_kernels.py tests/training/test_fused_training.py
+KERNELS := tests/network/engine/test_fused_kernels.py tests/training/test_fused_training.py tests/card/test_rendering.py
+BINARIES := tests/network/engine/test_fused_binary.py tests/card/test_rendering_binary.py
 test-gpu: $(GPU)/.installed ## tests of the kernels for CUDA, in Triton's interpreter where there is no card
 	@export OMP_NUM_THREADS=1 TRITON_CACHE_DIR=$$PWD/$(GPU)/cache; run="$(GPU)/bin/python -P -m pytest"; \
-	$$run tests/network/engine/test_fused_binary.py; \
+	$$run $(BINARIES); \
 	if $(GPU)/bin/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then exec $$run $(KERNELS); \
 	else TRITON_INTERPRET=1 exec $$run $(KERNELS); fi
 

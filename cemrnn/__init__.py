@@ -12,7 +12,7 @@
     module = nets[0].to_torch()                                a torch.nn.Module; cemrnn.nn.CEMRNN(...) is a new one
 
 The rooms, from below: `system`; `random`, `config`; `ranges`; `tasks`; `network`; `measures`, `training`, `dynamics`;
-`store`; `sweep`; `figures`; `reproduce`; `api`, `bench`; `commands`. Nothing is loaded before it is used.
+`card`; `store`; `sweep`; `figures`; `reproduce`; `api`, `bench`; `commands`. Nothing is loaded before it is used.
 """
 
 import importlib
@@ -31,8 +31,8 @@ _CONTENTS |= {name: "cemrnn.tasks.environments" for name in ("TaskEnvironment", 
 _MODULES = {
     name: f"cemrnn.{name}"
     for name in (
-        "api", "bench", "commands", "config", "dynamics", "figures", "measures", "network", "random", "reproduce",
-        "store", "sweep", "system", "tasks", "training",
+        "api", "bench", "card", "commands", "config", "dynamics", "figures", "measures", "network", "random",
+        "reproduce", "store", "sweep", "system", "tasks", "training",
     )
 } | {"nn": "cemrnn.network.torch_module"}  # fmt: skip
 __all__ = [*_CONTENTS, *_MODULES]

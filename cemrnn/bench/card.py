@@ -5,22 +5,28 @@ Everything works on the card and in this process. Where there is none, every pee
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
 
 from cemrnn.bench.peers import Case, build_product, build_torch_rnn
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
+from cemrnn.card.recipes import for_card
+from cemrnn.card.streams import CardTrialStream, open_streams
+from cemrnn.card.transfer import send_all
 from cemrnn.network.config import NetworkConfig
 from cemrnn.sweep.workload import STANDING, Workload, build_update
 from cemrnn.system.machine import describe_gpu
 from cemrnn.system.timing import Turn, time_turn
-from cemrnn.tasks import TaskSet, TrialStream
+from cemrnn.tasks import BATTERY, TaskSet, TrialStream
+from cemrnn.tasks.cues import CueConfig, CueStream
 from cemrnn.training.config import TrainingConfig
 
 ROOF = "batched products of the card"
 BATCHED, GRAPH, CUDNN = "a kernel per operation", "a CUDA graph of it, without Adam", "torch.nn.RNN (cuDNN) per network"
 AIM, KERNEL, CORES = "the time aimed at", "the update without drawing", "the cores of this machine"
+COPIED = "drawn on the cores, then copied"
 # Case, least share of the roof that is aimed at, and the most seconds.
 CASES = (
     (Case("plain", "relu", n_units=128, n_networks=256), 0.7, None),
@@ -30,16 +36,22 @@ CASES = (
     (Case("plain", "relu", n_units=256, n_networks=160, n_trials=128, n_steps=130), 0.6, None),
 )
 N_TASKS, N_NETWORKS = 4, 16  # of a whole training step
+# Tasks, networks and trials of a batch that is drawn: of the profiles `quick` and `full`.
+DRAWN = (
+    (TaskSet.rotate(N_TASKS, preset="fast"), N_NETWORKS, 64),
+    (TaskSet(names=BATTERY, preset="yang", encoding="ring"), 20, 128),
+)
 DRAWN_SHARE, OVER_CORES = 2 / 3, 10.0  # its goals: of the kernel's own speed, over the cores'
 
 
 def compare_card(bench: Bench) -> list[Row]:
-    """A row per case and peer, then those of a whole training step, which draws its trials."""
+    """A row per case and peer, then those of drawing alone, and of a whole training step, which draws its trials."""
     if not torch.cuda.is_available():
         bench.leave_out("all of them", "there is no CUDA card here")
         return []
     bench.say(describe_gpu())
     rows = [row for case, share, most_s in CASES for row in compare_case(case, share, most_s, bench, "cuda")]
+    rows += [row for drawn in DRAWN for row in compare_drawing(*drawn, bench, "cuda")]
     return rows + compare_step(bench, "cuda")
 
 
@@ -69,12 +81,32 @@ def compare_case(case: Case, share: float | None, most_s: float | None, bench: B
     return [bench.report(make_row(label, peer, ours_s, s, goals.get(peer))) for peer, s in seconds.items()]
 
 
+def compare_drawing(tasks: TaskSet, n_networks: int, n_trials: int, bench: Bench, device: str) -> list[Row]:
+    """The row of a batch of trials and cues that are filled on the card; none where it cannot."""
+    label = f"drawing, {len(tasks.names)} tasks, {tasks.encoding}, {n_networks} x {n_trials} trials"
+    place, named = torch.device(device), dict(seeds=range(n_networks), name="bench")
+    streams = {"ours": open_streams(tasks, CueConfig(), **named, device=place)}
+    if not isinstance(streams["ours"][0], CardTrialStream):
+        bench.leave_out(label, "Triton refuses to fill trials")
+        return []
+    streams[COPIED] = TrialStream(tasks, **named), CueStream(CueConfig(), **named)
+
+    def draw(trials: TrialStream, cues: CueStream) -> None:
+        drawn = trials.draw(n_trials)
+        for made in (drawn, cues.draw(drawn)):
+            send_all(made, place)
+
+    turns = {name: [_turn(_synchronised(functools.partial(draw, *pair), device))] for name, pair in streams.items()}
+    seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
+    return [bench.report(make_row(label, COPIED, seconds["ours"], seconds[COPIED]))]
+
+
 def compare_step(bench: Bench, device: str) -> list[Row]:
     """A training step of the profile `quick`, drawing included, against its update alone and against the cores."""
     tasks = TaskSet.rotate(N_TASKS, preset="fast")
     network = NetworkConfig.for_tasks(tasks, arm="combined", n_units=64, rank=8)
     recipe = dict(network=network, tasks=tasks, n_updates=1, batch_trials=64, learning_rate=STANDING)
-    configs = [TrainingConfig(seed=seed, **recipe) for seed in range(N_NETWORKS)]
+    configs = for_card([TrainingConfig(seed=seed, **recipe) for seed in range(N_NETWORKS)])
     updates = {name: configs[0].make_learner(configs, torch.device(place), None).update for name, place in
                (("ours", device), (CORES, "cpu"))}  # fmt: skip
     n_steps = TrialStream(tasks, range(N_NETWORKS)).draw(64).inputs.shape[2]

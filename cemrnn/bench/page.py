@@ -24,12 +24,12 @@ def write_bench(measured: Path, folder: Path, kept: Path) -> None:
     Args:
         measured: build/bench, which need not exist.
         folder: of the generated parts of the book.
-        kept: results of a topic that is not in `measured`; need not exist either.
+        kept: results of a topic without a row in `measured`; need not exist either.
     """
     for topic in TOPICS:
         text = _describe_topic(measured, topic)
-        if not text and (text := _describe_topic(kept, topic)):
-            text = f"{KEPT}\n\n{text}"
+        if not _has_rows(measured, topic) and _has_rows(kept, topic):
+            text = f"{KEPT}\n\n{_describe_topic(kept, topic)}"
         (folder / f"bench_{topic}.md").write_text(f"{text or NOT_MEASURED}\n", encoding="utf-8")
     validation = _read(measured / "validation.json", describe_validation)
     (folder / "validation.md").write_text(validation + "\n", encoding="utf-8")
@@ -37,9 +37,9 @@ def write_bench(measured: Path, folder: Path, kept: Path) -> None:
 
 
 def keep_bench(measured: Path, kept: Path) -> list[str]:
-    """The topics that were measured, after their results were put in place of what was kept of them."""
+    """The topics with a row that was measured, after their results were put in place of what was kept of them."""
     kept.mkdir(parents=True, exist_ok=True)
-    topics = [topic for topic in TOPICS if all(path.exists() for path in list_files(measured, topic))]
+    topics = [topic for topic in TOPICS if _has_rows(measured, topic)]
     for topic in topics:
         for path in list_files(measured, topic):
             shutil.copyfile(path, kept / path.name)
@@ -55,6 +55,11 @@ def _describe_topic(folder: Path, topic: str) -> str:
     """The rows of a topic and where they were measured; empty if they are not in the folder."""
     files = list_files(folder, topic)
     return _read(files[0], _describe_files, files[1]) if all(path.exists() for path in files) else ""
+
+
+def _has_rows(folder: Path, topic: str) -> bool:
+    """Whether a topic was measured there, and not left out as a whole."""
+    return bool(_describe_topic(folder, topic)) and json.loads(list_files(folder, topic)[0].read_text("utf-8")) != []
 
 
 def _describe_files(rows: Path, about: Path) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from cemrnn.card.recipes import for_card
 from cemrnn.network.config import count_work_of_step
 from cemrnn.network.gated import KINDS, GatedConfig
 from cemrnn.sweep.workload import STANDING, time_updates
@@ -117,8 +118,8 @@ def find_fastest(configs: Sequence[Recipe], devices: Sequence[str]) -> tuple[str
         configs: of one shape.
         devices: to choose from; each is tried for half a second, after one update that is not timed.
     """
-    standing = [dataclasses.replace(c, learning_rate=STANDING) for c in configs]
-    updates = {name: configs[0].make_learner(standing, torch.device(name), None).update for name in devices}
+    standing = for_card([dataclasses.replace(c, learning_rate=STANDING) for c in configs])
+    updates = {name: standing[0].make_learner(standing, torch.device(name), None).update for name in devices}
     seconds = {name: time_turn(update, TRIED_S) for name, update in updates.items()}
     return min(seconds, key=seconds.__getitem__), seconds
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from cemrnn.card.recipes import for_card
 from cemrnn.network.ensemble import Ensemble
 from cemrnn.store.store import Store
 from cemrnn.sweep.cost import entry_bytes, find_fastest
@@ -83,7 +84,7 @@ def train_job(
             with hold_leases([checkpoint.with_suffix(".lease")]):
                 bases = [store.load(config.start) for config in ours] if ours[0].start is not None else None
                 networks = train(
-                    ours,
+                    for_card(ours),
                     starts=bases,
                     device=choose_place(ours, device),
                     checkpoint=checkpoint,

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,13 @@ from cemrnn.bench.peers import (
     save_case,
 )
 from cemrnn.bench.rows import Bench, make_row, take_turns
+from cemrnn.card.streams import CardTrialStream
 from cemrnn.commands.bench import TOPIC_NAMES, bench
 from cemrnn.network.model import CEMRNN
 from cemrnn.system.environment import SetupError
+from cemrnn.tasks import TaskSet
+from cemrnn.tasks.cues import CueStream
+from cemrnn.tasks.layout import Layout
 
 TINY = Case("plain", "tanh", n_units=16, n_networks=2, n_trials=8, n_steps=6)
 WORKER = """
@@ -67,6 +72,23 @@ def test_a_card_has_a_row_for_every_peer_that_could_do_the_work(a_bench, arm):
 
 def test_a_training_step_is_compared_with_its_update_and_with_the_cores(a_bench):
     assert {row["peer"] for row in card.compare_step(a_bench, "cpu")} == {card.CORES, card.KERNEL}
+
+
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="the interpreter fills trials on a CPU")
+def test_drawing_that_a_card_refuses_is_left_out(a_bench):
+    assert card.compare_drawing(TaskSet.rotate(2, preset="fast"), 2, 4, a_bench, "cpu") == []
+    assert a_bench.left_out == ["drawing, 2 tasks, cosine, 2 x 4 trials: left out, Triton refuses to fill trials"]
+
+
+def test_drawing_has_a_row_where_the_card_fills_trials(a_bench, monkeypatch):
+    def open_here(tasks, cue, seeds, *, name, device):
+        stream = CardTrialStream(tasks, seeds, name=name, device=device)
+        stream._layout = Layout(tasks)
+        return stream, CueStream(cue, seeds, name=name)
+
+    monkeypatch.setattr(card, "open_streams", open_here)
+    rows = card.compare_drawing(TaskSet.rotate(2, preset="fast"), 2, 4, a_bench, "cpu")
+    assert [(row["peer"], row["goal"]) for row in rows] == [(card.COPIED, None)]
 
 
 def test_without_a_card_one_line_says_so(a_bench, monkeypatch):

@@ -57,6 +57,22 @@ def test_kept_results_stand_where_nothing_was_measured_and_say_where_they_are_fr
     assert pages.KEPT not in (tmp_path / "bench_engine.md").read_text()
 
 
+def test_a_topic_without_a_row_hides_and_replaces_nothing_that_was_kept(tmp_path):
+    here, kept = tmp_path / "bench", tmp_path / "kept"
+    write_results(here)
+    pages.keep_bench(here, kept)
+    (here / "gpu.json").write_text("[]")
+    about = json.loads((here / "gpu.about.json").read_text()) | {"machine": "two", "left_out": ["all: no card"]}
+    (here / "gpu.about.json").write_text(json.dumps(about))
+    assert "gpu" not in pages.keep_bench(here, kept)
+    pages.write_bench(here, tmp_path, kept)
+    told = (tmp_path / "bench_gpu.md").read_text()
+    assert told.startswith(f"{pages.KEPT}\n\n| case |") and "Measured on 2026-01-02: one;" in told
+    pages.write_bench(here, tmp_path, tmp_path / "nowhere")  # with nothing kept, the page says why there is none
+    told = (tmp_path / "bench_gpu.md").read_text()
+    assert "all: no card" in told and "| case |" not in told
+
+
 def test_the_pages_include_every_topic():
     texts = [(Path(__file__).parents[2] / "book" / f"{page}.md").read_text() for page in ("bench", "scaling")]
     lines = [line for text in texts for line in text.splitlines()]

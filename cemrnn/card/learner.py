@@ -1,0 +1,64 @@
+"""Learners on a card: the same updates, with trials and cues that are made there, a batch ahead of their use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cemrnn.card.ahead import Ahead, TrialsAhead
+from cemrnn.card.streams import open_streams
+from cemrnn.card.transfer import send_all
+from cemrnn.tasks.sequences.batch import Batch, average_loss, cross_entropy
+from cemrnn.training.learner import Learner, TrainedNetwork
+from cemrnn.training.sequence_learner import SequenceLearner, cue_of
+
+
+class CardLearner(Learner):
+    """A `Learner` that goes on from a `Learner`'s state, and the other way round."""
+
+    def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
+        super().__init__(configs, device, starts)
+        c, seeds = self.config, [config.seed for config in configs]
+        self.trials = TrialsAhead(*open_streams(c.tasks, c.cue, seeds, name="training", device=device), device)
+        self.cues = self.trials.cues
+        self.evaluation, self.evaluation_cues = open_streams(c.tasks, c.cue, seeds, name="evaluation", device=device)
+
+    def measure_loss(self) -> Tensor:
+        """See `Learner.measure_loss`; when it returns, the device works and the next batch is being made."""
+        loss, following = super().measure_loss(), self.n_updates + 1
+        if following < self.config.n_updates:
+            self.trials.begin(self.config.batch_trials, self._deal(self.config.batch_trials, following))
+        return loss
+
+    def score(self) -> Tensor:
+        """See `Learner.score`; tasks are never asked for two batches at once."""
+        self.trials.rest()
+        return super().score()
+
+
+class CardSequenceLearner(SequenceLearner):
+    """A `SequenceLearner` whose batches are made ahead."""
+
+    def __init__(self, configs: Sequence, device: torch.device) -> None:
+        super().__init__(configs, device)
+        self._ahead = Ahead()
+
+    def measure_loss(self) -> Tensor:
+        """See `SequenceLearner.measure_loss`."""
+        batch, following = self._ahead.take(*self._plan(self.n_updates)), self.n_updates + 1
+        outputs, _ = self.model.run(batch.inputs, cue_of(self.model, batch))
+        loss = average_loss(cross_entropy(outputs, batch.targets))
+        if following < self.config.n_updates:
+            self._ahead.begin(*self._plan(following))
+        return loss
+
+    def _plan(self, number: int):
+        """The name of the batch of an update of the active networks, and what makes it."""
+        c, seeds = self.config, tuple(self._seeds[m] for m in self.active)
+
+        def make() -> Batch:
+            return send_all(c.data.draw(seeds, number, c.batch_trials), self.device)
+
+        return (seeds, number), make
