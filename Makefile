@@ -118,8 +118,9 @@ notebooks: $(EXECUTED) ## run the notebooks whose sources changed
 book: $(BOOK) ## build the pages
 	@echo "book: $(BOOK)"
 
+# One process more than there are cores: tests of sweeps and signals wait for most of their time.
 test: $(STAMP) ## all tests
-	OMP_NUM_THREADS=1 exec $(RUN) pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 exec $(RUN) pytest -n $$(($(JOBS) + 1)) --dist loadfile
 
 # Triton is part of PyTorch for CUDA, and no part of the lock. Without a card its interpreter shows what the kernels
 # compute, and its compiler that they fit a card; nothing shows how fast they are.
@@ -127,7 +128,7 @@ GPU := build/gpu
 KERNELS := tests/network/engine/test_fused_kernels.py tests/training/test_fused_training.py tests/card/test_rendering.py
 BINARIES := tests/network/engine/test_fused_binary.py tests/card/test_rendering_binary.py
 test-gpu: $(GPU)/.installed ## tests of the kernels for CUDA, in Triton's interpreter where there is no card
-	@export OMP_NUM_THREADS=1 TRITON_CACHE_DIR=$$PWD/$(GPU)/cache; run="$(GPU)/bin/python -P -m pytest"; \
+	@export OMP_NUM_THREADS=1 TRITON_CACHE_DIR=$$PWD/$(GPU)/cache; run="$(GPU)/bin/python -P -m pytest -n $(JOBS)"; \
 	$$run $(BINARIES); \
 	if $(GPU)/bin/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then exec $$run $(KERNELS); \
 	else TRITON_INTERPRET=1 exec $$run $(KERNELS); fi
