@@ -146,4 +146,4 @@ def name_outcome(scalars: Scalars) -> str:
         "neither pathway is shown to bear more noise",
         alike="both pathways bear as much noise",
     )
-    return f"At equal units both pathways hold more than one in {share} settings; {noise}"
+    return f"At equal units both pathways together learn more than the better one in {share} settings; {noise}"
