@@ -30,14 +30,13 @@ def plot(result: Result) -> Figure:
     style.name_axes(panels["b"], "b", "predicted accuracy under noise", "measured accuracy under noise")
     _draw_points(panels["c"], tables["pairs"], SWITCHES[::-1])
     style.name_axes(panels["c"], "c", "predicted mixture at the switch", "measured mixture at the switch")
-    faces = {NAMES[g]: dict(fillstyle=face) for g, face in FACES.items()}
-    panels["b"].legend(handles=style.make_handles(faces, **style.GREY), loc="upper left")
     _draw_arms(panels["d"], tables["arms"], arms)
     common = select(tables["arms"], group="parameters", measure="common")
     style.draw_estimates(panels["e"], common, arms, "value")
     style.name_axes(panels["e"], "e", "share of the response that\nis the same for all stimuli", xlim=(-0.02, 1.02))
     _draw_correction(panels["f"], tables["arms"], arms)
-    style.add_legend(figure, arms)
+    faces = {NAMES[g]: dict(fillstyle=face) for g, face in FACES.items()}
+    style.add_legend(figure, arms, style.make_handles(faces, **style.GREY))
     return figure
 
 
@@ -85,6 +84,6 @@ def _draw_correction(axes: Axes, table: pd.DataFrame, arms: list[str]) -> None:
             style.draw_rows(axes, [position + offset] * len(part), part, "value", style.LOOKS[arm], **marks)
     labels = dict(zip(TAKEN, ("as is", "corrected", "control"), strict=True))
     handles = style.make_handles({labels[name]: dict(fillstyle=face) for name, face in faces.items()}, **style.GREY)
-    axes.legend(handles=handles, loc="upper right")
+    style.add_small_legend(axes, handles, handlelength=1)
     style.name_rows(axes, arms)
     style.name_axes(axes, "f", "accuracy under shared noise")
