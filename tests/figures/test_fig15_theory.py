@@ -83,6 +83,8 @@ def test_known_switches_get_their_verdict(monkeypatch, tmp_path, off, verdict):
     result = run(monkeypatch, off=off)
     assert judge_result(result, tmp_path).loc["theory-predicts-mixture", "verdict"] == verdict
     assert result.scalars["switch_error"] == pytest.approx(off, rel=0.2)
+    within = result.tables["points"].groupby("pair")["switch"].var(ddof=0).mean()  # networks differ less than pairs
+    assert result.scalars["switch_explained_within"] == pytest.approx(1 - off**2 / within, rel=0.3, abs=0.1)
 
 
 def plant_mixtures(weigh, conflicts, monkeypatch):

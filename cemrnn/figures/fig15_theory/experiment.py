@@ -180,6 +180,8 @@ def _weigh_switches(points: pd.DataFrame) -> Scalars:
     scalars = frames.weigh_mean("switch_explained", explained or [np.nan])
     means = points.groupby(["group", "arm", "pair"], sort=False)[list(names)].mean()
     scalars["switch_explained_means"] = _explain(means, *names)
+    within = points[list(names)] - points.groupby("pair")[list(names)].transform("mean")
+    scalars["switch_explained_within"] = _explain(within, *names)
     scalars["switch_correlation"] = float(points[names[0]].corr(points[names[1]]))
     off = points[names[0]] - points[names[1]]
     return scalars | {"switch_spread": float(points[names[0]].std()), "switch_error": float(np.sqrt(np.mean(off**2)))}
