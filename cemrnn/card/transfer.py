@@ -1,4 +1,4 @@
-"""Bringing what the CPU has made to a card, so that neither waits for the other."""
+"""Bringing what the CPU has made to a card, so that the CPU does not wait for it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ Held = TypeVar("Held")
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on the device, in the same memory layout; the copy to a card begins from pinned memory.
 
-    Whatever is called on the card's stream later waits for it.
+    It waits its turn among the card's work, and whatever is called on the card's stream later waits for it.
     """
     if tensor.device.type != "cpu" or device.type == "cpu":
         return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
+    with torch.cuda.device(device):  # else memory is pinned for the first card, whichever this is
+        return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def send_all(held: Held, device: torch.device) -> Held:

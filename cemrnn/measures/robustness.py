@@ -205,7 +205,8 @@ def psychometric(lambdas: np.ndarray, share_first: np.ndarray) -> Psychometric:
 def mean_switch(lambdas: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Mixture (...,) at which choice goes from the first task to the second, in the mean, without a fit.
 
-    The area under the share of the first task, in which an answer for neither counts half.
+    The area under the share of the first task, in which an answer for neither counts half. It is the mean threshold
+    where the share goes from 1 to 0; where answers to a clean cue are not all right, what they lack moves it, too.
 
     Args:
         lambdas: (L,) increasing shares of the second task's cue, from 0 to 1.

@@ -54,7 +54,7 @@ def make_points(shift, error, common, gained, off=0.01):
                     row = dict(group=group, arm=arm, network=m, pair=f"a / {p}", measured=measured)
                     row |= dict(predicted=predicted, common=share + 0.02 * JITTER[m])
                     row |= dict(without_nothing=0.35, without_another=0.3, switch=0.4 + 0.04 * p + 0.02 * JITTER[m])
-                    row |= dict(predicted_switch=row["switch"] + off * generator.standard_normal())
+                    row |= dict(predicted_switch=row["switch"] + off * generator.standard_normal(), ends_switch=0.5)
                     rows.append(row | dict(without_shift=0.35 + gained[arm] + 0.005 * JITTER[m]))
     return pd.DataFrame(rows)
 
@@ -76,6 +76,23 @@ def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED, off=0.01
 
 
 CLAIMS = ("theory-predicts-noise", "theory-excitability-adds-alike", "theory-predicts-pathways")
+
+
+@pytest.mark.parametrize(
+    ("made", "verdicts"),
+    [
+        (dict(), ("supported", "supported", "supported")),
+        (dict(shift=0.3), ("opposite", "supported", "supported")),  # worse than the mean of all
+        (
+            dict(common={"excitability": 0.3, "synaptic": 0.3, "combined": 0.3}),
+            ("supported", "equivalent", "supported"),
+        ),
+        (dict(common={"excitability": 0.1, "synaptic": 0.5, "combined": 0.3}), ("supported", "opposite", "supported")),
+    ],
+)
+def test_known_points_get_their_verdict(monkeypatch, tmp_path, made, verdicts):
+    rows = judge_result(run(monkeypatch, **made), tmp_path)
+    assert rows.loc[list(CLAIMS), "verdict"].to_list() == list(verdicts)
 
 
 @pytest.mark.parametrize(("off", "verdict"), [(0.01, "supported"), (0.15, "opposite")])
@@ -120,6 +137,11 @@ def plant_mixtures(weigh, conflicts, monkeypatch):
 @pytest.mark.parametrize(
     ("weigh", "switch", "predicted"),
     [
+        (
+            lambda x: 0.8 * x,
+            0.6,
+            0.6,
+        ),  # the later task is never quite done: its lack moves the mean, of the ends as well
         (lambda x: x, 0.5, 0.5),  # the solvable case of synapses: outputs are a straight line
         (lambda x: x**2 * (2 - x), 0.6, 0.6),  # any cubic is followed exactly
         (lambda x: 1 / (1 + np.exp(-40 * (x - 0.2))), 0.2, 0.5),  # flat at both ends, which do not tell where it turns
@@ -134,6 +156,25 @@ def test_the_switch_is_predicted_as_far_as_both_ends_tell(monkeypatch, weigh, sw
     assert found["switch"].shape == found["predicted_switch"].shape == (len(config.seeds), len(pairs))
     np.testing.assert_allclose(found["switch"], switch, atol=0.06)
     np.testing.assert_allclose(found["predicted_switch"], predicted, atol=0.06)
+
+
+def test_what_clean_answers_lack_moves_the_switch_of_the_ends(monkeypatch):
+    """The later task of every pair is right in four fifths of its trials, and the switch itself is at a quarter."""
+    config = dataclasses.replace(CONFIG, lambdas=tuple(np.linspace(0, 1, 201)))
+    conflicts = draw_conflicts(config, torch.device("cpu"))
+    share, is_later = np.array(config.lambdas), (conflicts.pairs[:, 0] > conflicts.pairs[:, 1])[:, None]
+
+    def predict_shares(model, conflicts, lambdas):
+        later = np.where(is_later, 1 - share, share) > 0.25
+        first, second = 1.0 * ~later, 0.8 * later
+        own, other = np.where(is_later, second, first), np.where(is_later, first, second)
+        return own[None], other[None]
+
+    monkeypatch.setattr(mixtures, "predict_shares", predict_shares)
+    monkeypatch.setattr(mixtures, "answer_shares", lambda model, conflicts, cues, config: predict_shares(0, 0, 0))
+    found = mixtures.locate_switches(None, conflicts, list(fig15_theory.list_unordered(conflicts.pairs)), config)
+    np.testing.assert_allclose(found["ends_switch"], 0.55, atol=0.01)  # half of (1 - .8) / 2 more than one half
+    np.testing.assert_allclose(found["switch"], 0.25 + 0.75 * 0.1, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +259,15 @@ def test_the_solvable_cases_are_as_they_are_simulated():
 
 
 def test_the_figure_shows_the_tables(monkeypatch):
-    assert set(panels_of(plot(run(monkeypatch)))) == set("abcdef")
+    result = run(monkeypatch)
+    panels = panels_of(plot(result))
+    assert set(panels) == set("abcdef")
+    pairs = result.tables["pairs"]
+    for letter, (x, y) in {"b": ("predicted", "measured"), "c": ("predicted_switch", "switch")}.items():
+        shown = np.concatenate(
+            [line.get_xydata() for line in panels[letter].get_lines() if line.get_marker() != "None"]
+        )
+        np.testing.assert_allclose(shown, pairs[[x, y]].to_numpy())
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])

@@ -49,6 +49,7 @@ ROBUST = pd.DataFrame(
     for i, group in enumerate(GROUPS)
     for test in TESTS[1:]
 )
+OTHER = ROBUST[ROBUST["group"] == "parameters"].assign(n_units=48)
 
 
 def make_outcomes(means, spread):
@@ -88,7 +89,7 @@ def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0
         "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
         "map_packing": lambda rows, settled_rise: PACKED,
-        "map_robustness": lambda sizes, chance: ROBUST,
+        "map_robustness": lambda sizes, chance: pd.concat([ROBUST, OTHER], ignore_index=True),
     }
     for name, function in made.items():
         monkeypatch.setattr(fig5_synergy, name, function)
@@ -259,14 +260,17 @@ def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_wher
     assert set(panels) == set("abc")
     frames = {k: sum(patch.get_linewidth() > 1 for patch in panels[k].patches) for k in "abc"}
     hatched = {k: sum(patch.get_hatch() is not None for patch in panels[k].patches) for k in "abc"}
-    assert frames == {"a": 2, "b": 1, "c": 2 * len(TESTS[1:])}
+    assert frames == {"a": 2, "b": 1, "c": 3 * len(TESTS[1:])}
+    columns = [label.get_text().replace("\n", " ") for label in panels["c"].get_xticklabels()]
+    assert columns == ["equal param.", "equal units", "trained for noise", "N = 48"]
     assert hatched == {"a": 0, "b": 1, "c": 0}
     assert [text.get_text() for text in panels["a"].texts] == [".30", "−.20"]
     names = ("map_packing_cells", "map_packing_above", "map_packing_below", "map_packing_learning")
     assert [result.scalars[name] for name in names] == [3, 1, 1, 1]  # one cell does not count
     n = len(TESTS[1:])
     robust = [result.scalars[f"map_robustness_{name}"] for name in ("cells", "above", "below")]
-    assert robust == [3 * n, n, n]
+    assert robust == [4 * n, n, 2 * n]
+    assert result.scalars["map_robustness_fewest"] == 8
 
 
 def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell():
@@ -314,6 +318,7 @@ def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_
 
 
 def test_other_sizes_in_the_map_have_as_many_units_per_component_and_are_trained():
+    assert synergy_maps.resize(CONFIG.tested, 72, 3).rank == 3 * CONFIG.tested.rank
     small = synergy_maps.resize(CONFIG.tested, 12, 3)
     assert (small.network("combined").n_units, small.network("combined").rank) == (12, 2)
     populations = dict(small.populations())

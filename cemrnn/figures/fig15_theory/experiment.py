@@ -175,13 +175,17 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
 
 def _weigh_switches(points: pd.DataFrame) -> Scalars:
     """How well the mixture is predicted at which one task gives way to the other."""
-    names = SWITCHES
+    names = SWITCHES[:2]
     explained = [_explain(part, *names) for _, part in points.groupby("network")]
     scalars = frames.weigh_mean("switch_explained", explained or [np.nan])
     means = points.groupby(["group", "arm", "pair"], sort=False)[list(names)].mean()
     scalars["switch_explained_means"] = _explain(means, *names)
     within = points[list(names)] - points.groupby("pair")[list(names)].transform("mean")
     scalars["switch_explained_within"] = _explain(within, *names)
+    scalars["switch_explained_ends"] = _explain(points, SWITCHES[0], SWITCHES[2])
+    by_pair = [_explain(part, *names) for _, part in points.groupby("pair")]
+    scalars |= {"switch_explained_least": min(by_pair, default=np.nan)}
+    scalars |= {"switch_explained_most": max(by_pair, default=np.nan)}
     scalars["switch_correlation"] = float(points[names[0]].corr(points[names[1]]))
     off = points[names[0]] - points[names[1]]
     return scalars | {"switch_spread": float(points[names[0]].std()), "switch_error": float(np.sqrt(np.mean(off**2)))}

@@ -13,16 +13,17 @@ from cemrnn.measures.robustness import mean_switch
 from cemrnn.network.model import CEMRNN
 from cemrnn.tasks.cues import mix_cues
 
-SWITCHES = ("switch", "predicted_switch")  # measured and predicted
+# Measured, predicted, and what a jump half-way between the answers to the clean cues would give.
+SWITCHES = ("switch", "predicted_switch", "ends_switch")
 
 
 def locate_switches(
     model: CEMRNN, conflicts: ConflictTrials, unordered: list[tuple[int, int]], config: ConflictConfig
 ) -> dict[str, np.ndarray]:
-    """The mixture (M, U) at which a network does both tasks of an unordered pair equally often, measured and predicted.
+    """The mixture (M, U) at which choice goes over, in the mean, from one task of an unordered pair to the other.
 
-    A share of the cue of the pair's second task: .5 where no task outweighs the other. The mean of what trials of
-    either task tell, see `mean_switch`.
+    A share of the cue of the pair's second task, by the names of `SWITCHES`: .5 where no task outweighs the other. The
+    mean of what trials of either task tell, see `mean_switch`.
 
     Args:
         model: M networks.
@@ -33,6 +34,9 @@ def locate_switches(
     cues = [mix_cues(conflicts.own, conflicts.other, share) for share in config.lambdas]
     shares = {"switch": answer_shares(model, conflicts, cues, config)[:2]}
     shares["predicted_switch"] = predict_shares(model, conflicts, config.lambdas)
+    shares["ends_switch"] = tuple(
+        np.where(np.array(config.lambdas) < 0.5, x[..., :1], x[..., -1:]) for x in shares["predicted_switch"]
+    )
     rows = {tuple(pair): row for row, pair in enumerate(conflicts.pairs.tolist())}
     found = {}
     for name, (own, other) in shares.items():

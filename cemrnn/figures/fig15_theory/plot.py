@@ -28,7 +28,7 @@ def plot(result: Result) -> Figure:
     _draw_solvable(panels["a"], tables["solvable"])
     _draw_points(panels["b"], tables["pairs"], ("predicted", "measured"))
     style.name_axes(panels["b"], "b", "predicted accuracy under noise", "measured accuracy under noise")
-    _draw_points(panels["c"], tables["pairs"], SWITCHES[::-1])
+    _draw_points(panels["c"], tables["pairs"], (SWITCHES[1], SWITCHES[0]))
     style.name_axes(panels["c"], "c", "predicted mixture at the switch", "measured mixture at the switch")
     _draw_arms(panels["d"], tables["arms"], arms)
     common = select(tables["arms"], group="parameters", measure="common")

@@ -29,6 +29,14 @@ from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
 
 MEASURES = ("accuracy", "robustness")
+SAID = dict(
+    zip(
+        CHOICES,
+        ("activation", "learning rate", "number of synaptic components", "scale of the initial recurrent weights",
+         "number of updates"),
+        strict=True,
+    )
+)  # fmt: skip
 CONTRASTS = {"excitability_minus_synaptic": SINGLE, "combined_minus_best_single": ARMS_COMPARED}
 EFFECT = ["measure", "match", "contrast"]
 
@@ -107,6 +115,11 @@ def _mean_table(networks: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
     scalars: Scalars = {"n_networks": len(conditions(config)), "n_settings": len(config.settings())}
+    is_varied = {
+        name: len(set(values)) > 1 for name, values in zip(SAID, zip(*config.settings(), strict=True), strict=True)
+    }
+    scalars["varied"] = ", ".join(SAID[name] for name, varied in is_varied.items() if varied) or "nothing"
+    scalars["not_varied"] = "".join(f", {SAID[name]}" for name, varied in is_varied.items() if not varied)
     for measure, match in itertools.product(MEASURES, MATCHES):
         grids, name = _grids(select(tables["networks"], match=match), measure), f"{measure}_{match}"
         scalars |= weigh_pathways(name, grids, estimate_crossed)
@@ -137,13 +150,15 @@ def _count_signs(rows: pd.DataFrame, name: str) -> Scalars:
 
 def name_outcome(scalars: Scalars) -> str:
     name = "accuracy_units_combined_minus_best_single"
-    share = f"{scalars[f'{name}_positive']} of {scalars[f'{name}_told']}"
+    share = (
+        f"{scalars[f'{name}_positive']} of {scalars[f'{name}_told']} settings, clearly in {scalars[f'{name}_above']}"
+    )
     noise = titles.choose(
         scalars,
         titles.PATHWAYS.format("robustness_parameters"),
         "excitability bears more noise over all of them",
         "synapses bear more noise over all of them",
         "neither pathway is shown to bear more noise",
-        alike="both pathways bear as much noise",
+        alike="either pathway bears as much noise as the other",
     )
-    return f"At equal units both pathways together learn more than the better one in {share} settings; {noise}"
+    return f"At equal units both pathways together have learned more than the better one in {share}; {noise}"

@@ -135,10 +135,11 @@ def _weigh_battery(networks: pd.DataFrame, config: PackingConfig) -> Scalars:
         worst = {arm: _spread_sizes(frames.select(networks, match=match, arm=arm)) for arm in config.arms}
         sizes = {arm: packing.octaves_needed(config.battery_units, x, config.criterion) for arm, x in worst.items()}
         scalars |= frames.weigh_pathways(f"size_{match}", sizes, lambda *s: compare_thresholds(*s, paired=True))
-        known = {arm: 2.0 ** np.median(size.level) for arm, size in sizes.items()}
+        known = {arm: 2.0 ** np.nanmedian(size.level) for arm, size in sizes.items()}
         known = dict.fromkeys(frames.TOLD, np.nan) | known
         scalars |= {f"size_{match}_{arm}": n_units for arm, n_units in known.items()}
-    return scalars | {"battery_count": config.battery_count, "largest_battery": config.battery_units[-1]}
+    bounds = {"smallest_battery": config.battery_units[0], "largest_battery": config.battery_units[-1]}
+    return scalars | bounds | {"battery_count": config.battery_count}
 
 
 def _spread_sizes(networks: pd.DataFrame) -> np.ndarray:

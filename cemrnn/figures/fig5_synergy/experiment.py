@@ -89,7 +89,8 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     robust = map_robustness(config.sizes, chance)
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
     scalars |= {"map_packing_learning": int((~packed["counts"]).sum()), "n_units": config.n_units}
-    scalars["map_units"] = ", ".join(map(str, config.map_units))
+    scalars["map_robustness_fewest"] = int(robust["n"].min())
+    scalars["map_units"] = ", ".join(str(tested.n_units) for tested in config.sizes)
     tables = {
         "outcomes_networks": outcomes,
         "outcomes": summarise(outcomes, ["arm", "outcome"], "value"),

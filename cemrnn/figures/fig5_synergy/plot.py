@@ -107,7 +107,7 @@ def _plot_maps(result: Result) -> Figure:
     columns = [usual[r.group] if r.n_units == n_units else f"N =\n{r.n_units}" for r in robust.itertuples()]
     cells = robust.assign(counts=True, networks=columns).set_index(["test", "networks"])
     _draw_map(panels["c"], cells, list(TESTS[1:]), list(dict.fromkeys(columns)), most)
-    panels["c"].set_title(f"N = {n_units}" if result.config.map_units else "", loc="right")
+    panels["c"].set_title(f"N = {n_units} unless told", loc="right")
     style.name_axes(panels["c"], "c", "networks")
     if style.are_neighbours(panels["a"], panels["b"]):  # the rows of b are those of a
         panels["b"].set_yticks([])
