@@ -20,9 +20,9 @@ from cemrnn.tasks import OwnTasks, TaskSet, Trials, TrialStream, layout, open_st
 from cemrnn.tasks.cues import Cue, CueConfig, CueStream
 from cemrnn.tasks.layout import Events, Layout
 from cemrnn.tasks.planning import TrialPlan
+from cemrnn.tasks.rendering import EARLY, LATE
 
 log = logging.getLogger(__name__)
-EARLY, LATE = 1.0, 5.0  # weights of the loss before and after go, see `cemrnn.tasks.rendering.render_weights`
 
 
 class CardLayout(Layout):
@@ -38,7 +38,7 @@ class CardLayout(Layout):
         fill = functools.partial(on_card.fill, (m, n_steps, b), device=self._device)
         shown, answers = self._find_events(plan, (m, b))
         start, go, end = answers.on[..., 0], answers.on[..., 1], answers.off[..., 1]
-        grace = round(layout._GRACE_MS / self._tasks.dt_ms)
+        grace = round(layout.GRACE_MS / self._tasks.dt_ms)
         weighted = Events(
             np.tile(np.array([[EARLY], [LATE]], np.float32), (m, b, 1, 1)),
             np.stack([np.full_like(go, grace), go + grace], axis=2),

@@ -18,7 +18,7 @@ from cemrnn.tasks.rendering import render_events, render_weights
 from cemrnn.tasks.taskset import TaskSet
 from cemrnn.tasks.trials import Trials
 
-_GRACE_MS = 100.0  # not weighted after the start and after go; source: Yang et al. 2019
+GRACE_MS = 100.0  # not weighted after the start and after go; source: Yang et al. 2019
 _RESPONSE = EPOCHS.index("response")
 _HOLD = np.array([np.nan])  # the answer of keeping fixation
 
@@ -95,7 +95,7 @@ class Layout:
         inputs, targets, weights = (np.empty((m, n_steps, b, *size), np.float32) for size in sizes)
         shown, answers = self._find_events(plan, (m, b))
         start, go, end = answers.on[..., 0], answers.on[..., 1], answers.off[..., 1]
-        grace = round(_GRACE_MS / tasks.dt_ms)
+        grace = round(GRACE_MS / tasks.dt_ms)
 
         def render(networks: slice) -> None:
             keys = noise_keys[networks]

@@ -10,6 +10,8 @@ import numpy as np
 
 from cemrnn.random import compiled
 
+EARLY, LATE = np.float32(1), np.float32(5)  # weights of the loss before and after go
+
 
 @compiled()
 def render_events(out, features, on, off):
@@ -73,6 +75,6 @@ def render_weights(out, go, ends, grace):
     for m in range(n_networks):
         for t in range(n_steps):
             for b in range(n_trials):
-                early = np.float32(1) if t >= grace else np.float32(0)
-                late = np.float32(5) if go[m, b] + grace <= t < ends[m, b] else np.float32(0)
+                early = EARLY if t >= grace else np.float32(0)
+                late = LATE if go[m, b] + grace <= t < ends[m, b] else np.float32(0)
                 out[m, t, b] = early if t < go[m, b] else late

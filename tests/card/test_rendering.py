@@ -134,7 +134,7 @@ def test_other_noise_other_weights_and_other_trials_are_seen(monkeypatch):  # ne
     other, _ = open_both(tasks, [3, 9])
     with pytest.raises(AssertionError, match="inputs"):
         assert_same_trials(dataclasses.replace(expected, inputs=other.draw(4).inputs), expected)
-    monkeypatch.setattr(layout, "_GRACE_MS", 160.0)
+    monkeypatch.setattr(layout, "GRACE_MS", 160.0)
     with pytest.raises(AssertionError, match="weights"):
         assert_same_trials(ours.draw(4), expected)
     with pytest.raises(AssertionError):

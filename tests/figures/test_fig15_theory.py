@@ -152,7 +152,9 @@ def test_the_switch_is_predicted_as_far_as_both_ends_tell(monkeypatch, weigh, sw
     conflicts = draw_conflicts(config, torch.device("cpu"))
     plant_mixtures(weigh, conflicts, monkeypatch)
     pairs = list(fig15_theory.list_unordered(conflicts.pairs))
-    found = mixtures.locate_switches(None, conflicts, pairs, config)
+    found = mixtures.locate_switches(
+        None, conflicts, mixtures.differentiate(None, conflicts, conflicts.own), pairs, config
+    )
     assert found["switch"].shape == found["predicted_switch"].shape == (len(config.seeds), len(pairs))
     np.testing.assert_allclose(found["switch"], switch, atol=0.06)
     np.testing.assert_allclose(found["predicted_switch"], predicted, atol=0.06)
@@ -164,15 +166,15 @@ def test_what_clean_answers_lack_moves_the_switch_of_the_ends(monkeypatch):
     conflicts = draw_conflicts(config, torch.device("cpu"))
     share, is_later = np.array(config.lambdas), (conflicts.pairs[:, 0] > conflicts.pairs[:, 1])[:, None]
 
-    def predict_shares(model, conflicts, lambdas):
+    def predict_shares(model, conflicts, own, lambdas):
         later = np.where(is_later, 1 - share, share) > 0.25
         first, second = 1.0 * ~later, 0.8 * later
         own, other = np.where(is_later, second, first), np.where(is_later, first, second)
         return own[None], other[None]
 
     monkeypatch.setattr(mixtures, "predict_shares", predict_shares)
-    monkeypatch.setattr(mixtures, "answer_shares", lambda model, conflicts, cues, config: predict_shares(0, 0, 0))
-    found = mixtures.locate_switches(None, conflicts, list(fig15_theory.list_unordered(conflicts.pairs)), config)
+    monkeypatch.setattr(mixtures, "answer_shares", lambda model, conflicts, cues, config: predict_shares(0, 0, 0, 0))
+    found = mixtures.locate_switches(None, conflicts, None, list(fig15_theory.list_unordered(conflicts.pairs)), config)
     np.testing.assert_allclose(found["ends_switch"], 0.55, atol=0.01)  # half of (1 - .8) / 2 more than one half
     np.testing.assert_allclose(found["switch"], 0.25 + 0.75 * 0.1, atol=0.01)
 

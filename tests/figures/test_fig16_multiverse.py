@@ -90,7 +90,12 @@ def test_effects_are_those_of_each_setting_and_counted(monkeypatch):
     counts = [result.scalars[f"{name}_{end}"] for end in ("told", "positive", "above", "below")]
     assert counts == [8, 6, 6, 2]
     assert result.scalars[name] == pytest.approx((6 * 0.2 - 2 * 0.3) / 8)
-    assert "in 6 of 8 settings" in result.scalars["title"]
+    assert "in 6 of 8 settings, clearly in 6" in result.scalars["title"]
+    words = [result.scalars[name] for name in ("varied", "not_varied")]
+    assert words == [
+        "activation, number of synaptic components, number of updates",
+        ", learning rate, scale of the initial recurrent weights",
+    ]
     choices = result.tables["choices"].set_index(["measure", "match", "contrast", "choice", "level"])["value"]
     where = "accuracy", "units", "combined_minus_best_single"
     expected = rows[rows["contrast"] == "combined_minus_best_single"].groupby("n_updates")["value"].mean()

@@ -4,8 +4,11 @@ import nbformat
 import pytest
 
 from cemrnn.figures.style import IMAGE_METADATA
-from cemrnn.reproduce.figure_page import FILES, HOW, OWN, Telling, arrange, tell_own
+from cemrnn.reproduce import figure_page
+from cemrnn.reproduce.figure_page import FILES, HOW, OWN, REFERENCE, Telling, arrange, draw_references, tell_own
 from cemrnn.reproduce.products import write_products
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.reference import read_reference
 
 ORIGIN = {"stem": "fig1_tiny", "profile": "quick", "n_replicates": 3}
 
@@ -34,3 +37,17 @@ def test_the_time_of_the_notebook_stands_above_its_cells(time):
     made = next(i for i, cell in enumerate(cells) if cell.source.startswith(HOW))
     assert cells[made].source == f"{HOW}\n{time}".strip()
     assert {cell.cell_type for cell in cells[made + 1 :]} == {"code"}
+
+
+def test_several_processes_draw_what_one_does(tmp_path, monkeypatch):
+    kept = [read_reference(Project(), stem) for stem in ("fig8_text", "fig12_bandit")]
+    monkeypatch.setattr(figure_page, "count_cores", lambda: 2)
+    drawn = {}
+    for per_process in (1, 3):  # two processes, then this one
+        monkeypatch.setattr(figure_page, "FIGURES_PER_PROCESS", per_process)
+        source = tmp_path / str(per_process)
+        parts = draw_references(kept, source)
+        assert parts == {"fig8_text": ("", "b"), "fig12_bandit": ("", "b")}
+        drawn[per_process] = {path.name: path.read_bytes() for path in (source / FILES / REFERENCE).iterdir()}
+    assert drawn[1] == drawn[3]
+    assert {name.partition(".")[2] for name in drawn[1]} == {"svg", "pdf", "narrow.svg"}

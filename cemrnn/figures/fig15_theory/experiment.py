@@ -9,7 +9,7 @@ import pandas as pd
 
 from cemrnn.figures.fig15_theory.intervention import TAKEN, measure_correction
 from cemrnn.figures.fig15_theory.mixtures import SWITCHES, locate_switches
-from cemrnn.figures.fig15_theory.slopes import differentiate
+from cemrnn.figures.fig15_theory.slopes import Clean, differentiate
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import (
@@ -83,14 +83,15 @@ def _measure(key: PopulationKey, population: Population, config: TheoryConfig, c
     shape = len(passed), len(conflicts.pairs)
     values = dict.fromkeys(VALUES, np.full(shape, np.nan))
     if ARMS[key.arm].pathways and passed.any():
-        found, zero = _predict(population.model, conflicts, config), chance[conflicts.pairs[:, 0]]
+        clean, zero = differentiate(population.model, conflicts, conflicts.own), chance[conflicts.pairs[:, 0]]
+        found = _predict(population.model, conflicts, clean, config)
         noise = config.corrected_sigma, config.corrected_draws
         corrected = measure_correction(population.model, conflicts, *noise, zero, config)
         values = _average(found, zero, config) | {f"without_{name}": x for name, x in corrected.items()}
     names = [" / ".join(config.tasks[k] for k in pair) for pair in pairs]
     grids = {name: np.stack([x[:, rows].mean(axis=1) for rows in pairs.values()], axis=1) for name, x in values.items()}
     if ARMS[key.arm].pathways and passed.any():
-        grids |= locate_switches(population.model, conflicts, list(pairs), config)
+        grids |= locate_switches(population.model, conflicts, clean, list(pairs), config)
     kept = {name: np.where(passed[:, None], grid, np.nan) for name, grid in grids.items()}
     axes = {"group": [key.group], "arm": [key.arm], "network": range(len(passed)), "pair": names}
     return frames.lay_out(axes, **kept)
@@ -104,11 +105,11 @@ def _average(found: Predicted, chance: np.ndarray, config: TheoryConfig) -> dict
     return dict(zip(VALUES[:3], (*areas, found.common), strict=True))
 
 
-def _predict(model: CEMRNN, conflicts: ConflictTrials, config: TheoryConfig) -> Predicted:
+def _predict(model: CEMRNN, conflicts: ConflictTrials, clean: Clean, config: TheoryConfig) -> Predicted:
     noise = draw_cue_noise(config, conflicts.own)
     cues = [conflicts.own + sigma * noise for sigma in config.sigmas]
     measured = answer_shares(model, conflicts, cues, config)[0]
-    outputs, slopes = differentiate(model, conflicts, conflicts.own)
+    outputs, slopes = clean
     draws = stream(config.seed, "linear response").standard_normal((config.n_draws, model.config.n_contexts))
     draws = draws - draws.mean(axis=1, keepdims=True)
     response = conflicts.trials.response.cpu().numpy()
@@ -183,9 +184,10 @@ def _weigh_switches(points: pd.DataFrame) -> Scalars:
     within = points[list(names)] - points.groupby("pair")[list(names)].transform("mean")
     scalars["switch_explained_within"] = _explain(within, *names)
     scalars["switch_explained_ends"] = _explain(points, SWITCHES[0], SWITCHES[2])
-    by_pair = [_explain(part, *names) for _, part in points.groupby("pair")]
-    scalars |= {"switch_explained_least": min(by_pair, default=np.nan)}
-    scalars |= {"switch_explained_most": max(by_pair, default=np.nan)}
+    by_pair = [(_explain(part, *names), pair.replace("_", " ")) for pair, part in points.groupby("pair")]
+    ranked = sorted(found for found in by_pair if not np.isnan(found[0])) or [(np.nan, "–")]
+    for which, (share, pair) in {"least": ranked[0], "most": ranked[-1]}.items():
+        scalars |= {f"switch_explained_{which}": share, f"switch_pair_{which}": pair}
     scalars["switch_correlation"] = float(points[names[0]].corr(points[names[1]]))
     off = points[names[0]] - points[names[1]]
     return scalars | {"switch_spread": float(points[names[0]].std()), "switch_error": float(np.sqrt(np.mean(off**2)))}

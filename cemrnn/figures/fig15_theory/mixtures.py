@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cemrnn.figures.fig15_theory.slopes import differentiate
+from cemrnn.figures.fig15_theory.slopes import Clean, differentiate
 from cemrnn.figures.shared.ambiguity import ConflictConfig, ConflictTrials, answer_shares
 from cemrnn.measures.ideal_observer import matches
 from cemrnn.measures.linear_response import follow_mixture, read_answers
@@ -18,7 +18,7 @@ SWITCHES = ("switch", "predicted_switch", "ends_switch")
 
 
 def locate_switches(
-    model: CEMRNN, conflicts: ConflictTrials, unordered: list[tuple[int, int]], config: ConflictConfig
+    model: CEMRNN, conflicts: ConflictTrials, own: Clean, unordered: list[tuple[int, int]], config: ConflictConfig
 ) -> dict[str, np.ndarray]:
     """The mixture (M, U) at which choice goes over, in the mean, from one task of an unordered pair to the other.
 
@@ -28,32 +28,32 @@ def locate_switches(
     Args:
         model: M networks.
         conflicts: trials of P ordered pairs of tasks.
+        own: see `differentiate`, with the cue of each trial's own task.
         unordered: U pairs of tasks, each in both orders among the ordered ones.
         config: mixtures, seeds and recurrent noise.
     """
     cues = [mix_cues(conflicts.own, conflicts.other, share) for share in config.lambdas]
     shares = {"switch": answer_shares(model, conflicts, cues, config)[:2]}
-    shares["predicted_switch"] = predict_shares(model, conflicts, config.lambdas)
+    shares["predicted_switch"] = predict_shares(model, conflicts, own, config.lambdas)
     shares["ends_switch"] = tuple(
         np.where(np.array(config.lambdas) < 0.5, x[..., :1], x[..., -1:]) for x in shares["predicted_switch"]
     )
     rows = {tuple(pair): row for row, pair in enumerate(conflicts.pairs.tolist())}
     found = {}
-    for name, (own, other) in shares.items():
-        ordered = mean_switch(config.lambdas, own, other)  # (M, P)
+    for name, (first, second) in shares.items():
+        ordered = mean_switch(config.lambdas, first, second)  # (M, P)
         both = [(ordered[:, rows[i, j]] + 1 - ordered[:, rows[j, i]]) / 2 for i, j in unordered]
         found[name] = np.stack(both, axis=1)
     return found
 
 
-def predict_shares(model: CEMRNN, conflicts: ConflictTrials, lambdas: tuple[float, ...]) -> tuple[np.ndarray, ...]:
+def predict_shares(
+    model: CEMRNN, conflicts: ConflictTrials, own: Clean, lambdas: tuple[float, ...]
+) -> tuple[np.ndarray, ...]:
     """Shares of answers of the first and of the second task (M, P, L), see `follow_mixture`."""
     way = (conflicts.other - conflicts.own).cpu().numpy()
-    ends, slopes = [], []
-    for cue in (conflicts.own, conflicts.other):
-        outputs, by_cue = differentiate(model, conflicts, cue)
-        ends.append(outputs)
-        slopes.append(np.einsum("mbok,mbk->mbo", by_cue, way))
+    ends, by_cue = zip(own, differentiate(model, conflicts, conflicts.other), strict=True)
+    slopes = [np.einsum("mbok,mbk->mbo", x, way) for x in by_cue]
     given = read_answers(follow_mixture(ends, slopes, lambdas))  # (L, M, B)
     required = [response.cpu().numpy() for response in (conflicts.trials.response, conflicts.other_response)]
     right = [[torch.from_numpy(matches(answers, response)) for answers in given] for response in required]

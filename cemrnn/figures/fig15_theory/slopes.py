@@ -6,14 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cemrnn.figures.fig15_theory.intervention import read_last
 from cemrnn.figures.shared.ambiguity import ConflictTrials
 from cemrnn.network.model import CEMRNN
 
+Clean = tuple[np.ndarray, np.ndarray]  # outputs (M, B, O) with a clean cue, and their slopes (M, B, O, K) by the cue
 
-def differentiate(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> tuple[np.ndarray, np.ndarray]:
+
+def differentiate(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Clean:
     """Outputs (M, B, O) at the last step with a cue (M, B, K) and no recurrent noise; their slopes (M, B, O, K)."""
-    trials, slopes = conflicts.trials, []
-    for o in range(trials.targets.shape[-1]):
+    slopes = []
+    for o in range(conflicts.trials.targets.shape[-1]):
         variable = cue.clone().requires_grad_()
         last = run_to_last(model, conflicts, variable)
         slopes.append(torch.autograd.grad(last[..., o].sum(), variable)[0])
@@ -22,7 +25,5 @@ def differentiate(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> tupl
 
 def run_to_last(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Tensor:
     """Outputs (M, B, O) at the last step with a cue, without recurrent noise; differentiable."""
-    trials = conflicts.trials
-    outputs, _ = model.run(trials.inputs, cue, lengths=trials.end_steps)
-    last = (trials.end_steps - 1)[..., None, None].expand(-1, -1, 1, outputs.shape[-1])
-    return outputs.gather(2, last)[:, :, 0]
+    outputs, _ = model.run(conflicts.trials.inputs, cue, lengths=conflicts.trials.end_steps)
+    return read_last(outputs, conflicts)

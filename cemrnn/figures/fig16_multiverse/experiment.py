@@ -29,14 +29,13 @@ from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
 
 MEASURES = ("accuracy", "robustness")
-SAID = dict(
-    zip(
-        CHOICES,
-        ("activation", "learning rate", "number of synaptic components", "scale of the initial recurrent weights",
-         "number of updates"),
-        strict=True,
-    )
-)  # fmt: skip
+SAID = (  # CHOICES in words
+    "activation",
+    "learning rate",
+    "number of synaptic components",
+    "scale of the initial recurrent weights",
+    "number of updates",
+)
 CONTRASTS = {"excitability_minus_synaptic": SINGLE, "combined_minus_best_single": ARMS_COMPARED}
 EFFECT = ["measure", "match", "contrast"]
 
@@ -115,11 +114,9 @@ def _mean_table(networks: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
     scalars: Scalars = {"n_networks": len(conditions(config)), "n_settings": len(config.settings())}
-    is_varied = {
-        name: len(set(values)) > 1 for name, values in zip(SAID, zip(*config.settings(), strict=True), strict=True)
-    }
-    scalars["varied"] = ", ".join(SAID[name] for name, varied in is_varied.items() if varied) or "nothing"
-    scalars["not_varied"] = "".join(f", {SAID[name]}" for name, varied in is_varied.items() if not varied)
+    varied = [len(set(values)) > 1 for values in zip(*config.settings(), strict=True)]
+    scalars["varied"] = ", ".join(itertools.compress(SAID, varied)) or "nothing"
+    scalars["not_varied"] = "".join(f", {said}" for said, is_varied in zip(SAID, varied, strict=True) if not is_varied)
     for measure, match in itertools.product(MEASURES, MATCHES):
         grids, name = _grids(select(tables["networks"], match=match), measure), f"{measure}_{match}"
         scalars |= weigh_pathways(name, grids, estimate_crossed)

@@ -135,8 +135,8 @@ def _weigh_battery(networks: pd.DataFrame, config: PackingConfig) -> Scalars:
         worst = {arm: _spread_sizes(frames.select(networks, match=match, arm=arm)) for arm in config.arms}
         sizes = {arm: packing.octaves_needed(config.battery_units, x, config.criterion) for arm, x in worst.items()}
         scalars |= frames.weigh_pathways(f"size_{match}", sizes, lambda *s: compare_thresholds(*s, paired=True))
-        known = {arm: 2.0 ** np.nanmedian(size.level) for arm, size in sizes.items()}
-        known = dict.fromkeys(frames.TOLD, np.nan) | known
+        known = dict.fromkeys(frames.TOLD, np.nan)
+        known |= {arm: 2.0 ** pd.Series(size.level).median() for arm, size in sizes.items()}  # of those that are known
         scalars |= {f"size_{match}_{arm}": n_units for arm, n_units in known.items()}
     bounds = {"smallest_battery": config.battery_units[0], "largest_battery": config.battery_units[-1]}
     return scalars | bounds | {"battery_count": config.battery_count}
