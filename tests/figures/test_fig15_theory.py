@@ -161,22 +161,39 @@ def test_the_switch_is_predicted_as_far_as_both_ends_tell(monkeypatch, weigh, sw
 
 
 def test_what_clean_answers_lack_moves_the_switch_of_the_ends(monkeypatch):
-    """The later task of every pair is right in four fifths of its trials, and the switch itself is at a quarter."""
+    """The later task is right in four fifths of the earlier one's trials, and in three of its own; it turns at 1/4."""
     config = dataclasses.replace(CONFIG, lambdas=tuple(np.linspace(0, 1, 201)))
     conflicts = draw_conflicts(config, torch.device("cpu"))
     share, is_later = np.array(config.lambdas), (conflicts.pairs[:, 0] > conflicts.pairs[:, 1])[:, None]
 
     def predict_shares(model, conflicts, own, lambdas):
         later = np.where(is_later, 1 - share, share) > 0.25
-        first, second = 1.0 * ~later, 0.8 * later
+        first, second = 1.0 * ~later, np.where(is_later, 0.6, 0.8) * later
         own, other = np.where(is_later, second, first), np.where(is_later, first, second)
         return own[None], other[None]
 
     monkeypatch.setattr(mixtures, "predict_shares", predict_shares)
     monkeypatch.setattr(mixtures, "answer_shares", lambda model, conflicts, cues, config: predict_shares(0, 0, 0, 0))
     found = mixtures.locate_switches(None, conflicts, None, list(fig15_theory.list_unordered(conflicts.pairs)), config)
-    np.testing.assert_allclose(found["ends_switch"], 0.55, atol=0.01)  # half of (1 - .8) / 2 more than one half
-    np.testing.assert_allclose(found["switch"], 0.25 + 0.75 * 0.1, atol=0.01)
+    one, other = 0.5 * 1 + 0.5 * 0.1, 1 - (0.5 * 0.8 + 0.5 * 0)  # what trials of either task tell
+    np.testing.assert_allclose(found["ends_switch"], (one + other) / 2, atol=0.005)
+    one, other = 0.25 * 1 + 0.75 * 0.1, 1 - (0.75 * 0.8 + 0.25 * 0)
+    np.testing.assert_allclose(found["switch"], (one + other) / 2, atol=0.005)
+
+
+def test_what_the_ends_explain_and_in_which_pairs_is_told(monkeypatch):
+    result = run(monkeypatch, off=0.03)
+    points, scalars = result.tables["points"], result.scalars
+
+    def explained(part, predicted):
+        return 1 - np.mean((part["switch"] - part[predicted]) ** 2) / part["switch"].var(ddof=0)
+
+    by_pair = {pair: explained(part, "predicted_switch") for pair, part in points.groupby("pair")}
+    for which, choose in (("least", min), ("most", max)):
+        pair = choose(by_pair, key=by_pair.get)
+        assert scalars[f"switch_explained_{which}"] == pytest.approx(by_pair[pair])
+        assert scalars[f"switch_pair_{which}"] == pair.replace("_", " ")
+    assert scalars["switch_explained_ends"] == pytest.approx(explained(points, "ends_switch"))
 
 
 @pytest.mark.parametrize(
