@@ -190,7 +190,7 @@ $(OUT)/trained: $(SIZES) $(SOURCES) $(CONDITIONS) | $(STAMP)
 	  echo "nothing can be written in $$PWD/$(@D): a full disk, or not yours?" >&2; exit 1; }
 
 run = n=$$(echo $(ALL) | tr ' ' '\n' | grep -nx '$(1)' | cut -d: -f1); echo "notebook $$n/$(words $(ALL)): $(1)"; \
-  exec $(CEMRNN) run $(1) --profile $(PROFILE)
+  exec $(CEMRNN) run $(1) --profile $(PROFILE) --trained
 
 .SECONDEXPANSION:
 $(OUT)/notebooks/%.ipynb: notebooks/%.ipynb $$(wildcard $(PACKAGE)/figures/$$*/*.py $(PACKAGE)/figures/$$*/finding.md) $(SIZES) $(SOURCES) $(OUT)/trained

@@ -14,7 +14,7 @@ from cemrnn.reproduce.pages import find_problems
 from cemrnn.reproduce.project import Project
 from cemrnn.system.leases import hold_alone
 
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+JUPYTER_BOOK = "import sys; sys.modules['rfc3987_syntax'] = None; from jupyter_book.cli.main import main; main()"
 
 
 def build_book(project: Project, profile: str, write_more: Callable[[Path], None] | None = None) -> Path:

@@ -22,7 +22,7 @@ from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.products import write_products
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.run_progress import RunProgress
-from cemrnn.reproduce.settings import read_values
+from cemrnn.reproduce.settings import find_differing
 from cemrnn.system.files import is_leftover, new_temporary_name
 
 FAILED_FOLDER = "failed"
@@ -86,7 +86,8 @@ def run_notebook(
         shutil.rmtree(left, ignore_errors=True)
     notebook = staging / "notebooks" / f"{stem}.ipynb"
     notebook.parent.mkdir(parents=True)
-    differing = {} if stem in project.tutorials() else _find_differing(project, stem, profile)
+    is_tutorial = stem in project.tutorials()
+    differing = {} if is_tutorial else find_differing(project, stem, profile, read_shown(project.notebook(stem)))
     ours = dict(
         CEMRNN_OUT=staging,
         CEMRNN_PROFILE=profile,
@@ -121,12 +122,6 @@ def isolation(scratch: str) -> dict[str, str]:
     """Variables with which a kernel is that of this environment, and reads nothing of a reader's own settings."""
     ours = {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_RUNTIME_DIR": scratch, "IPYTHONDIR": scratch}
     return dict.fromkeys(("JUPYTER_PATH", "MATPLOTLIBRC", "MPLBACKEND", "PYTHONSTARTUP"), "") | ours
-
-
-def _find_differing(project: Project, stem: str, profile: str) -> dict[str, Any]:
-    """The values of a profile that are not those which a figure's notebook shows."""
-    shown, values = read_shown(project.notebook(stem)), read_values(project, stem, profile)
-    return {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
 
 
 def read_shown(notebook: Path) -> dict[str, Any]:

@@ -116,6 +116,15 @@ def read_values(project: Project, stem: str, profile: str, within: tuple[str, ..
     return values | inner
 
 
+def find_differing(project: Project, stem: str, profile: str, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a profile that are not those which a figure's notebook shows, without loading the figure's class."""
+    values: dict[str, Any] = {}
+    for name in dict.fromkeys((BASE, profile)):
+        sections = _read_sections(project, name)
+        values |= sections.get(SHARED, {}) | sections.get(stem, {})
+    return {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
+
+
 def _read_sections(project: Project, profile: str) -> dict[str, dict[str, Any]]:
     sections = read_sections(project.profile(profile), "names of figures, or networks,")
     known = [SHARED, *list_figures()]

@@ -17,11 +17,12 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+
+if TYPE_CHECKING:  # most files hold no tensors, and who writes them does not wait for torch
+    from torch import Tensor
 
 # What reading bytes that are no safetensors file, or not one of ours, was seen to raise.
 UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, RuntimeError)
@@ -92,6 +93,8 @@ def pack_tensors(tensors: Mapping[str, Tensor], document: Any) -> bytes:
         tensors: name -> tensor.
         document: JSON-ready value, kept in one metadata key so that the content is byte-stable.
     """
+    from safetensors.torch import save
+
     text = json.dumps(document, sort_keys=True)
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     return save(content, metadata={"document": text})
@@ -103,6 +106,8 @@ def unpack_tensors(content: bytes) -> tuple[dict[str, Tensor], Any]:
     Raises:
         ValueError: the content is something else.
     """
+    from safetensors.torch import load
+
     try:
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

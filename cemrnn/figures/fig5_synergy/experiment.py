@@ -45,7 +45,7 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
         super().__post_init__()
         if not set(self.arms) >= set(DESIGN):
             raise ValueError(f"arms: expected the two by two design {', '.join(DESIGN)}, got {', '.join(self.arms)}")
-        if fewer := set(DESIGN) & set(self.side_arms):
+        if fewer := set(COMPARED) & set(self.side_arms):
             raise ValueError(f"side_arms: expected none of {', '.join(DESIGN)}, got {', '.join(sorted(fewer))}")
 
     @property
