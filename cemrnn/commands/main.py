@@ -72,6 +72,8 @@ def _run(
     """The executed notebook, and the other values that it ran with."""
     from cemrnn.reproduce.settings import CUSTOM, check_texts, make_config
 
+    if given and is_trained:
+        raise click.UsageError("--trained: expected no other values with it, whose networks nobody has looked for")
     changes, out = {}, project.build / profile
     if given or not (is_trained or stem in project.tutorials()):
         check_texts(stem, given)

@@ -117,7 +117,7 @@ def read_values(project: Project, stem: str, profile: str, within: tuple[str, ..
 
 
 def find_differing(project: Project, stem: str, profile: str, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a profile that are not those which a figure's notebook shows, without loading the figure's class."""
+    """The values of a profile that a figure's notebook shows otherwise; the class of the settings is not loaded."""
     values: dict[str, Any] = {}
     for name in dict.fromkeys((BASE, profile)):
         sections = _read_sections(project, name)

@@ -143,6 +143,20 @@ def test_a_run_trains_what_its_figure_lacks_and_shows_it(small_project, capsys):
     assert call("sweep", "--profile", "tiny").stdout.startswith("training: all 8 networks are in the store")
 
 
+def test_a_run_whose_networks_are_known_to_be_there_looks_for_none_and_loads_no_settings(project, monkeypatch):
+    def look(*_):
+        raise AssertionError("looked for networks")
+
+    monkeypatch.setattr("cemrnn.commands.main.train_figure", look)
+    monkeypatch.setattr("cemrnn.reproduce.settings.make_config", look)
+    assert call("run", "fig1_tiny", "--trained").exit_code == 0
+    assert Path("build/quick/results/fig1_tiny.json").exists()
+    refused = call("run", "fig1_tiny", "--trained", "-p", "rate=1")
+    assert refused.exit_code == 2 and "--trained: expected no other values with it" in refused.output
+    with pytest.raises(AssertionError, match="looked for networks"):
+        CliRunner().invoke(main, ["run", "fig1_tiny"], catch_exceptions=False)
+
+
 def test_a_sweep_tells_how_many_networks_failed(small_project):
     profile = Path("notebooks/params/tiny.yml")
     sizes = yaml.safe_load(profile.read_text())

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import textwrap
+from pathlib import Path
 
 import papermill
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cemrnn.figures import config_class
+from cemrnn.reproduce.notebooks import read_shown
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import (
+    find_differing,
     find_injected,
     load_config,
     make_config,
@@ -21,7 +24,7 @@ from cemrnn.reproduce.settings import (
 )
 from tests.fixtures.copies import add_figures, copy_tiny_project
 
-STEM = "fig1_tiny"
+STEM, ROOT = "fig1_tiny", Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -202,3 +205,15 @@ def test_figures_5_and_9_refer_to_the_networks_of_figure_3(profile):
     for config in others:
         own = {network.digest() for network in config.maps.map_conditions()}
         assert own and own <= keys
+
+
+def test_what_differs_from_the_notebook_is_found_without_the_class_of_the_settings():
+    project, n_differing = Project(ROOT), 0
+    for stem in project.stems():
+        shown = read_shown(project.notebook(stem))
+        for profile in ("quick", "night"):
+            values = read_values(project, stem, profile)
+            expected = {name: values[name] for name in shown if values.get(name, shown[name]) != shown[name]}
+            assert find_differing(project, stem, profile, shown) == expected, (stem, profile)
+            n_differing += len(expected)
+    assert n_differing > 0

@@ -191,3 +191,17 @@ def test_an_unknown_profile_is_one_line_and_a_failure(tmp_path):
     made = subprocess.run(["make", "-C", str(project), "book", "PROFILE=quikc"], capture_output=True, text=True)
     assert made.returncode != 0
     assert "unknown PROFILE=quikc; expected one of: quick smoke" in made.stderr
+
+
+def test_packages_are_compiled_without_their_tests_and_what_is_no_python_is_left_alone(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    found = subprocess.run([str(python), "-c", environment.WHERE], capture_output=True, text=True, check=True)
+    package = Path(found.stdout.strip()) / "package"
+    sources = {"module.py": "x = 1", "template.py": "{{ name }} =", "tests/module.py": "x = 1"}
+    for name, source in sources.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(source)
+    environment.compile_packages(python)
+    assert [path.name.split(".")[0] for path in package.rglob("*.pyc")] == ["module"]
+    assert not (package / "tests" / "__pycache__").exists()

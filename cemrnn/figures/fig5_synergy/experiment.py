@@ -46,7 +46,7 @@ class SynergyConfig(AmbiguityConfig, PackedBatteryConfig):
         if not set(self.arms) >= set(DESIGN):
             raise ValueError(f"arms: expected the two by two design {', '.join(DESIGN)}, got {', '.join(self.arms)}")
         if fewer := set(COMPARED) & set(self.side_arms):
-            raise ValueError(f"side_arms: expected none of {', '.join(DESIGN)}, got {', '.join(sorted(fewer))}")
+            raise ValueError(f"side_arms: expected none of {', '.join(COMPARED)}, got {', '.join(sorted(fewer))}")
 
     @property
     def shown_arms(self) -> list[str]:

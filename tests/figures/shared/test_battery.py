@@ -37,5 +37,5 @@ def test_side_arms_that_cannot_be_are_refused(change, message):
 
 
 def test_synergy_needs_every_network_of_its_design():
-    with pytest.raises(ValueError, match="side_arms: expected none of combined, .* got plain"):
-        make_config(Project(ROOT), "fig5_synergy", "smoke", {"side_arms": ("plain",)})
+    with pytest.raises(ValueError, match="side_arms: expected none of combined, .* got synaptic"):
+        make_config(Project(ROOT), "fig5_synergy", "smoke", {"side_arms": ("synaptic",)})
