@@ -55,11 +55,6 @@ class PackingConfig(MapConfig):
         cells = itertools.product(self.arms, ["units"], self.units[-1:], self.task_counts, [ROTATIONS])
         return [PackingCell(*cell) for cell in cells]
 
-    def replicates_of(self, cell: PackingCell) -> list[TrainingConfig]:
-        """The networks of a cell; of rotations as few as of the side arms."""
-        networks = self.packed(cell)
-        return networks[: self.side_replicates] if cell.n_sites == ROTATIONS else networks
-
     def separate_cells(self) -> list[PackingCell]:
         """The cells of separate networks."""
         cells = itertools.product([SEPARATE], MATCHES, self.units, self.task_counts, [self.n_sites])
@@ -120,7 +115,7 @@ class PackingConfig(MapConfig):
 def conditions(config: PackingConfig) -> list[TrainingConfig]:
     """Every network that the figure needs, each once."""
     groups = [config.map_conditions()]
-    groups += [config.replicates_of(cell) for cell in config.site_cells() + config.rotation_cells()]
+    groups += [config.packed(cell) for cell in config.site_cells() + config.rotation_cells()]
     groups += [config.separate(cell) for cell in config.separate_cells()]
     groups += [config.battery_networks(*where) for where in config.battery_cells()]
     groups += [config.added(arm) for arm in config.adding_arms()]

@@ -145,9 +145,10 @@ class MapConfig(PackingSizes, PopulationConfig):
         settings["evaluate_every"] = max(1, self.n_updates // N_LOOKS)
         return self.recipe(network, tasks, seed, **settings | changes)
 
-    def replicates(self, arm: str) -> list[int]:
-        """Seeds of the networks of an arm."""
-        return self.seeds[: self.side_replicates] if arm in self.side_arms else self.seeds
+    def replicates(self, cell: PackingCell) -> list[int]:
+        """Seeds of the networks of a cell: fewer of side arms, and of rotations."""
+        is_aside = cell.arm in self.side_arms or cell.n_sites == ROTATIONS
+        return self.seeds[: self.side_replicates] if is_aside else self.seeds
 
     def updates_of(self, cell: PackingCell) -> int:
         """Updates of the weights, at most, of the networks of a cell."""
@@ -159,7 +160,7 @@ class MapConfig(PackingSizes, PopulationConfig):
         tasks, n_updates = cell.tasks(self.preset), self.updates_of(cell)
         network = self.network(cell.arm, cell.match, cell.n_units, tasks)
         settings = dict(score_rule=cell.rule, n_updates=n_updates, evaluate_every=max(1, n_updates // N_LOOKS))
-        return [self.training(network, tasks, seed, **settings) for seed in self.replicates(cell.arm)]
+        return [self.training(network, tasks, seed, **settings) for seed in self.replicates(cell)]
 
     def map_conditions(self) -> list[TrainingConfig]:
         """Every network of every cell, each once."""

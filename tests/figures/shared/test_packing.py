@@ -92,7 +92,7 @@ def test_cells_are_every_arm_size_and_number_of_maps_once_and_side_arms_at_equal
     assert {c.n_sites for c in CONFIG.site_cells()} == {8}
     rotations = CONFIG.rotation_cells()
     assert {(c.match, c.n_units, c.n_sites) for c in rotations} == {("units", 8, ROTATIONS)}
-    assert len(CONFIG.replicates_of(rotations[0])) == 2 < len(CONFIG.replicates_of(cells[0])) == 3
+    assert len(CONFIG.packed(rotations[0])) == 2 < len(CONFIG.packed(cells[0])) == 3
     assert {c[1:] for c in CONFIG.separate_cells()} == {c[1:] for c in CONFIG.main_cells()}
 
 
@@ -156,8 +156,23 @@ def test_every_network_of_the_figure_is_listed_once():
     needed += [training for cell in CONFIG.separate_cells() for training in CONFIG.separate(cell)]
     needed += [training for cell in CONFIG.battery_cells() for training in CONFIG.battery_networks(*cell)]
     needed += [training for arm in CONFIG.arms for training in CONFIG.added(arm)]
-    needed += [training for cell in CONFIG.rotation_cells() for training in CONFIG.replicates_of(cell)]
+    needed += [training for cell in CONFIG.rotation_cells() for training in CONFIG.packed(cell)]
     assert set(listed) == set(needed)
+
+
+def test_what_is_measured_of_a_cell_was_listed(monkeypatch):
+    measured = []
+
+    def remember(trainings, config, rule):
+        measured.extend(trainings)
+        networks = [make_network("exhausted", np.ones(40)) for _ in trainings]
+        return np.ones((len(trainings), 2, trainings[0].tasks.n_contexts)), networks
+
+    monkeypatch.setattr(packing, "answer", remember)
+    monkeypatch.setattr(packing, "late_rise", lambda *_: 0.0)
+    monkeypatch.setattr(packing, "updates_to", lambda *_: 1.0)
+    packing.measure_cells(CONFIG.cells() + CONFIG.site_cells() + CONFIG.rotation_cells(), CONFIG)
+    assert measured and set(measured) <= set(conditions(CONFIG))
 
 
 def make_network(status, losses, scores=(0.5,)):
