@@ -5,11 +5,13 @@ Everything works on the card and in this process. Where there is none, every pee
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 
 import torch
 
+from cemrnn.bench.engine import add_jax
 from cemrnn.bench.peers import Case, build_product, build_torch_rnn
 from cemrnn.bench.rows import Bench, Row, make_row, take_turns
 from cemrnn.card.recipes import for_card
@@ -27,6 +29,10 @@ ROOF = "batched products of the card"
 BATCHED, GRAPH, CUDNN = "a kernel per operation", "a CUDA graph of it, without Adam", "torch.nn.RNN (cuDNN) per network"
 AIM, KERNEL, CORES = "the time aimed at", "the update without drawing", "the cores of this machine"
 COPIED = "drawn on the cores, then copied"
+# It finds the card or fails, multiplies in single precision as ours, and leaves memory to others.
+JAX_ON_CARD = {
+    "JAX_PLATFORMS": "cuda", "JAX_DEFAULT_MATMUL_PRECISION": "highest", "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}  # fmt: skip
 # Case, least share of the roof that is aimed at, and the most seconds.
 CASES = (
     (Case("plain", "relu", n_units=128, n_networks=256), 0.7, None),
@@ -74,7 +80,11 @@ def compare_case(case: Case, share: float | None, most_s: float | None, bench: B
             if name == "ours":
                 raise
             bench.leave_out(f"{name}, {label}", str(error).splitlines()[0])
-    seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
+    with contextlib.ExitStack() as stack:
+        if device != "cpu":
+            first = build_update(case.workload, device, backend="batched")()
+            turns |= add_jax("jax_cuda", [JAX_ON_CARD], case, first, stack, bench)
+        seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
     ours_s, goals = seconds.pop("ours"), {ROOF: share}
     if most_s is not None:
         seconds[AIM], goals[AIM] = most_s, 1.0

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cemrnn.bench.environments import peer_python
@@ -93,14 +93,22 @@ def _add_torch_peers(case: Case, loss: float, stack: contextlib.ExitStack, bench
 def _add_jax(case: Case, loss: float, stack: contextlib.ExitStack, bench: Bench) -> dict[str, list[Turn]]:
     """With one device, and with one per core, among which the networks are divided."""
     n_devices = 2 ** int(math.log2(min(count_cores(), MOST_DEVICES)))
-    settings = [f"--xla_force_host_platform_device_count={n}" for n in sorted({1, n_devices})]
+    counts = [f"--xla_force_host_platform_device_count={n}" for n in sorted({1, n_devices})]
+    return add_jax("jax", [{"XLA_FLAGS": count} for count in counts], case, loss, stack, bench)
+
+
+def add_jax(
+    environment: str, settings: Sequence[Mapping[str, str]], case: Case, loss: float, stack: contextlib.ExitStack,
+    bench: Bench,
+) -> dict[str, list[Turn]]:  # fmt: skip
+    """Turns at an update by JAX, under its name, with the variables of each of the settings."""
     data, turns = bench.folder / "case.npz", []
     try:
-        python = peer_python("jax", bench.folder, bench.pip_arguments, bench.say)
+        python = peer_python(environment, bench.folder, bench.pip_arguments, bench.say)
         save_case(case, data)
-        for i, flags in enumerate(settings):
-            log = bench.folder / f"jax_{i}.log"
-            worker = stack.enter_context(Worker(python, EXTERNAL / "jax_vmap.py", log, {"XLA_FLAGS": flags}))
+        for i, variables in enumerate(settings):
+            log = bench.folder / f"{environment}_{i}.log"
+            worker = stack.enter_context(Worker(python, EXTERNAL / "jax_vmap.py", log, variables))
             work = dict(activation=case.activation, alpha=case.network.alpha, learning_rate=LEARNING_RATE)
             turn, got = worker.prepare(data=str(data.resolve()), **work)
             turns += [turn] if agrees(JAX, got, loss, bench) else []

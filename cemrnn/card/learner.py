@@ -8,51 +8,67 @@ import torch
 from torch import Tensor
 
 from cemrnn.card.ahead import Ahead, TrialsAhead
+from cemrnn.card.recording import Recorder
 from cemrnn.card.streams import open_streams
 from cemrnn.card.transfer import send_all
-from cemrnn.tasks.sequences.batch import Batch, average_loss, cross_entropy
-from cemrnn.training.learner import Learner, TrainedNetwork
-from cemrnn.training.sequence_learner import SequenceLearner, cue_of
+from cemrnn.tasks.sequences.batch import Batch
+from cemrnn.training.learner import Learner, TrainedNetwork, TrialBatch
+from cemrnn.training.optimiser import Factors
+from cemrnn.training.sequence_learner import SequenceLearner
 
 
 class CardLearner(Learner):
     """A `Learner` that goes on from a `Learner`'s state, and the other way round."""
 
     def __init__(self, configs: Sequence, device: torch.device, starts: Sequence[TrainedNetwork] | None = None) -> None:
+        self._recorder = Recorder(device)
         super().__init__(configs, device, starts)
         c, seeds = self.config, [config.seed for config in configs]
         self.trials = TrialsAhead(*open_streams(c.tasks, c.cue, seeds, name="training", device=device), device)
         self.cues = self.trials.cues
         self.evaluation, self.evaluation_cues = open_streams(c.tasks, c.cue, seeds, name="evaluation", device=device)
 
-    def measure_loss(self) -> Tensor:
-        """See `Learner.measure_loss`; when it returns, the device works and the next batch is being made."""
-        loss, following = super().measure_loss(), self.n_updates + 1
+    def step(self, batch: TrialBatch, factors: Factors) -> tuple[Tensor, Tensor]:
+        """See `Learner.step`; when it returns, the device works and the next batch is being made."""
+        # A pull depends on how many steps there were, which no tensor tells.
+        taken = super().step(batch, factors) if self.pull else self._recorder.take(super().step, batch, factors)
+        following = self.n_updates + 1
         if following < self.config.n_updates:
             self.trials.begin(self.config.batch_trials, self._deal(self.config.batch_trials, following))
-        return loss
+        return taken
 
     def score(self) -> Tensor:
         """See `Learner.score`; tasks are never asked for two batches at once."""
         self.trials.rest()
         return super().score()
 
+    def _keep(self, positions: list[int]) -> None:
+        self._recorder.forget()
+        super()._keep(positions)
+
 
 class CardSequenceLearner(SequenceLearner):
     """A `SequenceLearner` whose batches are made ahead."""
 
     def __init__(self, configs: Sequence, device: torch.device) -> None:
+        self._recorder = Recorder(device)
         super().__init__(configs, device)
         self._ahead = Ahead()
 
-    def measure_loss(self) -> Tensor:
-        """See `SequenceLearner.measure_loss`."""
-        batch, following = self._ahead.take(*self._plan(self.n_updates)), self.n_updates + 1
-        outputs, _ = self.model.run(batch.inputs, cue_of(self.model, batch))
-        loss = average_loss(cross_entropy(outputs, batch.targets))
+    def take_batch(self) -> Batch:
+        """See `SequenceLearner.take_batch`."""
+        return self._ahead.take(*self._plan(self.n_updates))
+
+    def step(self, batch: Batch, factors: Factors) -> tuple[Tensor, Tensor]:
+        """See `Learner.step`; when it returns, the device works and the next batch is being made."""
+        taken, following = self._recorder.take(super().step, batch, factors), self.n_updates + 1
         if following < self.config.n_updates:
             self._ahead.begin(*self._plan(following))
-        return loss
+        return taken
+
+    def _keep(self, positions: list[int]) -> None:
+        self._recorder.forget()
+        super()._keep(positions)
 
     def _plan(self, number: int):
         """The name of the batch of an update of the active networks, and what makes it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,7 +25,24 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
 
 def send_all(held: Held, device: torch.device) -> Held:
     """The same dataclass or named tuple with every tensor on the device."""
+    return map_tensors(held, lambda tensor: send(tensor, device))
+
+
+def map_tensors(held: Held, change: Callable[[Tensor], Tensor]) -> Held:
+    """The same tensor, dataclass or named tuple, or tuples within one another, with every tensor changed."""
+    if isinstance(held, Tensor):
+        return change(held)
     if isinstance(held, tuple):
-        return type(held)(*(send(x, device) if isinstance(x, Tensor) else x for x in held))
+        values = [map_tensors(x, change) for x in held]
+        return type(held)(*values) if hasattr(held, "_fields") else tuple(values)
+    if not dataclasses.is_dataclass(held):
+        return held
     values = {field.name: getattr(held, field.name) for field in dataclasses.fields(held)}
-    return dataclasses.replace(held, **{k: send(x, device) for k, x in values.items() if isinstance(x, Tensor)})
+    return dataclasses.replace(held, **{k: change(x) for k, x in values.items() if isinstance(x, Tensor)})
+
+
+def list_tensors(held: Any) -> list[Tensor]:
+    """Every tensor of what `map_tensors` takes, in its order."""
+    found: list[Tensor] = []
+    map_tensors(held, lambda tensor: found.append(tensor) or tensor)
+    return found

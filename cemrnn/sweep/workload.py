@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cemrnn.card.recording import Recorder
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.engine.recurrence import Objective
 from cemrnn.network.model import CEMRNN
 from cemrnn.system.threads import limit_threads
 from cemrnn.system.timing import Turn, time_rounds, time_turn
-from cemrnn.training.optimiser import Adam
+from cemrnn.training.optimiser import Adam, Factors
 from cemrnn.training.recipe import Recipe
 
 LEARNING_RATE = 1e-3
@@ -52,17 +53,26 @@ def build_update(
     Trials and noise are not drawn. Without `steps` there is no step, and the loss stays on the device.
     """
     model = CEMRNN(work.network, range(work.n_networks), device=device)
-    optimiser = Adam(model.flat, weight_decay=0.0)
+    optimiser, recorder = Adam(model.flat, weight_decay=0.0), Recorder(torch.device(device))
     inputs, cue, targets = (tensor.to(device) for tensor in work.draw())
     weights, of_outputs = torch.ones(targets.shape[:3]), torch.ones(targets.shape[3])
-    goal = Objective(targets, weights.to(device), of_outputs.to(device))
+    given = inputs, cue, Objective(targets, weights.to(device), of_outputs.to(device))
+
+    def find_gradient(batch: tuple[Tensor, Tensor, Objective]) -> tuple[Tensor, Tensor]:
+        loss = model.measure_error(*batch, backend=backend).sum()
+        gradients = torch.autograd.grad(loss, list(model.parameters.values()))
+        return loss.detach(), torch.cat([g.flatten(1) for g in gradients], dim=1)
+
+    def step(batch: tuple[Tensor, Tensor, Objective], factors: Factors) -> tuple[Tensor]:
+        loss, gradient = find_gradient(batch)
+        optimiser.move(model.flat, gradient, factors)
+        return (loss,)
 
     def update() -> float | None:
-        loss = model.measure_error(inputs, cue, goal, backend=backend).sum()
-        gradients = torch.autograd.grad(loss, list(model.parameters.values()))
         if not steps:
+            find_gradient(given)
             return None
-        optimiser.step(model.flat, torch.cat([g.flatten(1) for g in gradients], dim=1), LEARNING_RATE)
+        (loss,) = recorder.take(step, given, optimiser.advance(LEARNING_RATE))
         return loss.item()
 
     return update

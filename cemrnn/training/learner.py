@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import torch
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from cemrnn.network.engine.recurrence import Objective
 from cemrnn.network.model import CEMRNN
-from cemrnn.network.noise import NoiseStream
+from cemrnn.network.noise import CountedNoise, NoiseStream
 from cemrnn.tasks import Trials, open_stream
 from cemrnn.tasks.cues import Cue, CueStream
 from cemrnn.tasks.scores import score_per_task, score_trials
 from cemrnn.training.continual import Pull, measure_fisher
-from cemrnn.training.optimiser import Adam, clip_gradient
+from cemrnn.training.optimiser import Adam, Factors, clip_gradient
 
 FAILED = "failed"  # the status of a network whose loss or weights were not finite
 LATE = 0.8  # share of the updates with the full rate, in the schedule "late"
@@ -42,6 +42,16 @@ class TrainedNetwork:
     status: Literal["reached", "exhausted", "failed"]
     n_updates: int
     history: pd.DataFrame
+
+
+class TrialBatch(NamedTuple):
+    """Trials of one update, with what the networks are told and the noise in them; see `CEMRNN.measure_error`."""
+
+    inputs: Tensor  # (M, B, T, I)
+    cue: Cue
+    goal: Objective
+    noise: Tensor | CountedNoise | None
+    lengths: Tensor  # (M, B)
 
 
 class Learner:
@@ -80,7 +90,20 @@ class Learner:
 
     def update(self) -> None:
         """Let every active network take one step; one that leaves what is finite ends as failed, where it was."""
-        loss = self.measure_loss()
+        loss, failed = self.step(self.take_batch(), self.optimiser.advance(self._learning_rate()))
+        self.n_updates += 1
+        self._losses.append(loss)
+        if failed.any():
+            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), FAILED))
+
+    def step(self, batch: Any, factors: Factors) -> tuple[Tensor, Tensor]:
+        """Loss (M,) of the active networks on a batch, and which failed (M,), after the others took one step.
+
+        Args:
+            batch: what `take_batch` returned.
+            factors: of the optimiser's step.
+        """
+        loss = self.measure_loss(batch)
         gradients = torch.autograd.grad(loss.sum(), list(self.model.parameters.values()))
         loss = loss.detach()
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)  # (M, P)
@@ -88,26 +111,26 @@ class Learner:
             gradient *= self.is_trained
         norm = clip_gradient(gradient, self.config.clip_norm)
         before = self.model.flat.clone()
-        self.optimiser.step(self.model.flat, gradient, self._learning_rate())
+        self.optimiser.move(self.model.flat, gradient, factors)
         if self.pull is not None:
             self.pull.draw_back(self.model.flat, self.optimiser.scale(), self._learning_rate())
         failed = ~(torch.isfinite(loss + norm) & torch.isfinite(self.model.flat).all(1))
-        self.model.flat[failed] = before[failed]
-        self.n_updates += 1
-        self._losses.append(loss)
-        if failed.any():
-            self._retire(dict.fromkeys(failed.nonzero().flatten().tolist(), FAILED))
+        self.model.flat.copy_(torch.where(failed[:, None], before, self.model.flat))
+        return loss, failed
 
-    def measure_loss(self) -> Tensor:
-        """Loss (M,) of every active network on the trials of the next update; differentiable."""
+    def take_batch(self) -> TrialBatch:
+        """What every active network learns from in the next update."""
         c = self.config
         trials = self.trials.draw(c.batch_trials, self._deal(c.batch_trials, self.n_updates))
         cue, trials = self._tell(self.cues, trials), trials.to(self.device)
         noise = self.noise.draw(*trials.inputs.shape[1:3], c.network)
         goal = Objective(trials.targets, trials.weights, trials.output_weights)
-        return self.model.measure_error(
-            trials.inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=trials.end_steps
-        )
+        return TrialBatch(trials.inputs, cue, goal, noise, trials.end_steps)
+
+    def measure_loss(self, batch: TrialBatch) -> Tensor:
+        """Loss (M,) of every active network on a batch; differentiable."""
+        inputs, cue, goal, noise, lengths = batch
+        return self.model.measure_error(inputs, cue.context, goal, previous=cue.previous, noise=noise, lengths=lengths)
 
     def evaluate(self) -> float:
         """Median over networks of the score on their worst task; networks that are done leave."""

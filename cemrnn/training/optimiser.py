@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +12,14 @@ from torch import Tensor
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015, their defaults
 LANES = 16  # sums of squares that run beside one another, so that the loop vectorises
+
+
+class Factors(NamedTuple):
+    """What a step multiplies by: numbers, or tensors () on the device of the parameters."""
+
+    kept: float | Tensor  # of the parameters
+    rate: float | Tensor  # without the bias of the first moment
+    growth: float | Tensor  # of the second moment, which undoes its bias
 
 
 class Adam:
@@ -27,11 +36,19 @@ class Adam:
 
     def step(self, flat: Tensor, gradient: Tensor, learning_rate: float) -> None:
         """Move the parameters (M, P) in place along the gradient (M, P)."""
+        self.move(flat, gradient, self.advance(learning_rate))
+
+    def advance(self, learning_rate: float) -> Factors:
+        """Count a step, and return its numbers."""
         self.n_steps += 1
         kept = 1 - learning_rate * self.weight_decay
         rate, growth = learning_rate / (1 - BETA_1**self.n_steps), 1 / (1 - BETA_2**self.n_steps)
+        return Factors(kept, rate, growth)
+
+    def move(self, flat: Tensor, gradient: Tensor, factors: Factors) -> None:
+        """Move the parameters (M, P) in place along the gradient (M, P), by the numbers of a step."""
         move = _move_on_cpu if flat.device.type == "cpu" else _move_on_device
-        move(flat, gradient, self.first, self.second, kept, rate, growth)
+        move(flat, gradient, self.first, self.second, *factors)
 
     def scale(self) -> Tensor:
         """What the last step divided the mean gradient (M, P) by."""
@@ -56,7 +73,7 @@ def clip_gradient(gradient: Tensor, clip_norm: float) -> Tensor:
 def _move_on_device(flat, gradient, first, second, kept, rate, growth) -> None:
     first.lerp_(gradient, 1 - BETA_1)
     second.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
-    flat.mul_(kept).addcdiv_(first, (second * growth).sqrt_().add_(EPSILON), value=-rate)
+    flat.mul_(kept).sub_(first / (second * growth).sqrt_().add_(EPSILON) * rate)
 
 
 def _move_on_cpu(flat, gradient, first, second, kept, rate, growth) -> None:

@@ -28,10 +28,13 @@ class SequenceLearner(Learner):
         self._held_out = self.config.data.held_out("validation", self.config.validation_size).to(device)
         self._begin(len(configs))
 
-    def measure_loss(self) -> Tensor:
-        """Cross-entropy (M,) of every active network on the trials of the next update; differentiable."""
+    def take_batch(self) -> Batch:
+        """What every active network learns from in the next update."""
         seeds = [self._seeds[m] for m in self.active]
-        batch = self.config.data.draw(seeds, self.n_updates, self.config.batch_trials).to(self.device)
+        return self.config.data.draw(seeds, self.n_updates, self.config.batch_trials).to(self.device)
+
+    def measure_loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy (M,) of every active network on a batch; differentiable."""
         outputs, _ = self.model.run(batch.inputs, cue_of(self.model, batch))
         return average_loss(cross_entropy(outputs, batch.targets))
 

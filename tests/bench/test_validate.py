@@ -81,7 +81,7 @@ def test_the_command_writes_what_the_page_shows(write, tmp_path, monkeypatch):
     monkeypatch.setenv("CEMRNN_STORE", str(tmp_path / "no store"))
     ran = CliRunner().invoke(main, ["validate", "--driscoll", str(write()), "--trials", "200", "--profile", "smoke"])
     assert ran.exit_code == 0, ran.output
-    assert f"not scored: expected 12 trained networks in {tmp_path / 'no store'}, got 0;" in ran.output
+    assert f"not scored: expected 11 trained networks in {tmp_path / 'no store'}, got 0;" in ran.output
     path = tmp_path / "build" / "bench" / "validation.json"
     table = describe_validation(path)
     assert json.loads(path.read_text())["date"] in table and "| `driscoll` | opposed | 1 of 1 |" in table

@@ -1,0 +1,124 @@
+"""Steps of training that a card repeats by itself: recorded once for every shape of batch, as a CUDA graph.
+
+A step is hundreds of calls, each of which takes a few microseconds of the CPU; for small networks that is longer than
+what they compute. A recorded step is one call. It reads its batch from memory of its own, into which every batch is
+copied, and moves the parameters in place.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from cemrnn.card.transfer import list_tensors, map_tensors, send
+from cemrnn.training.optimiser import Factors
+
+log = logging.getLogger(__name__)
+MOST_SHAPES = 32  # that are recorded; each holds a batch
+Step = Callable[[Any, Factors], tuple[Tensor, ...]]
+
+
+class Repeat(Protocol):
+    """What was recorded; a call does it again."""
+
+    def __call__(self) -> None: ...
+
+
+class Recorder:
+    """Takes steps of a population: the first of a shape as it is, the second is recorded, and all later ones repeated.
+
+    What a first step loads, compiles or looks for is there when the second one is recorded. Where recording is refused
+    a line in the log says so, and all steps are taken as they are.
+
+    Args:
+        device: where they are taken; those on the CPU as they are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._record = functools.partial(record_on_card, device) if device.type == "cuda" else None
+        self._recorded: dict[Hashable, _Recorded | None] = {}  # shape -> None after its first step
+
+    def take(self, step: Step, batch: Any, factors: Factors) -> tuple[Tensor, ...]:
+        """What the step returns, after it was taken.
+
+        Args:
+            step: (batch, factors) -> tensors; it reads and moves what stays where it is until `forget`.
+            batch: tensors on the device.
+            factors: of the optimiser.
+        """
+        if self._record is None:
+            return step(batch, factors)
+        factors = send(torch.tensor(factors, dtype=torch.float32), self._device).unbind()
+        shape = _describe(batch)
+        if shape not in self._recorded:
+            if len(self._recorded) < MOST_SHAPES:
+                self._recorded[shape] = None
+            return step(batch, Factors(*factors))
+        if self._recorded[shape] is None:
+            try:
+                self._recorded[shape] = _Recorded(step, batch, self._record)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as problem:  # whatever the driver, or a library that waits for the card, refuses with
+                self._record = None
+                _warn_once(self._device, " ".join(f"{type(problem).__name__}: {problem}".split())[:200])
+                return step(batch, Factors(*factors))
+        return self._recorded[shape].repeat(batch, factors)
+
+    def forget(self) -> None:
+        """Let what was recorded be of no use: networks have left, or lie elsewhere."""
+        self._recorded.clear()
+
+
+class _Recorded:
+    """A step in memory of its own."""
+
+    def __init__(self, step: Step, batch: Any, record: Callable[[Callable[[], Any]], Repeat]) -> None:
+        self._batch = map_tensors(batch, torch.clone)
+        self._factors = Factors(*torch.ones(len(Factors._fields), device=list_tensors(batch)[0].device).unbind())
+        self._results: tuple[Tensor, ...] = ()
+
+        def take() -> None:
+            self._results = step(self._batch, self._factors)
+
+        self._repeat = record(take)
+
+    def repeat(self, batch: Any, factors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the step returns for a batch."""
+        for own, given in zip(list_tensors((self._batch, self._factors)), list_tensors((batch, factors)), strict=True):
+            own.copy_(given)
+        self._repeat()
+        return tuple(result.clone() for result in self._results)  # the next repetition writes over them
+
+
+def record_on_card(device: torch.device, take: Callable[[], Any]) -> Repeat:
+    """A CUDA graph of what a call does, which is not done yet.
+
+    All graphs of a card share their memory: between two of them nothing in it is needed.
+    """
+    graph = torch.cuda.CUDAGraph()
+    # Other threads may ask the card for memory meanwhile.
+    with torch.cuda.device(device), torch.cuda.graph(graph, pool=_pool(device), capture_error_mode="thread_local"):
+        take()
+    return graph.replay
+
+
+@functools.cache
+def _pool(device: torch.device) -> Any:
+    return torch.cuda.graph_pool_handle()
+
+
+def _describe(batch: Any) -> Hashable:
+    """What has to be alike for a step to be repeated."""
+    return tuple((tuple(x.shape), x.stride(), x.dtype) for x in list_tensors(batch))
+
+
+@functools.cache
+def _warn_once(device: torch.device, reason: str) -> None:
+    log.warning("steps of training on %s are not recorded, but called one by one (%s)", device, reason)
