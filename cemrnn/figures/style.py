@@ -333,8 +333,12 @@ SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.03, "dpi": 200, "transpa
 
 
 def render(figure: Figure, kind: str, salt: str) -> bytes:
-    """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure."""
+    """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure.
+
+    Panels stay where they were laid out for the first of its pictures.
+    """
     buffer = io.BytesIO()
     with pyplot.style.context([*SHEET, {"svg.hashsalt": salt}]):
         figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
+    figure.set_layout_engine("none")
     return buffer.getvalue()

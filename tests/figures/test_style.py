@@ -46,6 +46,22 @@ def test_the_ground_of_the_page_shows_through():
     assert image[..., 3].min() == 0 and np.median(image[..., 3]) == 0
 
 
+def test_pictures_of_one_figure_are_laid_out_alike():
+    figure = open_figure(4, 3)
+    panels = figure.subplots(2, 2)
+    for axes in panels.flat:
+        axes.plot([0, 1], [0, 12345], label="a label that takes room")
+        axes.set(xlabel="x", ylabel="y")
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    places, pictures = [], []
+    for kind in ("svg", "pdf", "svg"):
+        pictures.append(render(figure, kind, "x"))
+        places.append([axes.get_position().bounds for axes in panels.flat])
+    assert pictures[0] == pictures[2]
+    assert places[0] == places[1] == places[2]
+    assert places[0] != [axes.get_position().bounds for axes in open_figure(4, 3).subplots(2, 2).flat]
+
+
 def test_panels_of_a_row_share_the_width_and_other_rows_do_not_matter():
     figure, panels = open_panels(["aab", "c"], 4)
     panels["c"].set_yticks([0.5], ["a long name that needs much room"])
