@@ -24,6 +24,7 @@ THEMES = ("light", "dark")
 
 def find_faults(page):
     """The grave faults of a page: rule, impact, and where."""
+    page.evaluate("document.getAnimations().forEach(animation => animation.finish())")  # colours on their way
     page.evaluate(AXE)
     found = page.evaluate("axe.run({ resultTypes: ['violations'], preload: false })")["violations"]
     return [(fault["id"], fault["nodes"][0]["target"]) for fault in found if fault["impact"] in GRAVE]
