@@ -65,7 +65,7 @@ class Recorder:
                 self._recorded[shape] = _Recorded(step, batch, self._record)
             except torch.OutOfMemoryError:
                 raise
-            except RuntimeError as problem:  # whatever the driver, or a library that waits for the card, refuses with
+            except Exception as problem:  # whatever the driver, or a library that waits for the card, refuses with
                 self._record = None
                 _warn_once(self._device, " ".join(f"{type(problem).__name__}: {problem}".split())[:200])
                 return step(batch, Factors(*factors))

@@ -50,7 +50,8 @@ def build_update(
 ) -> Callable[[], float | None]:
     """One update of the whole ensemble: forward, loss, backward, Adam's step; it returns the summed loss.
 
-    Trials and noise are not drawn. Without `steps` there is no step, and the loss stays on the device.
+    Trials and noise are not drawn. Without `steps` there is no step, and the loss stays on the device. On a card it is
+    recorded and repeated, as in training, unless a back end is named.
     """
     model = CEMRNN(work.network, range(work.n_networks), device=device)
     optimiser, recorder = Adam(model.flat, weight_decay=0.0), Recorder(torch.device(device))
@@ -72,7 +73,8 @@ def build_update(
         if not steps:
             find_gradient(given)
             return None
-        (loss,) = recorder.take(step, given, optimiser.advance(LEARNING_RATE))
+        take = recorder.take if backend == "auto" else lambda step, *arguments: step(*arguments)
+        (loss,) = take(step, given, optimiser.advance(LEARNING_RATE))
         return loss.item()
 
     return update
