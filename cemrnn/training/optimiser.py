@@ -34,10 +34,6 @@ class Adam:
         self.first, self.second = torch.zeros_like(flat), torch.zeros_like(flat)
         self.n_steps = 0
 
-    def step(self, flat: Tensor, gradient: Tensor, learning_rate: float) -> None:
-        """Move the parameters (M, P) in place along the gradient (M, P)."""
-        self.move(flat, gradient, self.advance(learning_rate))
-
     def advance(self, learning_rate: float) -> Factors:
         """Count a step, and return its numbers."""
         self.n_steps += 1

@@ -64,7 +64,7 @@ def test_adam_equals_that_of_torch(weight_decay):
     theirs = torch.optim.AdamW([reference], lr=0.02, weight_decay=weight_decay)
     for _ in range(10):
         gradient = torch.randn((3, 7), generator=generator, dtype=torch.float64)
-        ours.step(flat, gradient, 0.02)
+        ours.move(flat, gradient, ours.advance(0.02))
         reference.grad = gradient
         theirs.step()
     torch.testing.assert_close(flat, reference.detach(), rtol=1e-12, atol=1e-14)
@@ -235,7 +235,8 @@ def test_the_default_cue_is_the_trials_own_to_the_last_bit():
         gradients = torch.autograd.grad(loss.sum(), list(reference.model.parameters.values()))
         gradient = torch.cat([g.flatten(1) for g in gradients], dim=1)
         clip_gradient(gradient, 1.0)
-        reference.optimiser.step(reference.model.flat, gradient, 1e-2)
+        optimiser = reference.optimiser
+        optimiser.move(reference.model.flat, gradient, optimiser.advance(1e-2))
     assert torch.equal(learner.model.flat, reference.model.flat)
 
 
