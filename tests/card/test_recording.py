@@ -145,7 +145,7 @@ def test_where_recording_is_refused_steps_are_called_and_one_line_says_why(caplo
         raise RuntimeError("operation not permitted when stream is capturing")
 
     recording._warn_once.cache_clear()
-    learners = open_both("fast"), open_both("noisy")
+    learners = open_both("fast"), open_both("cues")
     with caplog.at_level(logging.WARNING):
         for card, plain in learners:
             card._recorder._record = refuse
