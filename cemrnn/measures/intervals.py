@@ -36,11 +36,12 @@ class Interval:
     high: np.ndarray
     n: np.ndarray  # replicates used: pairs if paired, else those of the smallest sample
     p: np.ndarray  # two-sided, of no effect; NaN with fewer than two replicates
+    n_conditions: int = 0  # drawn beside the replicates, see `estimate_crossed`; 0 if none are
 
     def hide(self) -> Interval:
         """The same without value and bounds, as where a grid hides what is compared."""
         nothing = np.full_like(self.value, np.nan)
-        return Interval(value=nothing, low=nothing, high=nothing, n=self.n, p=nothing)
+        return dataclasses.replace(self, value=nothing, low=nothing, high=nothing, p=nothing)
 
     def to_columns(self, measure: str) -> dict[str, Any]:
         """The entries of a table: the measure, low, high and n, as plain numbers where there is one of each."""
@@ -48,7 +49,9 @@ class Interval:
         return {name: column if np.ndim(column) else column.item() for name, column in columns.items()}
 
     def to_scalars(self, measure: str) -> dict[str, float | int]:
-        """The five entries of a results file: the measure, and it with `_low`, `_high`, `_n` and `_p`.
+        """The entries of a results file: the measure, and it with `_low`, `_high`, `_n` and `_p`.
+
+        Where conditions were drawn as well, their number is told as `_conditions`.
 
         Raises:
             ValueError: the interval is not that of a single number.
@@ -56,7 +59,10 @@ class Interval:
         if np.ndim(self.value):
             raise ValueError(f"{measure}: expected the interval of one number, got shape {np.shape(self.value)}")
         bounds = {f"{measure}_low": float(self.low), f"{measure}_high": float(self.high)}
-        return {measure: float(self.value), **bounds, f"{measure}_n": int(self.n), f"{measure}_p": float(self.p)}
+        counts = {f"{measure}_n": int(self.n)}
+        if self.n_conditions:
+            counts[f"{measure}_conditions"] = self.n_conditions
+        return {measure: float(self.value), **bounds, **counts, f"{measure}_p": float(self.p)}
 
 
 def estimate_mean(values: np.ndarray) -> Interval:
@@ -133,10 +139,10 @@ def estimate_crossed(first: np.ndarray, *others: np.ndarray) -> Interval:
     n, (_, n_conditions) = min(map(len, samples)), samples[0].shape
     if n < 2 or n_conditions < 2:
         nothing = np.array(np.nan)
-        return Interval(value=nothing, low=nothing, high=nothing, n=np.array(n), p=nothing)
+        return Interval(value=nothing, low=nothing, high=nothing, n=np.array(n), p=nothing, n_conditions=n_conditions)
     value, low, high, above, below = _least([_crossed_pair(samples[0], other) for other in samples[1:]])[:, 0]
-    p = min(2 * min(above, below), 1)
-    return Interval(**{k: np.array(x) for k, x in dict(value=value, low=low, high=high, n=n, p=p).items()})
+    found = dict(value=value, low=low, high=high, n=n, p=min(2 * min(above, below), 1))
+    return Interval(**{name: np.array(x) for name, x in found.items()}, n_conditions=n_conditions)
 
 
 def _crossed_pair(first: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -31,7 +31,8 @@ ALPHA = 0.05  # of primary claims, corrected
 MOST_NETWORKS = 1000  # that we would tell anybody to train
 COLUMNS = (
     *("id", "statement", "source", "primary", "figure", "measure", "criterion"),
-    *("effect", "low", "high", "n", "p_adjusted", "profile", "verdict", "halves_agree", "n_to_decide", "measured"),
+    *("effect", "low", "high", "n", "p_adjusted", "profile", "verdict", "halves_agree", "n_to_decide", "conditions"),
+    "measured",
 )
 CRITERIA = {
     "positive": "at least {size} ({unit})",
@@ -177,7 +178,8 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
 def count_networks_to_decide(claim: Claim, effect: float, low: float, high: float, n: int) -> int | None:
     """About how many networks would give an interval that decides, if the effect stayed as it is.
 
-    The width of an interval falls with the root of the number of networks. None where even `MOST_NETWORKS` would not
+    The width of an interval falls with the root of the number of networks, and, where conditions were drawn as well, of
+    networks and conditions together: as many times more of both are needed. None where even `MOST_NETWORKS` would not
     do, because the effect is as large as the smallest one that counts.
     """
     room = abs(abs(effect) - claim.smallest_effect)  # to the nearer edge of what does not matter
@@ -233,6 +235,7 @@ def _weigh_claim(claim: Claim, scalars: dict[str, Any], profile: str | None) -> 
         "verdict": verdict,
         "halves_agree": sum(half == verdict for half in halves) / len(halves) if halves else math.nan,
         "n_to_decide": count_networks_to_decide(claim, **evidence) if verdict == "undecided" else None,
+        "conditions": int(scalars.get(f"{claim.measure}_conditions", 0)),
         "measured": claim.measure in scalars.get(MEASURED, ()),
     }
 
@@ -259,9 +262,21 @@ def describe_doubt(row: Any) -> str:
     """How much a row of the ledger hangs on the networks that were drawn, in words."""
     words = [] if math.isnan(row.halves_agree) else [f"{row.halves_agree:.0%} of halves agree"]
     if row.verdict == "undecided" and row.n > 1:
-        few = row.n_to_decide is not None and not math.isnan(row.n_to_decide)
-        words.append(f"about {row.n_to_decide:.0f} networks would decide" if few else "more networks will not decide")
+        words.append(_describe_need(row))
     return "; ".join(words)
+
+
+def _describe_need(row: Any) -> str:
+    """What would decide on an undecided row: networks, and as many times more of the conditions that were drawn."""
+    if row.n_to_decide is None or math.isnan(row.n_to_decide):
+        return "more networks will not decide"
+    if not row.conditions:
+        return f"about {row.n_to_decide:.0f} networks would decide"
+    n_conditions = math.ceil(row.conditions * row.n_to_decide / row.n)
+    return (
+        f"about {row.n_to_decide:.0f} networks and {n_conditions} conditions (pairs of tasks, or settings; now "
+        f"{row.conditions}) would decide"
+    )
 
 
 def _read_evidence(claim: Claim, measure: str, scalars: dict[str, Any]) -> dict[str, float | int]:

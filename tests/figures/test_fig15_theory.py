@@ -13,6 +13,7 @@ from cemrnn.figures.fig15_theory import intervention, mixtures, slopes
 from cemrnn.figures.fig15_theory.plot import plot
 from cemrnn.figures.shared.ambiguity import draw_conflicts
 from cemrnn.figures.shared.conflict_groups import conditions
+from cemrnn.figures.shared.frames import lay_out
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
@@ -269,6 +270,18 @@ def test_planted_errors_come_back_as_the_explained_share(monkeypatch):
     assert result.scalars["explained_all"] == pytest.approx(1 - 0.03**2 / spread, abs=0.05)
     assert result.scalars["signs"] == 1
     assert run(monkeypatch, error=0.0).scalars["explained_all"] == 1
+
+
+def test_what_tells_populations_apart_is_no_correlation_within_them():
+    """Two populations far apart in both; within them pairs are predicted the wrong way round, networks the right way."""
+    axes = {"group": ["units", "trained"], "arm": ["synaptic"], "network": range(4), "pair": list("abc")}
+    is_trained, network, pair = np.array([1.0, 0.0])[:, None, None], np.arange(4.0)[:, None], np.arange(3.0)
+    planted = {"measured": 50 * is_trained + network + pair, "predicted": 80 * is_trained + network - pair}
+    points = lay_out(axes, **{name: np.broadcast_to(x, (2, 4, 3)) for name, x in planted.items()})
+    assert points["measured"].corr(points["predicted"]) > 0.99
+    found = fig15_theory._correlate_within(points)
+    assert (found["correlation_pairs"], found["correlation_networks"]) == pytest.approx((-1, 1))
+    assert found["correlation_within"] == pytest.approx((1.25 - 2 / 3) / (1.25 + 2 / 3))  # of both variances
 
 
 def test_the_solvable_cases_are_as_they_are_simulated():

@@ -78,14 +78,17 @@ def make_conflict(excitability, synapses, spread):
     return table.assign(neither=1 - table["excitability"] - table["synapses"])
 
 
-def run(monkeypatch, *, means=SYNERGY, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0.8, 0.1), spread=0.02):
-    """The experiment on made-up outcomes; nothing is trained."""
+def run(monkeypatch, *, means=SYNERGY, units=None, lesions=(1.0, 0.9, 0.9, 0.2), conflict=(0.8, 0.1), spread=0.02):
+    """The experiment on made-up outcomes, the same at equal units if no others are given; nothing is trained."""
+    at_units = make_outcomes(units or means, spread)
+    of_reading = {"parameters": make_outcomes(means, spread), "units": at_units[at_units["arm"] != "plain"]}
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
     made = {
         "load_populations": lambda config: [SimpleNamespace(arm=arm) for arm in DESIGN],
         "measure_maps": lambda config: None,
-        "share_packed": lambda maps, config: None,
-        "_outcome_table": lambda populations, packed, config, chance: make_outcomes(means, spread),
+        "load_at_equal_units": lambda config, combined: None,
+        "share_packed": lambda maps, config, match: match,
+        "_outcome_table": lambda populations, match, config, chance: of_reading[match],
         "score_pathway_lesions": lambda population, config, chance: make_lesions(lesions, spread),
         "score_conflict": lambda population, config: make_conflict(*conflict, spread),
         "map_packing": lambda rows, settled_rise: PACKED,
@@ -162,7 +165,7 @@ def test_packing_is_the_share_of_the_bits_that_networks_hold_where_they_have_set
 
     monkeypatch.setattr(fig5_synergy, "measure_cells", measure_cells)
     config = dataclasses.replace(CONFIG, arms=(*CONFIG.arms, "gain"))
-    shares = fig5_synergy.share_packed(fig5_synergy.measure_maps(config), config)
+    shares = fig5_synergy.share_packed(fig5_synergy.measure_maps(config), config, "parameters")
     assert np.isnan(shares.pop("gain")).all()  # it learns no maps
     assert set(shares) == set(DESIGN)
     for arm, share in shares.items():  # two networks learned maps; of side arms fewer learned the battery
@@ -176,18 +179,19 @@ def test_where_most_networks_still_learn_packing_and_joint_are_no_evidence(monke
         return pd.DataFrame([dict(cell._asdict(), network=m, accuracy=1.0, rise=1.0) for cell in cells for m in (0, 1)])
 
     monkeypatch.setattr(fig5_synergy, "measure_cells", measure_cells)
-    shares = fig5_synergy.share_packed(fig5_synergy.measure_maps(CONFIG), CONFIG)
+    shares = fig5_synergy.share_packed(fig5_synergy.measure_maps(CONFIG), CONFIG, "parameters")
     assert all(len(share) == CONFIG.count_arm(arm) and np.isnan(share).all() for arm, share in shares.items())
 
 
 def test_measures_are_those_of_the_means(monkeypatch):
     result = run(monkeypatch)
     synergy = result.tables["synergy"].set_index(["outcome", "measure"])
-    assert len(synergy) == 4 * 3 + 3 == result.scalars["n_measures"]
+    assert len(synergy) == 4 * 4 + 3 == result.scalars["n_measures"]
     value = synergy["value"]
     for k, outcome in enumerate(OUTCOMES[:3]):
         both, e, s, neither = (means[k] for means in SYNERGY)
         assert value[outcome, "beyond_best"] == pytest.approx(both - max(e, s))
+        assert value[outcome, "beyond_best_units"] == pytest.approx(both - max(e, s))
         assert value[outcome, "beyond_sum"] == pytest.approx(both - e - s + neither)
         assert value[outcome, "beyond_bliss"] == pytest.approx(both - 1 + (1 - e) * (1 - s))
     both, e, s, neither = (np.mean(means) for means in SYNERGY)
@@ -210,9 +214,28 @@ def test_networks_without_context_limit_no_measure_that_does_not_use_them(monkey
 def test_the_correction_counts_every_measure(monkeypatch):
     table = run(monkeypatch).tables["synergy"]
     assert (table["holm"] >= table["p"]).all() and (table["holm"] <= 1).all()
-    assert table["holm"].min() == pytest.approx(min(1, 15 * table["p"].min()))
+    assert table["holm"].min() == pytest.approx(min(1, 19 * table["p"].min()))
     alike = run(monkeypatch, means=ALIKE, lesions=(1, 0.5, 0.5, 0), conflict=(0.45, 0.45), spread=0.2)
     assert alike.scalars["n_beyond_holm"] == 0 < run(monkeypatch).scalars["n_beyond_holm"]
+
+
+def test_a_measure_that_perfect_networks_would_not_exceed_is_not_asked_for(monkeypatch):
+    """Single pathways at .8 and .7: 1 is below their sum, and .06 above Bliss independence; at .9 and .8 not even."""
+    means = ((0.9, 0.9, 0.9), (0.8, 0.9, 0.2), (0.7, 0.8, 0.2), (0.0, 0.0, 0.0))
+    result = run(monkeypatch, means=means)
+    synergy = result.tables["synergy"].set_index(["outcome", "measure"])
+    hidden = {("mixture", "beyond_sum"), ("noise", "beyond_sum"), ("noise", "beyond_bliss"), ("joint", "beyond_sum")}
+    assert {where for where in synergy.index if np.isnan(synergy["value"][where])} == hidden
+    assert result.scalars["n_measures"] == 19 - len(hidden)
+    assert np.isnan(result.scalars["joint_beyond_sum"]) and np.isnan(result.scalars["joint_beyond_sum_holm"])
+
+
+def test_the_other_reading_is_judged_by_its_own_outcomes(monkeypatch, tmp_path):
+    result = run(monkeypatch, units=WORSE)
+    rows = judge_result(result, tmp_path)
+    assert rows.loc[["synergy-joint", "synergy-joint-units"], "verdict"].to_list() == ["supported", "opposite"]
+    assert "do better than it at equal parameters, and do worse than it at equal units" in result.scalars["title"]
+    assert "at equal parameters and at equal units" in run(monkeypatch).scalars["title"]
 
 
 NO_SYNERGY = dict(means=WORSE, lesions=(1.0, 0.3, 0.3, 0.2), conflict=(0.45, 0.44))
@@ -227,7 +250,7 @@ NOTHING = dict(means=np.full((4, 3), np.nan), lesions=[np.nan] * 4, conflict=(np
 def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
     alike = "complementarity" if verdict == "undecided" else None  # narrow about zero as planted
     rows = judge_result(run(monkeypatch, **made), tmp_path)
-    assert set(rows.index) == {"synergy-joint", "synergy-lesion", "complementarity"}
+    assert set(rows.index) == {"synergy-joint", "synergy-joint-units", "synergy-lesion", "complementarity"}
     assert rows["verdict"].to_dict() == dict.fromkeys(rows.index, verdict) | ({alike: "equivalent"} if alike else {})
     if verdict in ("supported", "no evidence"):
         assert not (rows["halves_agree"] < 0.9).any()

@@ -299,6 +299,7 @@ def test_crossed_estimates_are_of_means_and_leave_out_networks_with_gaps():
     assert estimate_crossed(gap, second, third).to_scalars("x") == found.to_scalars("x")
     alone = estimate_crossed(first[:1], second)
     assert np.isnan(alone.value) and alone.n == 1
+    assert found.to_scalars("x")["x_conditions"] == alone.n_conditions == 5
 
 
 def test_crossed_samples_need_the_same_conditions():

@@ -4,12 +4,14 @@ import json
 import math
 import re
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cemrnn.figures import list_figures
+from cemrnn.measures.intervals import estimate_crossed, estimate_difference
 from cemrnn.reproduce.claims import (
     COLUMNS,
     VERDICTS,
@@ -248,6 +250,18 @@ def test_how_firm_a_verdict_is(tmp_path):
     firm, undecided, edge = map(describe_doubt, table.itertuples())
     assert firm == "60% of halves agree"
     assert undecided == "about 24 networks would decide" and edge == "more networks will not decide"
+
+
+def test_where_conditions_were_drawn_too_more_of_them_are_needed(tmp_path):
+    first, other = (np.random.default_rng(seed).normal(mean, 0.3, (6, 4)) for seed, mean in ((1, 0.1), (2, 0)))
+    scalars = estimate_crossed(first, other).to_scalars("auc_difference")
+    (row,) = ledger(write_result(tmp_path, scalars), [claim(smallest_effect=1.0)]).itertuples()
+    assert row.verdict == "equivalent" and row.conditions == 4
+    told = describe_doubt(row._replace(verdict="undecided", n_to_decide=15))
+    assert told.startswith("about 15 networks and 10 conditions (") and "now 4)" in told
+    alone = estimate_difference(first[:, 0], other[:, 0], paired=False).to_scalars("auc_difference")
+    (row,) = ledger(write_result(tmp_path, alone), [claim(smallest_effect=1.0)]).itertuples()
+    assert row.conditions == 0
 
 
 def test_primary_claims_are_corrected_for_the_number_from_their_papers_and_others_are_not(tmp_path):

@@ -27,7 +27,7 @@ def make_ledger(profile, *verdicts, effect=0.08):
         dict(zip(COLUMNS, [None] * len(COLUMNS), strict=True))
         | {name: getattr(one, name) for name in ("id", "statement", "source", "primary", "figure", "measure")}
         | dict(effect=float("nan") if verdict == "no evidence" else effect, low=0.05, high=0.11, n=5, verdict=verdict)
-        | dict(profile="" if verdict == "no evidence" else profile, halves_agree=0.75, n_to_decide=40)
+        | dict(profile="" if verdict == "no evidence" else profile, halves_agree=0.75, n_to_decide=40, conditions=0)
         for one, verdict in zip(CLAIMS, verdicts, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

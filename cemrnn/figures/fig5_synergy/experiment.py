@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,21 +16,22 @@ from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS, score_conflict, 
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import conflict_groups, packing, titles
 from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity, measure_ideal
-from cemrnn.figures.shared.battery import estimate_chance, load_populations
+from cemrnn.figures.shared.battery import Population, estimate_chance, load_arm, load_populations
 from cemrnn.figures.shared.conflict_tests import DisturbanceSizes, RobustnessConfig
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
 from cemrnn.figures.shared.packing import PackedBatteryConfig, count_cells, decisive_cells, measure_cells
 from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import estimate_mean, estimate_statistic
+from cemrnn.measures.intervals import Interval, estimate_mean, estimate_statistic
 from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import threshold_level
-from cemrnn.measures.synergy import SYNERGY, lesion_excess, swap_statistic
+from cemrnn.measures.synergy import SYNERGY, beyond_best, lesion_excess, swap_statistic
 from cemrnn.network.pathways import ARMS
 from cemrnn.training.config import TrainingConfig
 
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
+LEAST_ROOM = 0.05  # of the scale, by which perfect combined networks would exceed a measure that is asked for
 LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without"), strict=True))  # in scalars
 
 
@@ -80,11 +82,15 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     chance = estimate_chance(config, config.chance_trials)
     populations = {p.arm: p for p in load_populations(config)}
     maps = measure_maps(config)
-    outcomes = _outcome_table(populations, share_packed(maps, config), config, chance)
+    shown = {arm: populations[arm] for arm in config.shown_arms}
+    outcomes = _outcome_table(shown, share_packed(maps, config, "parameters"), config, chance)
+    at_units = _outcome_table(
+        load_at_equal_units(config, shown["combined"]), share_packed(maps, config, "units"), config, chance
+    )
     lesions = score_pathway_lesions(populations["combined"], config, chance)
     conflict = score_conflict(populations["combined"], config)
     long = conflict.melt(id_vars="network", var_name="decides", value_name="share")
-    synergy, scalars = _measure(outcomes, lesions, conflict, config)
+    synergy, scalars = _measure(outcomes, at_units, lesions, conflict, config)
     packed = map_packing(maps, config.packing.settled_rise)
     robust = map_robustness(config.sizes, chance)
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
@@ -94,6 +100,7 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     tables = {
         "outcomes_networks": outcomes,
         "outcomes": summarise(outcomes, ["arm", "outcome"], "value"),
+        "outcomes_units": summarise(at_units, ["arm", "outcome"], "value"),
         "synergy": synergy,
         "lesions": summarise(lesions, ["lesion"], "accuracy"),
         "conflict_networks": conflict,
@@ -107,8 +114,19 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
 def name_outcome(scalars: Scalars) -> str:
     """The title."""
     said = ("do better than", "do worse than", "are not shown to do better than")
-    beyond = titles.choose(scalars, "joint_beyond_best", *said, alike="do as well as")
-    return f"Both pathways together {beyond} the better one"
+    readings = {"equal parameters": "joint_beyond_best", "equal units": "joint_units_beyond_best"}
+    found = {match: titles.choose(scalars, name, *said, alike="do as well as") for match, name in readings.items()}
+    if len(set(found.values())) == 1:
+        return f"Both pathways together {found['equal units']} the better one, at equal parameters and at equal units"
+    told = ", and ".join(f"{beyond} it at {match}" for match, beyond in found.items())
+    return f"Held against the better pathway, both together {told}"
+
+
+def load_at_equal_units(config: SynergyConfig, combined: Population) -> dict[str, Population]:
+    """Arm -> networks that learned the battery with as many units; the combined ones are the same at both readings."""
+    tested = config.tested
+    singles = {key.arm: load_arm(tested, of_arm) for key, of_arm in tested.populations() if key.group == "units"}
+    return {"combined": combined} | singles
 
 
 def measure_maps(config: SynergyConfig) -> pd.DataFrame:
@@ -118,13 +136,13 @@ def measure_maps(config: SynergyConfig) -> pd.DataFrame:
 
 
 def _outcome_table(
-    populations, packed: dict[str, np.ndarray], config: SynergyConfig, chance: np.ndarray
+    populations: dict[str, Population], packed: dict[str, np.ndarray], config: SynergyConfig, chance: np.ndarray
 ) -> pd.DataFrame:
     """One row per arm, outcome and replicate, on a scale from 0 (no context) to 1."""
     ideal = threshold_level(np.array(config.sigmas), measure_ideal(config, chance)).level.item()
     parts = []
-    for arm in config.shown_arms:
-        curves = measure_ambiguity(populations[arm], config.of_arm(arm), chance)
+    for arm, population in populations.items():
+        curves = measure_ambiguity(population, config.of_arm(arm), chance)
         robust = curves.networks()
         values = {
             "mixture": robust["auc"].to_numpy(float),
@@ -139,13 +157,13 @@ def _outcome_table(
     return pd.concat(parts, ignore_index=True)
 
 
-def share_packed(maps: pd.DataFrame, config: SynergyConfig) -> dict[str, np.ndarray]:
-    """Arm -> (M,) share of the information of their random maps that networks hold, at equal parameters.
+def share_packed(maps: pd.DataFrame, config: SynergyConfig, match: str) -> dict[str, np.ndarray]:
+    """Arm -> (M,) share of the information of their random maps that networks hold, at equal parameters or units.
 
     Averaged over those sizes and numbers of maps in which the networks of all compared arms have settled; NaN if those
     are too few, see `decisive_cells`. As many networks as learned the battery; NaN for those that are lacking.
     """
-    usual, cell = select(maps, match="parameters", n_sites=config.maps.n_sites), ["n_units", "n_tasks"]
+    usual, cell = select(maps, match=match, n_sites=config.maps.n_sites), ["n_units", "n_tasks"]
     usual = usual.assign(share=kept_share(usual["accuracy"], config.maps.n_sites))
     n_cells, counted = len(usual[cell].drop_duplicates()), count_cells(usual, config.packing.settled_rise)
     decisive = decisive_cells(usual, COMPARED, counted, n_cells)[cell].drop_duplicates()
@@ -158,34 +176,50 @@ def share_packed(maps: pd.DataFrame, config: SynergyConfig) -> dict[str, np.ndar
 
 
 def _measure(
-    outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.DataFrame, config: SynergyConfig
+    outcomes: pd.DataFrame,
+    at_units: pd.DataFrame,
+    lesions: pd.DataFrame,
+    conflict: pd.DataFrame,
+    config: SynergyConfig,
 ) -> tuple[pd.DataFrame, Scalars]:
-    """The table of all measures with what corrects for their number, and the scalars."""
+    """The table of all measures with what corrects for the number of those that are asked for, and the scalars."""
     rows, scalars = [], {}
-    for (outcome, measure, name), estimate, samples in _list_measures(outcomes, lesions, conflict, config.seed):
+    for (outcome, measure, name), estimate, samples in _list_measures(
+        outcomes, at_units, lesions, conflict, config.seed
+    ):
         interval, labels = estimate(*samples), {"outcome": outcome, "measure": measure, "name": name}
         rows.append(labels | interval.to_columns("value") | {"p": interval.p.item()})
         scalars |= weigh(name, estimate, *samples)
     table = pd.DataFrame(rows)
     table["holm"] = adjust_holm(table["p"].to_numpy(float))
     scalars |= {f"{row.name}_holm": float(row.holm) for row in table.itertuples()}
-    scalars |= {"n_measures": len(table), "n_beyond_holm": int((table["holm"] < 0.05).sum())}
+    scalars |= {"n_measures": int(table["holm"].notna().sum()), "n_beyond_holm": int((table["holm"] < 0.05).sum())}
+    scalars["least_room"] = LEAST_ROOM
     for outcome in OUTCOMES:
         samples = collect_samples(select(outcomes, outcome=outcome), "arm", "value")
         scalars |= mean_scalars(samples, name=f"{outcome}_{{}}")
+        samples = collect_samples(select(at_units, outcome=outcome), "arm", "value")
+        scalars |= mean_scalars(dict.fromkeys(COMPARED, [np.nan]) | samples, name=f"{outcome}_units_{{}}")
     accuracy = collect_samples(lesions.assign(lesion=lesions["lesion"].map(LESION_NAMES)), "lesion", "accuracy")
     scalars |= mean_scalars(accuracy, name="lesion_{}")
     return table, scalars | mean_scalars(conflict.drop(columns="network"), name="conflict_{}")
 
 
-def _list_measures(outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.DataFrame, seed: int) -> list[tuple]:
+def _list_measures(
+    outcomes: pd.DataFrame, at_units: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.DataFrame, seed: int
+) -> list[tuple]:
     """Every measure that is looked at: its labels (outcome, measure, name), how it is estimated, and its samples."""
     values = {name: collect_samples(select(outcomes, outcome=name), "arm", "value") for name in OUTCOMES}
     measures = []
     for outcome, (measure, statistic) in itertools.product(OUTCOMES, SYNERGY.items()):
-        estimate = functools.partial(estimate_statistic, statistic, seed=seed)
         samples = [values[outcome][arm] for arm in DESIGN if arm != "plain" or measure == "beyond_sum"]
+        estimate = functools.partial(_estimate_with_room, statistic, seed=seed)
         measures.append(((outcome, measure, f"{outcome}_{measure}"), estimate, samples))
+    for outcome in OUTCOMES:
+        values_units = collect_samples(select(at_units, outcome=outcome), "arm", "value")
+        samples = [values_units.get(arm, np.full(1, np.nan)) for arm in COMPARED]
+        estimate = functools.partial(_estimate_with_room, beyond_best, seed=seed)
+        measures.append(((outcome, "beyond_best_units", f"{outcome}_units_beyond_best"), estimate, samples))
     accuracy = collect_samples(lesions, "lesion", "accuracy")
     excess = lesion_excess(*(accuracy[lesion] for lesion in LESIONS))
     preference = (conflict["excitability"] - conflict["synapses"]).to_numpy(float)
@@ -197,3 +231,14 @@ def _list_measures(outcomes: pd.DataFrame, lesions: pd.DataFrame, conflict: pd.D
         (("conflict", "preference", "conflict_preference"), estimate_mean, [preference]),
         (("pathways", "swap", "complementarity"), swap, pathways),
     ]
+
+
+def _estimate_with_room(statistic: Callable[..., np.ndarray], both: np.ndarray, *others: np.ndarray, seed: int) -> Interval:
+    """The statistic of both pathways together and the others, hidden where even perfect networks would not exceed it.
+
+    Two pathways that reach half of the scale each leave no room beyond their sum, so that a value below zero says
+    nothing of synergy.
+    """
+    interval = estimate_statistic(statistic, both, *others, seed=seed)
+    most = estimate_statistic(statistic, np.ones_like(both), *others, seed=seed).value
+    return interval if statistic is beyond_best or most >= LEAST_ROOM else interval.hide()

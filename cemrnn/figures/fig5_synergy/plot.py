@@ -23,6 +23,7 @@ from cemrnn.network.pathways import Look
 
 MEASURES = (  # name, shade, marker, label
     ("beyond_best", "0.15", "o", "beyond the better"),
+    ("beyond_best_units", "0.3", "D", "the same, equal units"),
     ("beyond_sum", "0.45", "s", "beyond the sum"),
     ("beyond_bliss", "0.65", "^", "beyond Bliss"),
 )
@@ -60,7 +61,7 @@ def _draw_outcomes(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> None
 
 
 def _draw_synergy(axes: Axes, table: pd.DataFrame) -> None:
-    for offset, (measure, shade, marker, _) in style.spread_over(MEASURES, 0.2):
+    for offset, (measure, shade, marker, _) in style.spread_over(MEASURES, 0.18):
         part, look = select(table, measure=measure).set_index("outcome").loc[list(OUTCOMES)], Look(shade, marker, "-")
         for k, outcome in enumerate(OUTCOMES):
             fill = shade if part["holm"][outcome] < 0.05 else "white"
