@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,38 +11,34 @@ from matplotlib.figure import Figure
 
 from cemrnn.figures import style
 from cemrnn.figures.fig16_multiverse.config import CHOICES
+from cemrnn.figures.fig16_multiverse.experiment import CONTRASTS
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.frames import select
+from cemrnn.figures.shared.packing import MATCHES
 
-SHOWN = (  # measure, match, contrast
-    ("accuracy", "units", "combined_minus_best_single"),
-    ("accuracy", "parameters", "combined_minus_best_single"),
-    ("accuracy", "units", "excitability_minus_synaptic"),
-    ("accuracy", "parameters", "excitability_minus_synaptic"),
-    ("robustness", "parameters", "combined_minus_best_single"),
-    ("robustness", "parameters", "excitability_minus_synaptic"),
-)
 LABELS = {
     "combined_minus_best_single": "combined − better one",
     "excitability_minus_synaptic": "excitability − synaptic",
 }
 NAMES = {"accuracy": "maps", "robustness": "noise"}
+PARTS = {"": "accuracy", "b": "robustness"}  # sorted settings, then choice by choice
+CHOICE_PARTS = {"c": "accuracy", "d": "robustness"}
+ROWS = ["ab", "cd"]  # a row for each reading, a column for each contrast
 CHOICE_NAMES = dict(zip(CHOICES, ("φ", "rate", "N / R", "radius", "updates"), strict=True))
 CLEAR, UNCLEAR = "0.1", "0.6"  # shades: the interval excludes 0, or does not
 LEAST = 0.01  # of an effect, on both sides of 0
-LETTERS = "adbecf"  # a column for each pair of effects
 
 
 @style.in_style
 def plot(result: Result) -> style.Figures:
-    """The figure of `cemrnn.figures.fig16_multiverse.experiment.run`, and part b: choice by choice."""
-    return {"": _plot_sorted(result), "b": _plot_choices(result)}
+    """The figure of `cemrnn.figures.fig16_multiverse.experiment.run`: maps, b: noise, c and d: choice by choice."""
+    figures = {part: _plot_sorted(result, measure) for part, measure in PARTS.items()}
+    return figures | {part: _plot_choices(result, measure) for part, measure in CHOICE_PARTS.items()}
 
 
-def _plot_sorted(result: Result) -> Figure:
-    figure, panels = style.open_panels(["abc", "def"], 5.6)
-    for letter, effect in zip(LETTERS, SHOWN, strict=True):
-        axes, (measure, match, contrast) = panels[letter], effect
+def _plot_sorted(result: Result, measure: str) -> Figure:
+    figure, panels = style.open_panels(ROWS, 4.8)
+    for (letter, axes), (match, contrast) in zip(panels.items(), _effects(), strict=True):
         rows = select(result.tables["effects"], measure=measure, match=match, contrast=contrast)
         rows = rows.dropna(subset="value").sort_values("value")
         _draw_sorted(axes, rows)
@@ -51,6 +49,11 @@ def _plot_sorted(result: Result) -> Figure:
         if rows.empty:
             style.say_blank(axes)
     return figure
+
+
+def _effects() -> list[tuple[str, str]]:
+    """Reading and contrast of every panel."""
+    return list(itertools.product(MATCHES, reversed(CONTRASTS)))
 
 
 def _draw_sorted(axes: Axes, rows: pd.DataFrame) -> None:
@@ -77,15 +80,14 @@ def _draw_overall(axes: Axes, value: float, low: float, high: float) -> None:
         axes.axhspan(low, high, color=style.LOOKS["combined"].colour, alpha=0.15, linewidth=0)
 
 
-def _plot_choices(result: Result) -> Figure:
+def _plot_choices(result: Result, measure: str) -> Figure:
     """The mean effect over the settings that share a choice."""
     table = result.tables["choices"]
     varied = table.groupby("choice")["level"].nunique() > 1
     table = table[table["choice"].map(varied)]
     levels = list(dict.fromkeys(zip(table["choice"], table["level"], strict=True)))
-    figure, panels = style.open_panels(["abc", "def"], 1.2 + 0.42 * len(levels))
-    for letter, (measure, match, contrast) in zip(LETTERS, SHOWN, strict=True):
-        axes = panels[letter]
+    figure, panels = style.open_panels(ROWS, 1.2 + 0.42 * len(levels))
+    for (letter, axes), (match, contrast) in zip(panels.items(), _effects(), strict=True):
         rows = select(table, measure=measure, match=match, contrast=contrast).set_index(["choice", "level"])
         rows = rows.reindex(levels)
         axes.hlines(range(len(rows)), rows["low"], rows["high"], color=CLEAR, linewidth=1)
