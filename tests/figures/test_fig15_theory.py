@@ -273,7 +273,7 @@ def test_planted_errors_come_back_as_the_explained_share(monkeypatch):
 
 
 def test_what_tells_populations_apart_is_no_correlation_within_them():
-    """Two populations far apart in both; within them pairs are predicted the wrong way round, networks the right way."""
+    """Two populations far apart; within them pairs are predicted the wrong way round, networks the right way."""
     axes = {"group": ["units", "trained"], "arm": ["synaptic"], "network": range(4), "pair": list("abc")}
     is_trained, network, pair = np.array([1.0, 0.0])[:, None, None], np.arange(4.0)[:, None], np.arange(3.0)
     planted = {"measured": 50 * is_trained + network + pair, "predicted": 80 * is_trained + network - pair}

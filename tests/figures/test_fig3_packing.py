@@ -63,6 +63,29 @@ def make_networks(cells, density, *, settled, spread, above_chance):
     return pd.concat(parts, ignore_index=True)
 
 
+def make_decisive(accuracies):
+    """Rows of (n_units, n_tasks) -> accuracy of excitability, synaptic, combined."""
+    rows = [
+        dict(arm=arm, n_units=n_units, n_tasks=n_tasks, network=m, accuracy=accuracy + 0.001 * JITTER[m])
+        for (n_units, n_tasks), of_arms in accuracies.items()
+        for arm, accuracy in zip(CONFIG.arms, of_arms, strict=True)
+        for m in range(8)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_cells_in_which_every_arm_reaches_its_target_are_told_from_others():
+    planted = {(4, 2): (0.95, 0.96, 0.97), (4, 8): (0.7, 0.6, 0.8), (8, 8): (0.95, 0.85, 0.95)}
+    found = fig3_packing._below_ceiling(make_decisive(planted), "units", 0.9)
+    assert found["n_ceiling_units"] == 1
+    assert found["below_units_excitability_minus_synaptic"] == pytest.approx(0.1)
+    assert found["below_units_combined_minus_best_single"] == pytest.approx(0.05)
+    full = fig3_packing._below_ceiling(make_decisive({(4, 2): (0.95, 0.96, 0.97)}), "units", 0.9)
+    assert full["n_ceiling_units"] == 1 and np.isnan(full["below_units_excitability_minus_synaptic"])
+    none = fig3_packing._below_ceiling(make_decisive(planted)[:0], "units", 0.9)
+    assert none["n_ceiling_units"] == 0
+
+
 def make_separate():
     parts = [
         pd.DataFrame({**cell._asdict(), "own_units": 8, "rank": 0, "n_parameters": 90, "network": range(8)})

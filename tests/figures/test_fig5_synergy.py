@@ -234,8 +234,9 @@ def test_the_other_reading_is_judged_by_its_own_outcomes(monkeypatch, tmp_path):
     result = run(monkeypatch, units=WORSE)
     rows = judge_result(result, tmp_path)
     assert rows.loc[["synergy-joint", "synergy-joint-units"], "verdict"].to_list() == ["supported", "opposite"]
-    assert "do better than it at equal parameters, and do worse than it at equal units" in result.scalars["title"]
-    assert "at equal parameters and at equal units" in run(monkeypatch).scalars["title"]
+    worse, better = (f"oth pathways together do {how} than the better one" for how in ("worse", "better"))
+    assert result.scalars["title"] == f"B{worse} at equal units; at equal parameters b{better}"
+    assert run(monkeypatch).scalars["title"] == f"B{better}, at equal units and at equal parameters"
 
 
 NO_SYNERGY = dict(means=WORSE, lesions=(1.0, 0.3, 0.3, 0.2), conflict=(0.45, 0.44))

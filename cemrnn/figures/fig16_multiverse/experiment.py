@@ -12,6 +12,8 @@ from cemrnn.figures.fig16_multiverse.config import (
     ARMS_COMPARED,
     CHOICES,
     MultiverseConfig,
+    PopulationKey,
+    Setting,
     conditions,
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment
@@ -21,6 +23,7 @@ from cemrnn.figures.shared.frames import SINGLE, select, summarise, weigh_pathwa
 from cemrnn.figures.shared.packing import MATCHES
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference
 from cemrnn.measures.robustness import normalise_accuracy
+from cemrnn.network.budget import budget_gap
 from cemrnn.network.noise import NoiseStream
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
@@ -114,6 +117,7 @@ def _mean_table(networks: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
     scalars: Scalars = {"n_networks": len(conditions(config)), "n_settings": len(config.settings())}
+    scalars["largest_budget_difference"] = max(_gap(setting, config) for setting in config.settings())
     varied = [len(set(values)) > 1 for values in zip(*config.settings(), strict=True)]
     scalars["varied"] = ", ".join(itertools.compress(SAID, varied)) or "nothing"
     scalars["not_varied"] = "".join(f", {said}" for said, is_varied in zip(SAID, varied, strict=True) if not is_varied)
@@ -125,6 +129,12 @@ def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
             rows = select(tables["effects"], measure=measure, match=match, contrast=contrast).dropna(subset="value")
             scalars |= _count_signs(rows, f"{name}_{contrast}")
     return scalars | {"title": name_outcome(scalars)}
+
+
+def _gap(setting: Setting, config: MultiverseConfig) -> float:
+    """How far the trained parameters of arms are apart where they are meant to be equal."""
+    keys = [PopulationKey(setting, arm, "parameters") for arm in ARMS_COMPARED]
+    return budget_gap(config.training(key, config.seed).network for key in keys)
 
 
 def _grids(networks: pd.DataFrame, measure: str) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean
 from cemrnn.measures.robustness import compare_thresholds, threshold_level
+from cemrnn.network.budget import budget_gap
 from cemrnn.tasks import conflict_pairs
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
@@ -77,7 +78,8 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
     scalars |= {"chance": float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))}
-    scalars |= {"n_networks": len(conditions(config))}
+    gap = budget_gap(config.training(arm)[0].network for arm in config.arms)
+    scalars |= {"n_networks": len(conditions(config)), "largest_budget_difference": gap}
     scalars |= {"trained_sigma": config.trained_sigma, "trained_replicates": config.trained_replicates}
     scalars |= frames.name_compared({arm: of_arm.passed.sum() for arm, of_arm in equal.items()})
     scalars |= frames.arm_scalars(frames.select(tables["networks"], group="parameters"), MEASURES)
@@ -127,8 +129,8 @@ def _preference(plain: ArmCurves) -> np.ndarray:
 
 
 def name_outcome(scalars: Scalars) -> str:
-    """Untrained for, and trained for."""
-    noise = (f"{verb} a noisier context" for verb in ("bears", "bear", "bear"))
-    first = titles.compare_pathways(scalars, "noise_units", *noise)
+    """Untrained for, at both readings, and trained for."""
+    noise = [f"{verb} a noisier context" for verb in ("bears", "bear", "bear")]
+    first = titles.at_both_readings(lambda match: titles.compare_pathways(scalars, f"noise_{match}", *noise))
     helped = [scalars[f"training_gain_{arm}_low"] > 0 for arm in frames.SINGLE]
     return f"{first}; to be trained with noise {'helps both' if all(helped) else 'is not shown to help both'}"

@@ -18,12 +18,12 @@ from cemrnn.figures.shared.packing import (
     common_cells,
     count_cells,
     decisive_cells,
+    find_largest_gap,
     measure_cells,
 )
 from cemrnn.measures import packing
 from cemrnn.measures.intervals import estimate_mean
 from cemrnn.measures.robustness import Threshold, compare_thresholds
-from cemrnn.network.budget import budget_gap
 from cemrnn.network.config import count_context_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
 
@@ -103,7 +103,7 @@ def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Sc
     networks = tables["networks"]
     scalars: Scalars = {
         "n_networks": len(conditions(config)),
-        "largest_budget_difference": _largest_gap(config),
+        "largest_budget_difference": find_largest_gap(config),
         "bits_per_map": bits_per_map(config.n_sites),
         "n_sites": config.n_sites,
         "fewest_tasks": min(config.task_counts),
@@ -159,6 +159,7 @@ def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConf
         decisive = decisive_cells(rows, config.arms, counted, n_cells)
         means = decisive.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
         scalars |= frames.weigh_pathways(f"accuracy_{match}", frames.collect_samples(means, "arm", "accuracy"))
+        scalars |= _below_ceiling(decisive, match, config.target_score)
         everywhere = rows[rows["arm"].isin([*config.arms, SEPARATE])]
         everywhere = everywhere.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
         collected = frames.collect_samples(everywhere, "arm", "accuracy")
@@ -166,6 +167,19 @@ def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConf
         speeds = {arm: _octaves_of_updates(frames.select(rows, arm=arm), config) for arm in config.arms}
         scalars |= frames.weigh_pathways(f"speed_{match}", speeds, lambda *s: compare_thresholds(*s, paired=False))
     return scalars | frames.weigh_mean("plain_above_chance", _above_chance(networks, config))
+
+
+def _below_ceiling(decisive: pd.DataFrame, match: str, target: float) -> Scalars:
+    """In how many cells that count every arm scores the target, and the differences in the others.
+
+    Training stops at the target, so that arms which all reach it cannot differ by much, whatever they could hold.
+    """
+    cell = ["n_units", "n_tasks"]
+    reached = decisive.groupby([*cell, "arm"])["accuracy"].mean().groupby(cell).min() >= target
+    left = decisive[~pd.MultiIndex.from_frame(decisive[cell]).isin(reached.index[reached])]
+    means = left.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
+    scalars = frames.weigh_pathways(f"below_{match}", frames.collect_samples(means, "arm", "accuracy"))
+    return scalars | {f"n_ceiling_{match}": int(reached.sum()), "target_score": target}
 
 
 def _octaves_of_updates(rows: pd.DataFrame, config: PackingConfig) -> Threshold:
@@ -202,17 +216,6 @@ def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, 
         kstar[row.arm] = packing.predict_packed(row.n_shared, row.n_per_context, row.bits_per_map, bits)
     scalars |= {f"law_kstar_{arm}": n if np.isfinite(n) else np.nan for arm, n in kstar.items()}
     return scalars
-
-
-def _largest_gap(config: PackingConfig) -> float:
-    """How far the trained parameters of arms are apart where they are meant to be equal, at most."""
-    cells = config.main_cells() + config.side_cells()
-    equal = [cell._replace(arm="") for cell in cells if cell.match == "parameters"]
-    arms = (*config.arms, *config.side_arms)
-    return max(
-        budget_gap(config.network(arm, "parameters", cell.n_units, cell.tasks(config.preset)) for arm in arms)
-        for cell in dict.fromkeys(equal)
-    )
 
 
 def _above_chance(networks: pd.DataFrame, config: PackingConfig) -> np.ndarray:

@@ -19,13 +19,20 @@ from cemrnn.figures.shared.ambiguity import AmbiguityConfig, measure_ambiguity, 
 from cemrnn.figures.shared.battery import Population, estimate_chance, load_arm, load_populations
 from cemrnn.figures.shared.conflict_tests import DisturbanceSizes, RobustnessConfig
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, lay_out, mean_scalars, select, summarise
-from cemrnn.figures.shared.packing import PackedBatteryConfig, count_cells, decisive_cells, measure_cells
+from cemrnn.figures.shared.packing import (
+    PackedBatteryConfig,
+    count_cells,
+    decisive_cells,
+    find_largest_gap,
+    measure_cells,
+)
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import Interval, estimate_mean, estimate_statistic
 from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import threshold_level
 from cemrnn.measures.synergy import SYNERGY, beyond_best, lesion_excess, swap_statistic
+from cemrnn.network.budget import budget_gap
 from cemrnn.network.pathways import ARMS
 from cemrnn.training.config import TrainingConfig
 
@@ -96,6 +103,8 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
     scalars |= {"map_packing_learning": int((~packed["counts"]).sum()), "n_units": config.n_units}
     scalars["map_robustness_fewest"] = int(robust["n"].min())
+    scalars["largest_budget_difference"] = budget_gap(config.training(arm)[0].network for arm in config.shown_arms)
+    scalars["largest_budget_difference_maps"] = find_largest_gap(config.maps)
     scalars["map_units"] = ", ".join(str(tested.n_units) for tested in config.sizes)
     tables = {
         "outcomes_networks": outcomes,
@@ -114,12 +123,13 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
 def name_outcome(scalars: Scalars) -> str:
     """The title."""
     said = ("do better than", "do worse than", "are not shown to do better than")
-    readings = {"equal parameters": "joint_beyond_best", "equal units": "joint_units_beyond_best"}
-    found = {match: titles.choose(scalars, name, *said, alike="do as well as") for match, name in readings.items()}
-    if len(set(found.values())) == 1:
-        return f"Both pathways together {found['equal units']} the better one, at equal parameters and at equal units"
-    told = ", and ".join(f"{beyond} it at {match}" for match, beyond in found.items())
-    return f"Held against the better pathway, both together {told}"
+    measures = {"units": "joint_units_beyond_best", "parameters": "joint_beyond_best"}
+
+    def of_reading(match: str) -> str:
+        beyond = titles.choose(scalars, measures[match], *said, alike="do as well as")
+        return f"Both pathways together {beyond} the better one"
+
+    return titles.at_both_readings(of_reading)
 
 
 def load_at_equal_units(config: SynergyConfig, combined: Population) -> dict[str, Population]:
@@ -233,7 +243,9 @@ def _list_measures(
     ]
 
 
-def _estimate_with_room(statistic: Callable[..., np.ndarray], both: np.ndarray, *others: np.ndarray, seed: int) -> Interval:
+def _estimate_with_room(
+    statistic: Callable[..., np.ndarray], both: np.ndarray, *others: np.ndarray, seed: int
+) -> Interval:
     """The statistic of both pathways together and the others, hidden where even perfect networks would not exceed it.
 
     Two pathways that reach half of the scale each leave no room beyond their sum, so that a value below zero says

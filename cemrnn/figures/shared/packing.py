@@ -18,7 +18,7 @@ from cemrnn.figures.shared.battery import (
     check_increasing,
 )
 from cemrnn.measures import packing
-from cemrnn.network.budget import match_size
+from cemrnn.network.budget import budget_gap, match_size
 from cemrnn.network.config import NetworkConfig, count_parameters
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.store import Store
@@ -187,6 +187,17 @@ class PackedBatteryConfig(BatteryConfig):
 def battery_and_maps(config: PackedBatteryConfig) -> list[TrainingConfig]:
     """Every network that learns the battery or random maps."""
     return all_conditions(config) + config.maps.map_conditions()
+
+
+def find_largest_gap(config: MapConfig) -> float:
+    """How far the trained parameters of arms are apart where they are meant to be equal, at most."""
+    cells = config.main_cells() + config.side_cells()
+    equal = [cell._replace(arm="") for cell in cells if cell.match == "parameters"]
+    arms = (*config.arms, *config.side_arms)
+    return max(
+        budget_gap(config.network(arm, "parameters", cell.n_units, cell.tasks(config.preset)) for arm in arms)
+        for cell in dict.fromkeys(equal)
+    )
 
 
 def measure_cells(cells: list[PackingCell], config: MapConfig) -> pd.DataFrame:

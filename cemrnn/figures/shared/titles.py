@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -38,6 +38,18 @@ def choose(
     if least and -least < low and high < least:
         return unclear if alike is None else alike
     return above if low > 0 and low >= least else below if high < 0 and high <= -least else unclear
+
+
+def at_both_readings(of_reading: Callable[[str], str]) -> str:
+    """What is said at equal units and at equal parameters, once if it is the same.
+
+    Args:
+        of_reading: "units" or "parameters" -> a sentence that begins with a capital and has no full stop.
+    """
+    units, parameters = of_reading("units"), of_reading("parameters")
+    if units == parameters:
+        return f"{units}, at equal units and at equal parameters"
+    return f"{units} at equal units; at equal parameters {parameters[:1].lower()}{parameters[1:]}"
 
 
 def compare_pathways(scalars: Mapping[str, Any], measure: str, one: str, several: str, infinitive: str) -> str:

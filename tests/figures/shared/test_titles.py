@@ -3,7 +3,7 @@
 import pytest
 
 from cemrnn.figures import list_figures
-from cemrnn.figures.shared.titles import choose, compare_pathways, smallest_effects
+from cemrnn.figures.shared.titles import at_both_readings, choose, compare_pathways, smallest_effects
 from cemrnn.reproduce.claims import load_claims
 
 
@@ -50,3 +50,9 @@ def test_pathways_are_compared_in_words():
     found = {"m_excitability_minus_synaptic_low": -0.2, "m_excitability_minus_synaptic_high": -0.1}
     assert compare_pathways(found, "m", *verbs) == "Synapses bear more noise than excitability"
     assert compare_pathways({}, "m", *verbs) == "Neither pathway is shown to bear more noise than the other"
+
+
+def test_both_readings_are_told_and_once_if_they_agree():
+    assert at_both_readings(lambda match: "Both are alike") == "Both are alike, at equal units and at equal parameters"
+    told = {"units": "Synapses bear more", "parameters": "Neither pathway does"}
+    assert at_both_readings(told.get) == "Synapses bear more at equal units; at equal parameters neither pathway does"
