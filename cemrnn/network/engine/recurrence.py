@@ -120,7 +120,10 @@ class Settings(NamedTuple):
 
 
 class Tensors(NamedTuple):
-    """All tensors of one call in the engine's layout: (network, time, trial, feature), memory contiguous."""
+    """All tensors of one call in the engine's layout: (network, time, trial, feature), from the inputs on contiguous.
+
+    Weights lie as they were given; those of an ensemble are parts of rows that hold all parameters of a network.
+    """
 
     recurrent: Tensor
     input: Tensor

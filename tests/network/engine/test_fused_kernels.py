@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.engine import fused
 from cemrnn.network.engine.activation import ACTIVATIONS
-from cemrnn.network.engine.recurrence import integrate
+from cemrnn.network.engine.recurrence import Objective, integrate
+from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
+from cemrnn.network.pathways import ARMS
 from tests.recurrences import PATHWAYS, draw, loop, to_single, values_and_gradients
 
 pytest.importorskip("triton")
@@ -124,6 +126,53 @@ def test_outputs_alone_are_the_same():
     outputs, rates = integrate(weights, drive, alpha=0.3, activation="relu", backend="fused", keep_rates=False)
     assert rates is None
     assert torch.equal(outputs, with_rates)
+
+
+ENSEMBLE = dict(n_units=5, n_contexts=3, n_inputs=4, n_outputs=2)
+
+
+def perturbed(config, **place):
+    """Three networks whose modulation is no longer zero; their parameters lie in the rows of one tensor."""
+    model, generator = CEMRNN(config, [1, 2, 3], **place), torch.Generator().manual_seed(4)
+    model.flat.add_(0.3 * torch.randn(model.flat.shape, generator=generator, dtype=torch.float64).to(model.flat))
+    return model
+
+
+def fit(model, backend, noise, n_trials=18, n_steps=4):
+    """Loss, outputs and gradients of an ensemble on trials of unlike lengths."""
+    c, generator = model.config, torch.Generator().manual_seed(5)
+
+    def normal(*shape):
+        return torch.randn(3, n_trials, *shape, generator=generator, dtype=torch.float64).to(model.flat)
+
+    inputs, targets, told = normal(n_steps, c.n_inputs), normal(n_steps, c.n_outputs), normal(c.n_contexts)
+    lengths = torch.randint(1, n_steps + 1, (3, n_trials), generator=generator).to(model.flat.device)
+    goal = Objective(targets, torch.ones_like(targets[..., 0]), torch.ones_like(targets[0, 0, 0]))
+    context = told if ARMS[c.arm].pathways and not c.infers_context else None
+    loss = model.measure_error(inputs, context, goal, noise=noise, lengths=lengths, backend=backend)
+    gradients = torch.autograd.grad(loss.sum(), list(model.parameters.values()))
+    outputs, rates = model.run(
+        inputs, context, noise=noise, lengths=lengths, initial=normal(c.n_units), keep_rates=True, backend=backend
+    )
+    found = {"loss": loss, "outputs": outputs, "rates": rates} | dict(zip(model.parameters, gradients, strict=True))
+    return {f"{name} of {m}": x[m].detach() for name, x in found.items() for m in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("arm", "source"), [(name, "cue") for name in ARMS] + [("combined", "input"), ("excitability", "input")]
+)
+def test_networks_side_by_side_equal_the_compiled_back_end(arm, source):
+    config = NetworkConfig(
+        arm=arm, rank=ARMS[arm].rank_of(2), sigma_rec=0.2, activation="softplus", context_source=source, **ENSEMBLE
+    )
+    drawn = NoiseStream([3, 8, 9], name="n", device=DEVICE).count(config)
+    ours = fit(perturbed(config, device=DEVICE), "fused", drawn)
+    assert was_fused()
+    filled = NoiseStream([3, 8, 9], name="n").draw(18, 4, config)
+    theirs = fit(perturbed(config), "compiled", filled)
+    exact = fit(perturbed(config, dtype=torch.float64), "compiled", filled.double())
+    assert distance(ours, {name: value.double() for name, value in theirs.items()}) < 300 * ROUNDING
+    assert distance(ours, exact) < 300 * ROUNDING
 
 
 SIZES = dict(arm="plain", n_contexts=1, n_inputs=1, n_outputs=1)

@@ -72,10 +72,11 @@ def _grid(t, plan: Plan) -> tuple[int, int]:
 
 
 def _shared(t) -> tuple:
-    """What both kernels read, in their order; noise is an array, or keys to draw it from."""
+    """What both kernels read, in their order and as they index it; noise is an array, or keys to draw it from."""
     noise, keys = (None, t.noise) if t.noise is not None and t.noise.ndim == 1 else (t.noise, None)
     modulation = (getattr(t, name) for name in MODULATION)
-    return t.recurrent, t.synaptic_in, t.synaptic_out, *modulation, noise, keys, t.lengths
+    read = t.recurrent, t.synaptic_in, t.synaptic_out, *modulation, noise, keys, t.lengths
+    return tuple(None if x is None else x.contiguous() for x in read)  # an ensemble's weights lie P numbers apart
 
 
 def _numbers(settings, t) -> tuple:
