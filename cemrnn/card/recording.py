@@ -32,8 +32,8 @@ class Repeat(Protocol):
 class Recorder:
     """Takes steps of a population: the first of a shape as it is, the second is recorded, and all later ones repeated.
 
-    What a first step loads, compiles or looks for is there when the second one is recorded. Where recording is refused
-    a line in the log says so, and all steps are taken as they are.
+    What a first step loads, compiles or looks for is there when the second one is recorded. Where recording is refused,
+    or memory does not suffice for it, a line in the log says so, and all steps are taken as they are.
 
     Args:
         device: where they are taken; those on the CPU as they are.
@@ -41,7 +41,7 @@ class Recorder:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._record = functools.partial(record_on_card, device) if device.type == "cuda" else None
+        self._record = _open(device)
         self._recorded: dict[Hashable, _Recorded | None] = {}  # shape -> None after its first step
 
     def take(self, step: Step, batch: Any, factors: Factors) -> tuple[Tensor, ...]:
@@ -61,19 +61,29 @@ class Recorder:
                 self._recorded[shape] = None
             return step(batch, Factors(*factors))
         if self._recorded[shape] is None:
-            try:
-                self._recorded[shape] = _Recorded(step, batch, self._record)
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as problem:  # whatever the driver, or a library that waits for the card, refuses with
-                self._record = None
-                _warn_once(self._device, " ".join(f"{type(problem).__name__}: {problem}".split())[:200])
+            recorded = self._try_to_record(step, batch)
+            if recorded is None:
                 return step(batch, Factors(*factors))
+            self._recorded[shape] = recorded
         return self._recorded[shape].repeat(batch, factors)
 
     def forget(self) -> None:
         """Let what was recorded be of no use: networks have left, or lie elsewhere."""
         self._recorded.clear()
+        if self._record is not None and self._device.type == "cuda":
+            self._record = _open(self._device)
+
+    def _try_to_record(self, step: Step, batch: Any) -> _Recorded | None:
+        """The step, recorded; None, and nothing is recorded any more, where that is refused."""
+        try:
+            return _Recorded(step, batch, self._record)
+        except Exception as problem:  # whatever the driver, or a library that waits for the card, refuses with
+            reason = " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+        self._record = None
+        self._recorded.clear()
+        torch.cuda.empty_cache()  # what graphs held is for the steps
+        _warn_once(self._device, reason)
+        return None
 
 
 class _Recorded:
@@ -97,21 +107,40 @@ class _Recorded:
         return tuple(result.clone() for result in self._results)  # the next repetition writes over them
 
 
-def record_on_card(device: torch.device, take: Callable[[], Any]) -> Repeat:
+def record_on_card(device: torch.device, take: Callable[[], Any], pool: Any = None) -> Repeat:
     """A CUDA graph of what a call does, which is not done yet.
 
-    All graphs of a card share their memory: between two of them nothing in it is needed.
+    Args:
+        device: a card.
+        take: what is called once.
+        pool: handle of the memory that it shares with other graphs; None for memory of its own.
+
+    Raises:
+        RuntimeError: it cannot be recorded; the thread works on the stream that it worked on before.
     """
     graph = torch.cuda.CUDAGraph()
-    # Other threads may ask the card for memory meanwhile.
-    with torch.cuda.device(device), torch.cuda.graph(graph, pool=_pool(device), capture_error_mode="thread_local"):
-        take()
+    with torch.cuda.device(device):
+        stream = torch.cuda.current_stream()
+        try:
+            # Other threads may ask the card for memory meanwhile.
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                take()
+        except BaseException:
+            # torch leaves its own stream after a recording that ended well alone, and no other thread knows that one.
+            torch.cuda.set_stream(stream)
+            torch.cuda.synchronize()
+            raise
     return graph.replay
 
 
-@functools.cache
-def _pool(device: torch.device) -> Any:
-    return torch.cuda.graph_pool_handle()
+def _open(device: torch.device) -> Callable[[Callable[[], Any]], Repeat] | None:
+    """What records calls on a card, in memory that they share: between two of them nothing in it is needed.
+
+    Torch refuses the handle of such memory once the last graph in it is gone. None for other devices.
+    """
+    if device.type != "cuda":
+        return None
+    return functools.partial(record_on_card, device, pool=torch.cuda.graph_pool_handle())
 
 
 def _describe(batch: Any) -> Hashable:

@@ -3,7 +3,10 @@
 Without a card a repetition is a call that reads and writes the recorder's own memory, as a graph does.
 """
 
+import contextlib
+import gc
 import logging
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -154,6 +157,113 @@ def test_where_recording_is_refused_steps_are_called_and_one_line_says_why(caplo
     assert len(refused) == len(learners)  # and is not tried again
     (line,) = [record.message for record in caplog.records]
     assert "are not recorded" in line and "not permitted when stream is capturing" in line
+
+
+class FakeCard:
+    """A card as torch records on it: what is recorded is called, and not done again when it is repeated.
+
+    Memory takes no further graph once its last one is gone, and a thread leaves the stream of a recording after one
+    that ended well alone.
+    """
+
+    def __init__(self, monkeypatch):
+        self.stream, self.fails_in, self.problem, self.used = "usual", None, None, set()
+        self.n_handles, self.graphs, self.emptied = 0, weakref.WeakKeyDictionary(), 0  # graph -> handle of its memory
+        monkeypatch.setattr(recording, "send", lambda tensor, _: tensor)
+        for name, fake in {
+            "CUDAGraph": self._make_graph, "graph": self._record, "device": contextlib.nullcontext,
+            "graph_pool_handle": self._make_handle, "current_stream": lambda: self.stream,
+            "set_stream": lambda stream: setattr(self, "stream", stream), "synchronize": lambda: None,
+            "empty_cache": lambda: setattr(self, "emptied", self.emptied + 1),
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, fake)
+
+    def _make_graph(self):
+        class Graph:
+            def replay(self):
+                pass
+
+        return Graph()
+
+    def _make_handle(self):
+        self.n_handles += 1
+        return self.n_handles
+
+    @contextlib.contextmanager
+    def _record(self, graph, pool, capture_error_mode):
+        self.stream = "of recordings"
+        if self.fails_in == "enter":
+            raise self.problem("out of order")
+        if pool in self.used and pool not in self.graphs.values():
+            raise RuntimeError("use_count > 0 INTERNAL ASSERT FAILED")
+        self.used.add(pool)
+        self.graphs[graph] = pool
+        yield
+        if self.fails_in == "exit":
+            raise self.problem("out of order")
+        self.stream = "usual"
+
+
+@pytest.fixture
+def card(monkeypatch):
+    recording._warn_once.cache_clear()
+    return FakeCard(monkeypatch)
+
+
+def count_up(recorder, sizes):
+    """Take a step for a batch of each size, and return how often one was called."""
+    called = []
+
+    def step(batch, factors):
+        called.append(len(batch))
+        return (batch.sum() * factors.rate,)
+
+    for size in sizes:
+        recorder.take(step, torch.ones(size), Factors(1, 2, 3))
+    return len(called)
+
+
+def test_memory_of_steps_that_were_forgotten_is_not_asked_for_again(card, caplog):
+    recorder = Recorder(torch.device("cuda"))
+    for forget in (recorder.forget, gc.collect):
+        assert count_up(recorder, [1, 1, 2, 2, 1, 2]) == 4  # the first step of each, and its recording
+        assert len(set(card.graphs.values())) == 1  # they share their memory
+        forget()
+    del recorder, forget  # a training that has ended
+    assert not card.graphs
+    assert count_up(Recorder(torch.device("cuda")), [1, 1, 1]) == 2
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("fails_in", ["enter", "exit"])
+@pytest.mark.parametrize("problem", [RuntimeError, torch.OutOfMemoryError])
+def test_a_recording_that_fails_leaves_the_thread_on_its_stream_and_no_graph(card, caplog, fails_in, problem):
+    recorder = Recorder(torch.device("cuda"))
+    count_up(recorder, [1, 1])
+    assert card.graphs
+    card.fails_in, card.problem = fails_in, problem
+    count_up(recorder, [2, 2])
+    gc.collect()
+    assert card.stream == "usual"
+    assert not card.graphs and card.emptied
+    assert count_up(recorder, [1, 2, 2, 1]) == 4
+    (line,) = [record.message for record in caplog.records]
+    assert "are not recorded" in line and "out of order" in line
+
+
+@pytest.mark.parametrize("problem", [RuntimeError, torch.OutOfMemoryError])
+def test_training_goes_on_where_it_was_when_a_recording_fails(problem):
+    card, plain = open_both("own")  # batches of several shapes, the second of which is refused
+
+    def refuse_later(take):
+        if card._recorder._recorded and any(card._recorder._recorded.values()):
+            raise problem("out of order")
+        return take
+
+    card._recorder._record = refuse_later
+    advance((card, plain), N_UPDATES)
+    assert card._recorder._record is None
+    assert_equal(card, plain)
 
 
 def test_no_more_than_so_many_shapes_are_recorded(monkeypatch):
