@@ -11,6 +11,8 @@ from cemrnn.card.ahead import Ahead, TrialsAhead
 from cemrnn.card.recording import Recorder
 from cemrnn.card.streams import open_streams
 from cemrnn.card.transfer import send_all
+from cemrnn.network.engine import fused
+from cemrnn.network.noise import CountedNoise
 from cemrnn.tasks.sequences.batch import Batch
 from cemrnn.training.learner import Learner, TrainedNetwork, TrialBatch
 from cemrnn.training.optimiser import Factors
@@ -27,6 +29,14 @@ class CardLearner(Learner):
         self.trials = TrialsAhead(*open_streams(c.tasks, c.cue, seeds, name="training", device=device), device)
         self.cues = self.trials.cues
         self.evaluation, self.evaluation_cues = open_streams(c.tasks, c.cue, seeds, name="evaluation", device=device)
+
+    def take_batch(self) -> TrialBatch:
+        """See `Learner.take_batch`; noise that the device cannot draw is an array: no recorded step could fetch it."""
+        batch = super().take_batch()
+        noise, (n_trials, n_steps) = batch.noise, batch.inputs.shape[1:3]
+        if not isinstance(noise, CountedNoise) or fused.can_fill(noise.keys.device):
+            return batch
+        return batch._replace(noise=noise.fill(n_trials, n_steps, self.config.network.n_units))
 
     def step(self, batch: TrialBatch, factors: Factors) -> tuple[Tensor, Tensor]:
         """See `Learner.step`; when it returns, the device works and the next batch is being made."""

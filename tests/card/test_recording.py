@@ -5,6 +5,7 @@ Without a card a repetition is a call that reads and writes the recorder's own m
 
 import contextlib
 import gc
+import importlib
 import logging
 import weakref
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from cemrnn.card import recording
 from cemrnn.card.learner import CardLearner
 from cemrnn.card.recording import Recorder
 from cemrnn.card.transfer import list_tensors, map_tensors
+from cemrnn.network.engine import fused
 from cemrnn.network.noise import CountedNoise
 from cemrnn.tasks.cues import Cue
 from cemrnn.training.learner import Learner
@@ -263,6 +265,27 @@ def test_training_goes_on_where_it_was_when_a_recording_fails(problem):
     card._recorder._record = refuse_later
     advance((card, plain), N_UPDATES)
     assert card._recorder._record is None
+    assert_equal(card, plain)
+
+
+def test_where_triton_is_missing_a_repeated_step_fetches_no_noise(monkeypatch):
+    card, plain = open_both("fast")
+    take, repeated = record(card), []
+    monkeypatch.setattr(fused, "_plans", {})
+    monkeypatch.setattr(fused, "_part", lambda name: importlib.import_module("no_triton"))
+    monkeypatch.setattr(card.noise, "draw", lambda n_trials, n_steps, network: card.noise.count(network))
+    fill = CountedNoise.fill
+
+    def fill_between_steps(noise, *sizes):
+        assert len(take) == len(repeated)  # within a repetition no array is brought to a card
+        return fill(noise, *sizes)
+
+    monkeypatch.setattr(CountedNoise, "fill", fill_between_steps)
+    for _ in range(6):
+        card.update()
+        repeated[:] = take
+    advance((plain,), 6)
+    assert repeated
     assert_equal(card, plain)
 
 

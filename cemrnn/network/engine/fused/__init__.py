@@ -51,6 +51,13 @@ def fill(noise: CountedNoise, n_trials: int, n_steps: int, n_units: int) -> Tens
     return filled
 
 
+def can_fill(device: torch.device) -> bool:
+    """Whether `fill` draws noise on the device; tried once."""
+    if ("noise", device) not in _plans:
+        fill(CountedNoise(torch.zeros(1, dtype=torch.int64, device=device), 1.0), 1, 1, 1)
+    return _plans["noise", device] is not None
+
+
 def _plan(settings, t):
     """How this kind of call is laid out on the card, or None where it cannot be."""
     widths = tuple(None if x is None or x.ndim < 3 else (x.shape[-1], x.ndim > 3 and x.shape[1] > 1) for x in t)
