@@ -152,7 +152,7 @@ def find_fixed_points(
 
     Args:
         system: P systems of N variables.
-        starts: (B, N) states, one or more.
+        starts: (B, N) states, one or more, on any device.
         which: (B,) int64, the system of each.
         tolerance: speed, per tau, up to which a point is fixed.
         slow_tolerance: speed, per tau, up to which a point where the speed falls no further is slow.
@@ -168,11 +168,12 @@ def find_fixed_points(
     if not 0 < tolerance <= slow_tolerance:
         raise ValueError(f"tolerance: expected 0 < tolerance <= slow_tolerance, got {tolerance} and {slow_tolerance}")
     order = torch.argsort(which, stable=True)
+    starts, which = starts[order], which[order]
     settings = dict(tolerance=tolerance, slow_tolerance=slow_tolerance, max_iterations=max_iterations)
     on_cpu = isinstance(system, Flow) and system.weights.device.type == "cpu"
     minimise = minimise_flow_speed if on_cpu else minimise_speed
-    states, speed = (x.cpu().numpy() for x in minimise(system, starts[order], which[order], **settings))
-    points = _gather(system, states, which[order].cpu().numpy(), speed, tolerance, slow_tolerance, merge_distance)
+    states, speed = (x.cpu().numpy() for x in minimise(system, *_bring(system, starts, which), **settings))
+    points = _gather(system, states, which.cpu().numpy(), speed, tolerance, slow_tolerance, merge_distance)
     n_ended = len(which) - points.n_lost.sum()
     if n_ended < max(1, LEAST_CONVERGED * len(which)):
         raise NotConvergedError(
@@ -284,11 +285,17 @@ def find_eigenvalues(system: System, states: np.ndarray, which: np.ndarray) -> n
 
     for chunk in _chunks(len(which), system.n_units):
         found = values[chunk]
-        jacobian = system.jacobian(torch.from_numpy(states[chunk]), torch.from_numpy(which[chunk]))
+        jacobian = system.jacobian(*_bring(system, torch.from_numpy(states[chunk]), torch.from_numpy(which[chunk])))
         jacobian = jacobian.detach().cpu().numpy()
         run_on_threads(solve, split_evenly(len(found)))
     order = np.lexsort((-values.imag, -values.real), axis=1)
     return np.take_along_axis(values, order, axis=1)
+
+
+def _bring(system: System, *tensors: Tensor) -> list[Tensor]:
+    """The tensors where the system is."""
+    device = getattr(system, "device", "cpu")
+    return [tensor.to(device) for tensor in tensors]
 
 
 def _chunks(n_states: int, n_units: int) -> list[slice]:

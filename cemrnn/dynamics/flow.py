@@ -48,17 +48,24 @@ class Flow:
         Args:
             model: M networks.
             network: (P,) int64, which of them.
-            inputs: (P, I) constant input u.
+            inputs: (P, I) constant input u, which is brought to the model's device as all that is given here.
             context: (P, K) constant context; None when the arm has no pathway, or the context is inferred from the
                 input.
 
         Raises:
             ValueError: a shape is wrong, a network does not exist, or the context is missing or not wanted.
         """
-        network = torch.as_tensor(network, dtype=torch.int64, device=model.flat.device)
+        device = model.flat.device
+        network = torch.as_tensor(network, dtype=torch.int64, device=device)
         _check(model, network, inputs, context)
+        context = None if context is None else context.to(device)
         with torch.no_grad():
-            return _build(model, network, inputs.to(torch.float64), context)
+            return _build(model, network, inputs.to(device, torch.float64), context)
+
+    @property
+    def device(self) -> torch.device:
+        """Where states have to be."""
+        return self.drive.device
 
     @property
     def n_conditions(self) -> int:

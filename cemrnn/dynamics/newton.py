@@ -37,7 +37,8 @@ class System(Protocol):
         n_conditions: P.
         n_units: N.
 
-    A system that is simulated in steps says in `step` (float) what share of tau they are.
+    A system that is simulated in steps says in `step` (float) what share of tau they are; one that is not on the CPU
+    says in `device` where its states have to be.
     """
 
     n_conditions: int

@@ -8,8 +8,12 @@ import pytest
 import torch
 from scipy.optimize import brentq
 
-from cemrnn.dynamics import newton
+from cemrnn.dynamics import fixed_points, newton
 from cemrnn.dynamics.fixed_points import FixedPoints, NotConvergedError, find_fixed_points, follow_fixed_points
+from cemrnn.dynamics.flow import Flow
+from cemrnn.dynamics.newton import Descent
+from cemrnn.network.config import NetworkConfig
+from cemrnn.network.model import CEMRNN
 from tests.systems import Field, draw_starts, tanh_flow
 
 WEIGHT = 2.0  # of one unit on itself: two stable states
@@ -290,6 +294,52 @@ def test_the_unseen_share_is_that_of_basins_not_reached():
     assert 0.1 < (1 - seen).mean() < 0.6
     # Good 1953: the mean of the estimate is the share that n - 1 starts leave, here larger by 1 / n at most.
     assert abs(error.mean()) < 4 * error.std() / math.sqrt(n_repeats) + (1 - seen).mean() / n_starts
+
+
+class Elsewhere:
+    """A system on another device, which is asked there alone; torch's meta device, where there are no numbers."""
+
+    n_conditions, n_units, device = 2, 3, torch.device("meta")
+
+    def __init__(self):
+        self.asked = []
+
+    def minimise(self, system, states, which, **_):
+        self.asked += [states.device, which.device]
+        return Descent(torch.arange(3.0).repeat(len(which), 1).double(), torch.zeros(len(which)))
+
+    def jacobian(self, states, which):
+        self.asked += [states.device, which.device]
+        return -torch.eye(3).expand(len(which), 3, 3)
+
+
+def test_a_system_is_asked_where_it_is(monkeypatch):
+    system = Elsewhere()
+    monkeypatch.setattr(fixed_points, "minimise_speed", system.minimise)
+    points = find_fixed_points(system, *draw_starts(8, 3, n_conditions=2))
+    assert len(points) == 2 and len(system.asked) == 4
+    follow_fixed_points(lambda _: system, points, [0.0, 1.0], fresh=draw_starts(4, 3, n_conditions=2))
+    assert len(system.asked) == 12 and {*system.asked} == {system.device}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
+def test_a_card_finds_and_follows_the_same_points():
+    config = NetworkConfig(arm="combined", n_units=8, n_contexts=2, n_inputs=3, n_outputs=2, rank=2)
+    inputs, context, network = torch.ones(2, 3), torch.eye(2), torch.tensor([0, 1])
+    found = []
+    for device in ("cuda", "cpu"):
+        model = CEMRNN(config, [3, 8], device=device)
+        starts = draw_starts(20, 8, n_conditions=2)
+
+        def mix(share, model=model):
+            return Flow.of(model, network, share * inputs, context)
+
+        points = find_fixed_points(mix(0.0), *starts)
+        found.append([points, *follow_fixed_points(mix, points, [0.5, 1.0], fresh=starts)])
+    for ours, theirs in zip(*found, strict=True):
+        assert (len(ours), ours.which.tolist()) == (len(theirs), theirs.which.tolist())
+        np.testing.assert_allclose(np.sort(ours.states, 0), np.sort(theirs.states, 0), atol=1e-6)
+        np.testing.assert_allclose(np.sort_complex(ours.eigenvalues), np.sort_complex(theirs.eigenvalues), atol=1e-6)
 
 
 def test_what_does_not_fit_is_named():

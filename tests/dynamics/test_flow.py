@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from cemrnn.dynamics import flow
 from cemrnn.dynamics.flow import Flow
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.engine.activation import ACTIVATIONS
@@ -15,13 +16,13 @@ P, N, K, I = 6, 7, 3, 4
 CASES = [(arm, "tanh") for arm in ARMS] + [("combined", phi) for phi in ACTIVATIONS if phi != "tanh"]
 
 
-def make(arm, activation="tanh", **changes):
+def make(arm, activation="tanh", device="cpu", **changes):
     rank = ARMS[arm].rank_of(2)
     shape = dict(n_units=N, n_contexts=K, n_inputs=I, n_outputs=2, rank=rank, recurrent_start="gaussian")
     config = NetworkConfig(arm=arm, activation=activation, **(shape | changes))
-    model = CEMRNN(config, [3, 8], dtype=torch.float64)
+    model = CEMRNN(config, [3, 8], device=device, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    model.flat += 0.3 * torch.randn(model.flat.shape, generator=generator, dtype=torch.float64)
+    model.flat += 0.3 * torch.randn(model.flat.shape, generator=generator, dtype=torch.float64).to(device)
     return model
 
 
@@ -142,6 +143,19 @@ def test_a_context_that_is_not_read_changes_nothing():
     read = make("combined")
     first, second = (make_flow(read, context=draw(seed, P, K))[0] for seed in (5, 6))
     assert (first.velocity(states, which) - second.velocity(states, which)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(("arm", "source"), [*((name, "cue") for name in ARMS), ("combined", "input")])
+def test_what_is_given_is_brought_to_the_networks_device(arm, source, monkeypatch):
+    """On torch's meta device, which holds no numbers."""
+    model, network = make(arm, context_source=source, device="meta"), torch.zeros(P, dtype=torch.int64)
+    build, given = flow._build, []
+    monkeypatch.setattr(flow, "_check", lambda *_: None)  # it looks at numbers
+    monkeypatch.setattr(flow, "_build", lambda *arguments: given.extend(arguments[1:]) or build(*arguments))
+    found = Flow.of(model, network, torch.ones(P, I), torch.ones(P, K) if source == "cue" else None)
+    assert found.device == torch.device("meta")
+    assert {x.device for x in (found.weights, found.row, found.gain, found.drive)} == {found.device}
+    assert {x.device for x in given if x is not None} == {found.device}  # products of two devices are no error there
 
 
 def test_what_does_not_fit_is_named():
