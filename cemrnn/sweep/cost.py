@@ -29,6 +29,7 @@ PASSES = 3  # forward, and two of that size for the gradient
 LARGEST_TIMED = 2e9  # work of an update that is timed; a larger one is timed on fewer trials
 SHAPES_TIMED, TOGETHER = 24, 4  # of each kind of network at most; networks of a shape at most
 TRIED_S = 0.5  # that an update is repeated for, where all of it is timed
+UNTIMED = 3  # updates before that: a card compiles in the first, records the second, and repeats the third
 # Bytes of an entry beside weights, history and config: file headers, checksums; of a number in the history.
 ENTRY_OVERHEAD_BYTES, NUMBER_BYTES = 700, 11
 
@@ -116,12 +117,20 @@ def find_fastest(configs: Sequence[Recipe], devices: Sequence[str]) -> tuple[str
 
     Args:
         configs: of one shape.
-        devices: to choose from; each is tried for half a second, after one update that is not timed.
+        devices: to choose from; each is tried for half a second, after updates that are not timed.
     """
     standing = for_card([dataclasses.replace(c, learning_rate=STANDING) for c in configs])
-    updates = {name: standing[0].make_learner(standing, torch.device(name), None).update for name in devices}
-    seconds = {name: time_turn(update, TRIED_S) for name, update in updates.items()}
+    seconds = {name: _try_updates(standing, name) for name in devices}
+    torch.cuda.empty_cache()  # what the tried networks held is for those that are trained
     return min(seconds, key=seconds.__getitem__), seconds
+
+
+def _try_updates(configs: Sequence[Recipe], device: str) -> float:
+    """Seconds of an update on a device, of networks that are let go afterwards."""
+    learner = configs[0].make_learner(configs, torch.device(device), None)
+    for _ in range(UNTIMED):
+        learner.update()
+    return time_turn(learner.update, TRIED_S)
 
 
 def entry_bytes(config: Recipe) -> float:

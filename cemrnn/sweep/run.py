@@ -105,7 +105,7 @@ def choose_place(configs: Sequence[Recipe], device: str) -> str:
         return "cpu"
     fastest, seconds = find_fastest(configs, ("cpu", "cuda"))
     told = ", ".join(f"{1000 * s:.2g} ms on {name}" for name, s in seconds.items())
-    log.info("%s: an update of %d networks takes %s", configs[0].label, len(configs), told)
+    log.warning("%s: an update of %d networks takes %s; trained on %s", configs[0].label, len(configs), told, fastest)
     return fastest
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import heapq
+import logging
+import weakref
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from cemrnn.sweep import cost, places, run
 from cemrnn.sweep.jobs import Job
 from cemrnn.sweep.places import choose_job, describe_prices, list_places, price_jobs
+from cemrnn.training.config import TrainingConfig
 from tests.networks import small_config
 
 SECONDS = st.floats(0.1, 1000)
@@ -109,6 +112,33 @@ def test_auto_is_the_device_whose_updates_take_less_time(monkeypatch):
         seconds = {name: 1.0 if name == fastest else 2.0 for name in ("cpu", "cuda")}
         monkeypatch.setattr(run, "find_fastest", lambda c, d, s=seconds: (min(s, key=s.get), s))
         assert run.choose_place(configs, "auto") == fastest
+
+
+def test_whoever_waits_is_told_what_was_measured(monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(run, "find_fastest", lambda *_: ("cuda", {"cpu": 0.034, "cuda": 0.002}))
+    with caplog.at_level(logging.WARNING):  # less is shown to nobody
+        run.choose_place([small_config(), small_config(1)], "auto")
+    assert "an update of 2 networks takes 34 ms on cpu, 2 ms on cuda; trained on cuda" in caplog.text
+
+
+def test_what_a_card_does_in_its_first_updates_is_not_timed_and_what_it_held_is_let_go(monkeypatch):
+    class Counting:
+        def __init__(self, configs, device, starts):
+            self.n_updates = 0
+            learners.append(weakref.ref(self))
+
+        def update(self):
+            self.n_updates += 1
+            return self.n_updates
+
+    learners, emptied = [], []
+    monkeypatch.setattr(TrainingConfig, "make_learner", Counting)
+    monkeypatch.setattr(cost, "time_turn", lambda update, _: update())
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append([learner() for learner in learners]))
+    _, number_of_the_first_timed = cost.find_fastest([small_config()], ["cpu"])
+    assert number_of_the_first_timed["cpu"] > 3  # compiled, recorded, repeated
+    assert emptied == [[None]]
 
 
 def test_updates_are_tried_on_networks_that_stand_still():
