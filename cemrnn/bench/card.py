@@ -1,23 +1,28 @@
 """The engine on a CUDA card: one update of an ensemble against what the card could do at best, and other ways to do it.
 
-Everything works on the card and in this process. Where there is none, every peer is left out with a line.
+Everything works on the card and in this process. Where there is none, or memory is short, who cannot be measured is
+left out with a line that says why, and the others are measured.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
-from cemrnn.bench.engine import add_jax
+from cemrnn.bench.engine import JAX, add_jax
 from cemrnn.bench.peers import Case, build_product, build_torch_rnn
-from cemrnn.bench.rows import Bench, Row, make_row, take_turns
+from cemrnn.bench.rows import Bench, MemoryRow, Row, make_memory_row, make_row, take_turns
 from cemrnn.card.recipes import for_card
+from cemrnn.card.recording import record_on_card
 from cemrnn.card.streams import CardTrialStream, open_streams
 from cemrnn.card.transfer import send_all
 from cemrnn.network.config import NetworkConfig
+from cemrnn.network.noise import NoiseStream
+from cemrnn.network.pathways import ARMS
+from cemrnn.sweep.cost import estimate_seconds
 from cemrnn.sweep.workload import STANDING, Workload, build_update
 from cemrnn.system.machine import describe_gpu
 from cemrnn.system.timing import Turn, time_turn
@@ -36,59 +41,68 @@ JAX_ON_CARD = {
 # Case, least share of the roof that is aimed at, and the most seconds.
 CASES = (
     (Case("plain", "relu", n_units=128, n_networks=256), 0.7, None),
-    (Case("combined", "relu", n_units=128, n_networks=256, rank=16), 0.45, None),
+    (Case("combined", "relu", n_units=128, n_networks=256, rank=16, sigma_rec=0.05), 0.45, None),
     (Case("plain", "relu", n_units=64, n_networks=16), None, 0.8e-3),
     (Case("combined", "relu", n_units=16, n_networks=1024), None, 5e-3),
     (Case("plain", "relu", n_units=256, n_networks=160, n_trials=128, n_steps=130), 0.6, None),
 )
+MEMORY, MOST_MEMORY = "three times the rates and another array", 3 * 2  # of the size of the rates
 N_TASKS, N_NETWORKS = 4, 16  # of a whole training step
 # Tasks, networks and trials of a batch that is drawn: of the profiles `quick` and `full`.
-DRAWN = (
-    (TaskSet.rotate(N_TASKS, preset="fast"), N_NETWORKS, 64),
-    (TaskSet(names=BATTERY, preset="yang", encoding="ring"), 20, 128),
-)
+FULL = TaskSet(names=BATTERY, preset="yang", encoding="ring"), 20, 128
+DRAWN = ((TaskSet.rotate(N_TASKS, preset="fast"), N_NETWORKS, 64), FULL)
 DRAWN_SHARE, OVER_CORES = 2 / 3, 10.0  # its goals: of the kernel's own speed, over the cores'
+LONG = 10**6  # updates: more than are measured, so that there is always a next batch to be drawn
+FULL_UNITS, FULL_RANK, FULL_UPDATES, FULL_S = 256, 32, 50_000, 3600.0
 
 
-def compare_card(bench: Bench) -> list[Row]:
-    """A row per case and peer, then those of drawing alone, and of a whole training step, which draws its trials."""
+def compare_card(bench: Bench) -> list[Row | MemoryRow]:
+    """Rows of every case and peer, of memory, of drawing, of a whole training step, and of the forecast for `full`."""
     if not torch.cuda.is_available():
         bench.leave_out("all of them", "there is no CUDA card here")
         return []
     bench.say(describe_gpu())
-    rows = [row for case, share, most_s in CASES for row in compare_case(case, share, most_s, bench, "cuda")]
-    rows += [row for drawn in DRAWN for row in compare_drawing(*drawn, bench, "cuda")]
-    return rows + compare_step(bench, "cuda")
+    rows: list[Row | MemoryRow] = []
+    for case, share, most_s in CASES:
+        rows += compare_case(case, share, most_s, bench, "cuda")
+        rows += compare_memory(case, bench, "cuda")
+    for drawn in DRAWN:
+        rows += compare_drawing(*drawn, bench, "cuda")
+    return [*rows, *compare_step(bench, "cuda"), *forecast_full(bench, "cuda")]
 
 
 def compare_case(case: Case, share: float | None, most_s: float | None, bench: Bench, device: str) -> list[Row]:
     """The rows of one case; where a time is aimed at there is a row for it."""
-    label = f"{case.arm}, {case.activation}, N = {case.n_units}, M = {case.n_networks}, T = {case.n_steps}"
     builders: dict[str, Callable[[], Callable]] = {
-        "ours": lambda: build_update(case.workload, device),
+        "ours": lambda: _build(case, device),
         ROOF: lambda: _synchronised(build_product(case, device), device),
-        BATCHED: lambda: build_update(case.workload, device, backend="batched"),
+        BATCHED: lambda: _build(case, device, backend="batched"),
         GRAPH: lambda: _capture(case, device),
     }
     if case.arm == "plain":
         builders[CUDNN] = lambda: build_torch_rnn(case, device)
-    turns: dict[str, list[Turn]] = {}
-    for name, build in builders.items():
-        try:
-            turns[name] = [_turn(build())]
-        except RuntimeError as error:  # out of memory, or what a graph cannot hold
-            if name == "ours":
-                raise
-            bench.leave_out(f"{name}, {label}", str(error).splitlines()[0])
+    turns, label = {name: [_turn(build)] for name, build in builders.items()}, _describe(case)
     with contextlib.ExitStack() as stack:
         if device != "cpu":
-            first = build_update(case.workload, device, backend="batched")()
-            turns |= add_jax("jax_cuda", [JAX_ON_CARD], case, first, stack, bench)
-        seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
+            with _leaving_out(f"{JAX}, {label}", bench):
+                first = build_update(case.workload, device, backend="batched")()  # without noise, which JAX lacks
+                turns |= add_jax("jax_cuda", [JAX_ON_CARD], case, first, stack, bench)
+        seconds = _measure(turns, label, bench)
+    if not seconds:
+        return []
     ours_s, goals = seconds.pop("ours"), {ROOF: share}
     if most_s is not None:
         seconds[AIM], goals[AIM] = most_s, 1.0
     return [bench.report(make_row(label, peer, ours_s, s, goals.get(peer))) for peer, s in seconds.items()]
+
+
+def compare_memory(case: Case, bench: Bench, device: str) -> list[MemoryRow]:
+    """The row of the most memory that updates of one case take, with all that they hold, against what is aimed at."""
+    label = f"memory, {_describe(case)}"
+    most_bytes = MOST_MEMORY * 4 * case.n_networks * case.n_trials * case.n_steps * case.n_units
+    with _leaving_out(label, bench):
+        return [bench.report(make_memory_row(label, MEMORY, _find_peak(case, device), most_bytes, 1.0))]
+    return []
 
 
 def compare_drawing(tasks: TaskSet, n_networks: int, n_trials: int, bench: Bench, device: str) -> list[Row]:
@@ -106,30 +120,113 @@ def compare_drawing(tasks: TaskSet, n_networks: int, n_trials: int, bench: Bench
         for made in (drawn, cues.draw(drawn)):
             send_all(made, place)
 
-    turns = {name: [_turn(_synchronised(functools.partial(draw, *pair), device))] for name, pair in streams.items()}
-    seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
-    return [bench.report(make_row(label, COPIED, seconds["ours"], seconds[COPIED]))]
+    def build(pair: tuple[TrialStream, CueStream]) -> Callable[[], None]:
+        return _synchronised(functools.partial(draw, *pair), device)
+
+    seconds = _measure({name: [_turn(functools.partial(build, pair))] for name, pair in streams.items()}, label, bench)
+    return [bench.report(make_row(label, COPIED, seconds["ours"], seconds[COPIED]))] if len(seconds) == 2 else []
 
 
 def compare_step(bench: Bench, device: str) -> list[Row]:
     """A training step of the profile `quick`, drawing included, against its update alone and against the cores."""
     tasks = TaskSet.rotate(N_TASKS, preset="fast")
     network = NetworkConfig.for_tasks(tasks, arm="combined", n_units=64, rank=8)
-    recipe = dict(network=network, tasks=tasks, n_updates=1, batch_trials=64, learning_rate=STANDING)
+    recipe = dict(network=network, tasks=tasks, n_updates=LONG, batch_trials=64, learning_rate=STANDING)
     configs = for_card([TrainingConfig(seed=seed, **recipe) for seed in range(N_NETWORKS)])
-    updates = {name: configs[0].make_learner(configs, torch.device(place), None).update for name, place in
-               (("ours", device), (CORES, "cpu"))}  # fmt: skip
     n_steps = TrialStream(tasks, range(N_NETWORKS)).draw(64).inputs.shape[2]
-    updates[KERNEL] = build_update(Workload(network, N_NETWORKS, 64, n_steps), device)
-    turns = {name: [_turn(update)] for name, update in updates.items()}
-    seconds = take_turns(turns, bench.n_repeats, bench.turn_s)
-    ours_s, goals = seconds.pop("ours"), {KERNEL: DRAWN_SHARE, CORES: OVER_CORES}
+    noise = NoiseStream(range(N_NETWORKS), name="bench", device=device).count(network)
+    builders = {
+        "ours": lambda: configs[0].make_learner(configs, torch.device(device), None).update,
+        CORES: lambda: configs[0].make_learner(configs, torch.device("cpu"), None).update,
+        KERNEL: lambda: build_update(Workload(network, N_NETWORKS, 64, n_steps), device, noise=noise),
+    }
     label = f"training step, combined, N = {network.n_units}, M = {N_NETWORKS}"
+    seconds = _measure({name: [_turn(build)] for name, build in builders.items()}, label, bench)
+    if not seconds:
+        return []
+    ours_s, goals = seconds.pop("ours"), {KERNEL: DRAWN_SHARE, CORES: OVER_CORES}
     return [bench.report(make_row(label, peer, ours_s, s, goals[peer])) for peer, s in seconds.items()]
 
 
-def _turn(call: Callable[[], object]) -> Turn:
-    return lambda seconds: time_turn(call, seconds)
+def forecast_full(bench: Bench, device: str) -> list[Row]:
+    """The row of the time that the battery of the profile `full` would take, forecast from updates of each arm."""
+    ensembles = list_full()
+    label = f"forecast for full's battery, {len(ensembles)} arms x {FULL[1]} networks, N = {FULL_UNITS}"
+    with _leaving_out(label, bench):
+        return [bench.report(make_row(label, AIM, sum(estimate_seconds(ensembles, device)), FULL_S, 1.0))]
+    return []
+
+
+def list_full() -> list[list[TrainingConfig]]:
+    """The networks of the battery of the profile `full`, one ensemble for every arm that a context reaches."""
+    tasks, n_networks, n_trials = FULL
+    recipe = dict(tasks=tasks, n_updates=FULL_UPDATES, batch_trials=n_trials, learning_rate=5e-3)
+    networks = [
+        NetworkConfig.for_tasks(tasks, arm=arm.name, n_units=FULL_UNITS, rank=arm.rank_of(FULL_RANK))
+        for arm in ARMS.values()
+        if arm.pathways
+    ]
+    return [[TrainingConfig(network=n, seed=seed, **recipe) for seed in range(n_networks)] for n in networks]
+
+
+def _describe(case: Case) -> str:
+    noisy = ", noise" if case.sigma_rec else ""
+    return f"{case.arm}, {case.activation}, N = {case.n_units}, M = {case.n_networks}, T = {case.n_steps}{noisy}"
+
+
+def _build(case: Case, device: str, **how) -> Callable[[], float | None]:
+    """An update of a case, with noise where it has some."""
+    noise = NoiseStream(range(case.n_networks), name="bench", device=device).count(case.network)
+    return build_update(case.workload, device, noise=noise, **how)
+
+
+def _turn(build: Callable[[], Callable[[], object]]) -> Turn:
+    """A turn at what is built when the first one is taken."""
+    built = functools.cache(build)
+    return lambda seconds: time_turn(built(), seconds)
+
+
+class _LeftOut(Exception):
+    """Somebody was left out, and the others begin anew."""
+
+
+def _measure(turns: Mapping[str, Sequence[Turn]], label: str, bench: Bench) -> dict[str, float]:
+    """Median seconds of everybody's work, but for those who fail; empty where ours does."""
+    left = dict(turns)
+
+    def guard(name: str, turn: Turn) -> Turn:
+        def take(seconds: float) -> float:
+            with _leaving_out(f"{name}, {label}", bench):
+                return turn(seconds)
+            del left[name]
+            raise _LeftOut
+
+        return take
+
+    while "ours" in left:
+        guarded = {name: [guard(name, turn) for turn in own] for name, own in left.items()}
+        with contextlib.suppress(_LeftOut):
+            return take_turns(guarded, bench.n_repeats, bench.turn_s)
+    return {}
+
+
+@contextlib.contextmanager
+def _leaving_out(what: str, bench: Bench) -> Iterator[None]:
+    """Say why there is no row where memory is short, or the card or a peer refuses."""
+    try:
+        yield
+    except RuntimeError as error:
+        bench.leave_out(what, next(iter(str(error).splitlines()), type(error).__name__))
+
+
+def _find_peak(case: Case, device: str) -> int:
+    """Most bytes that updates of a case hold at once: called, recorded and repeated."""
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    update = _build(case, device)
+    for _ in range(3):
+        update()
+    return torch.cuda.max_memory_allocated(device) - before
 
 
 def _synchronised(call: Callable[[], object], device: str) -> Callable[[], None]:
@@ -145,13 +242,10 @@ def _capture(case: Case, device: str) -> Callable[[], None]:
     """Replays of a graph of loss and gradient by the batched back end."""
     if device == "cpu":
         raise RuntimeError("a CPU has no graphs")
-    update = build_update(case.workload, device, backend="batched", steps=False)
+    update = _build(case, device, backend="batched", steps=False)
     side = torch.cuda.Stream()
     with torch.cuda.stream(side):  # as torch asks for before a capture
         for _ in range(3):
             update()
     torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        update()
-    return _synchronised(graph.replay, device)
+    return _synchronised(record_on_card(torch.device(device), update), device)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cemrnn.bench.environments import REQUIREMENTS
-from cemrnn.bench.rows import Row, format_ms
+from cemrnn.bench.rows import MemoryRow, Row, format_amounts
 from cemrnn.bench.topics import TOPICS
 from cemrnn.bench.validate import describe_validation
 
@@ -75,8 +75,8 @@ def _read(path: Path, describe: Callable[..., str], *more: Path) -> str:
         raise ValueError(f"{path}: expected what the bench writes, got something else ({error}); remove it") from None
 
 
-def describe_rows(rows: list[Row]) -> str:
-    """Markdown table of comparisons, goal beside measured."""
+def describe_rows(rows: list[Row | MemoryRow]) -> str:
+    """Markdown table of comparisons, goal beside measured; what is no time has its unit beside it."""
     lines = [
         "| case | against | ours (ms) | theirs (ms) | ratio | goal | goal is |",
         "|---|---|---:|---:|---:|---:|---|",
@@ -84,8 +84,9 @@ def describe_rows(rows: list[Row]) -> str:
     for row in rows:
         goal = "" if row["goal"] is None else f"{row['goal']:g}"
         verdict = "" if row["goal"] is None else ("reached" if row["ratio"] >= row["goal"] else "missed")
-        times = f"{format_ms(row['ours_s'])} | {format_ms(row['peer_s'])}"
-        lines.append(f"| {row['case']} | {row['peer']} | {times} | {row['ratio']:.2f} | {goal} | {verdict} |")
+        ours, theirs, unit = format_amounts(row)
+        amounts = f"{ours} | {theirs}" if unit == "ms" else f"{ours} {unit} | {theirs} {unit}"
+        lines.append(f"| {row['case']} | {row['peer']} | {amounts} | {row['ratio']:.2f} | {goal} | {verdict} |")
     return "\n".join(lines)
 
 

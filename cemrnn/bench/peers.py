@@ -32,10 +32,11 @@ class Case:
     n_steps: int = 60
     n_contexts: int = 8
     rank: int = 4  # where the arm has a synaptic pathway
+    sigma_rec: float = 0.0  # of recurrent noise, which this package alone draws
 
     @property
     def network(self) -> NetworkConfig:
-        """The network of the case; without noise, which the peers do not draw."""
+        """The network of the case."""
         return NetworkConfig(
             arm=self.arm,
             activation=self.activation,
@@ -44,7 +45,7 @@ class Case:
             n_inputs=N_INPUTS,
             n_outputs=N_OUTPUTS,
             rank=ARMS[self.arm].rank_of(self.rank),
-            sigma_rec=0.0,
+            sigma_rec=self.sigma_rec,
         )
 
     @property

@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from cemrnn.system.timing import Turn, time_rounds
+
+AnyRow = TypeVar("AnyRow", "Row", "MemoryRow")
 
 
 class Row(TypedDict):
@@ -18,6 +20,17 @@ class Row(TypedDict):
     peer: str
     ours_s: float
     peer_s: float
+    ratio: float
+    goal: float | None
+
+
+class MemoryRow(TypedDict):
+    """A comparison of memory, in bytes."""
+
+    case: str
+    peer: str
+    ours_bytes: float
+    peer_bytes: float
     ratio: float
     goal: float | None
 
@@ -49,7 +62,7 @@ class Bench:
             self.left_out.append(line)
             self.say(line)
 
-    def report(self, row: Row) -> Row:
+    def report(self, row: AnyRow) -> AnyRow:
         """The row, after it was shown."""
         self.say(describe_row(row))
         return row
@@ -60,11 +73,24 @@ def make_row(case: str, peer: str, ours_s: float, peer_s: float, goal: float | N
     return Row(case=case, peer=peer, ours_s=ours_s, peer_s=peer_s, ratio=peer_s / ours_s, goal=goal)
 
 
-def describe_row(row: Row) -> str:
+def make_memory_row(case: str, peer: str, ours_bytes: float, peer_bytes: float, goal: float) -> MemoryRow:
+    """The row of two sizes."""
+    ratio = peer_bytes / ours_bytes
+    return MemoryRow(case=case, peer=peer, ours_bytes=ours_bytes, peer_bytes=peer_bytes, ratio=ratio, goal=goal)
+
+
+def describe_row(row: Row | MemoryRow) -> str:
     """The row as a line of text."""
     goal = "" if row["goal"] is None else f" (goal {row['goal']:g})"
-    times = f"{format_ms(row['ours_s'])} ms against {format_ms(row['peer_s'])} ms"
-    return f"{row['case']:<42} {row['peer']:<32} {row['ratio']:6.2f} x{goal}, {times}"
+    ours, theirs, unit = format_amounts(row)
+    return f"{row['case']:<42} {row['peer']:<32} {row['ratio']:6.2f} x{goal}, {ours} {unit} against {theirs} {unit}"
+
+
+def format_amounts(row: Row | MemoryRow) -> tuple[str, str, str]:
+    """Ours and the peer's, and the unit of both."""
+    if "ours_bytes" in row:
+        return f"{row['ours_bytes'] / 2**20:.3g}", f"{row['peer_bytes'] / 2**20:.3g}", "MiB"
+    return format_ms(row["ours_s"]), format_ms(row["peer_s"]), "ms"
 
 
 def format_ms(seconds: float) -> str:

@@ -15,6 +15,7 @@ from cemrnn.card.recording import Recorder
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.engine.recurrence import Objective
 from cemrnn.network.model import CEMRNN
+from cemrnn.network.noise import CountedNoise
 from cemrnn.system.threads import limit_threads
 from cemrnn.system.timing import Turn, time_rounds, time_turn
 from cemrnn.training.optimiser import Adam, Factors
@@ -46,25 +47,31 @@ class Workload:
 
 
 def build_update(
-    work: Workload, device: str | torch.device = "cpu", *, backend: str = "auto", steps: bool = True
+    work: Workload,
+    device: str | torch.device = "cpu",
+    *,
+    backend: str = "auto",
+    steps: bool = True,
+    noise: CountedNoise | None = None,
 ) -> Callable[[], float | None]:
     """One update of the whole ensemble: forward, loss, backward, Adam's step; it returns the summed loss.
 
-    Trials and noise are not drawn. Without `steps` there is no step, and the loss stays on the device. On a card it is
-    recorded and repeated, as in training, unless a back end is named.
+    Trials are not drawn. Without `steps` there is no step, and the loss stays on the device. On a card it is recorded
+    and repeated, as in training, unless a back end is named. Recurrent noise is made from its counters in every update.
     """
     model = CEMRNN(work.network, range(work.n_networks), device=device)
     optimiser, recorder = Adam(model.flat, weight_decay=0.0), Recorder(torch.device(device))
     inputs, cue, targets = (tensor.to(device) for tensor in work.draw())
     weights, of_outputs = torch.ones(targets.shape[:3]), torch.ones(targets.shape[3])
-    given = inputs, cue, Objective(targets, weights.to(device), of_outputs.to(device))
+    given = inputs, cue, Objective(targets, weights.to(device), of_outputs.to(device)), noise
 
-    def find_gradient(batch: tuple[Tensor, Tensor, Objective]) -> tuple[Tensor, Tensor]:
-        loss = model.measure_error(*batch, backend=backend).sum()
+    def find_gradient(batch: tuple[Tensor, Tensor, Objective, CountedNoise | None]) -> tuple[Tensor, Tensor]:
+        *trials, noise = batch
+        loss = model.measure_error(*trials, noise=noise, backend=backend).sum()
         gradients = torch.autograd.grad(loss, list(model.parameters.values()))
         return loss.detach(), torch.cat([g.flatten(1) for g in gradients], dim=1)
 
-    def step(batch: tuple[Tensor, Tensor, Objective], factors: Factors) -> tuple[Tensor]:
+    def step(batch: tuple[Tensor, Tensor, Objective, CountedNoise | None], factors: Factors) -> tuple[Tensor]:
         loss, gradient = find_gradient(batch)
         optimiser.move(model.flat, gradient, factors)
         return (loss,)

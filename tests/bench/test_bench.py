@@ -26,6 +26,8 @@ from cemrnn.bench.peers import (
     save_case,
 )
 from cemrnn.bench.rows import Bench, make_row, take_turns
+from cemrnn.card.ahead import Ahead
+from cemrnn.card.learner import CardLearner
 from cemrnn.card.streams import CardTrialStream
 from cemrnn.commands.bench import TOPIC_NAMES, bench
 from cemrnn.network.model import CEMRNN
@@ -33,6 +35,7 @@ from cemrnn.system.environment import SetupError
 from cemrnn.tasks import TaskSet
 from cemrnn.tasks.cues import CueStream
 from cemrnn.tasks.layout import Layout
+from cemrnn.training.config import TrainingConfig
 
 TINY = Case("plain", "tanh", n_units=16, n_networks=2, n_trials=8, n_steps=6)
 WORKER = """
@@ -70,8 +73,92 @@ def test_a_card_has_a_row_for_every_peer_that_could_do_the_work(a_bench, arm):
     assert len(a_bench.left_out) == 1 and card.GRAPH in a_bench.left_out[0]
 
 
+def test_who_fails_while_it_is_measured_is_left_out_and_the_others_are_not(a_bench, monkeypatch):
+    called = []
+
+    def fail_later(case, device):
+        def call():
+            called.append(1)
+            if len(called) > 4:
+                raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
+
+        return call
+
+    monkeypatch.setattr(card, "build_torch_rnn", fail_later)
+    a_bench.n_repeats = 4
+    measured = card.compare_case(TINY, None, None, a_bench, "cpu")
+    assert {row["peer"] for row in measured} == {card.ROOF, card.BATCHED}
+    (_, line) = a_bench.left_out  # the first is that of the graph
+    assert line.startswith(card.CUDNN) and line.endswith("T = 6: left out, CUDA out of memory.")
+
+
+def test_a_case_that_ours_fails_in_has_a_line_and_no_row(a_bench, monkeypatch):
+    def refuse(*arguments, **how):
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr(card, "build_update", refuse)
+    assert card.compare_case(TINY, None, 1.0, a_bench, "cpu") == []
+    assert a_bench.left_out == ["ours, plain, tanh, N = 16, M = 2, T = 6: left out, no kernel image"]
+
+
+def test_a_case_with_noise_is_timed_with_noise(a_bench):
+    noisy = dataclasses.replace(TINY, sigma_rec=0.5)
+    silent, drawn = (card._build(case, "cpu") for case in (TINY, noisy))
+    assert silent() == build_ours(TINY)() != pytest.approx(drawn(), rel=1e-3)
+    assert [case.sigma_rec > 0 for case, *_ in card.CASES] == [False, True, False, False, False]
+    rows = card.compare_case(noisy, None, None, a_bench, "cpu")
+    assert {row["case"] for row in rows} == {"plain, tanh, N = 16, M = 2, T = 6, noise"}
+
+
+def test_memory_is_that_of_updates_against_six_times_the_rates(a_bench, monkeypatch):
+    rates = 4 * TINY.n_networks * TINY.n_trials * TINY.n_steps * TINY.n_units
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 1000)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 1000 + 4 * rates)
+    (row,) = card.compare_memory(TINY, a_bench, "cpu")
+    assert (row["ours_bytes"], row["peer_bytes"], row["ratio"], row["goal"]) == (4 * rates, 6 * rates, 1.5, 1.0)
+    assert f"{4 * rates / 2**20:.3g} MiB against" in rows.describe_row(row)
+
+
+def test_the_battery_of_full_is_forecast_from_all_its_networks(a_bench, monkeypatch):
+    priced = []
+    monkeypatch.setattr(card, "estimate_seconds", lambda ensembles, device: priced.extend(ensembles) or [900.0] * 8)
+    (row,) = card.forecast_full(a_bench, "cpu")
+    assert (row["ours_s"], row["peer_s"], row["ratio"], row["goal"]) == (7200.0, 3600.0, 0.5, 1.0)
+    assert {len(configs) for configs in priced} == {20} and len({configs[0].network.arm for configs in priced}) == 8
+    assert {(c.network.n_units, c.n_updates, c.tasks.n_contexts) for configs in priced for c in configs} == {
+        (256, 50_000, 20)
+    }
+
+
+def test_a_card_is_asked_for_every_row(a_bench, monkeypatch):
+    parts = ("compare_case", "compare_memory", "compare_drawing", "compare_step", "forecast_full")
+    for name in parts:
+        monkeypatch.setattr(card, name, lambda *_, name=name: [name])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(card, "describe_gpu", lambda: "a card")
+    counts = [card.compare_card(a_bench).count(name) for name in parts]
+    assert counts == [len(card.CASES), len(card.CASES), len(card.DRAWN), 1, 1]
+
+
 def test_a_training_step_is_compared_with_its_update_and_with_the_cores(a_bench):
     assert {row["peer"] for row in card.compare_step(a_bench, "cpu")} == {card.CORES, card.KERNEL}
+
+
+def test_the_next_batch_of_a_training_step_is_made_while_the_card_works(a_bench, monkeypatch):
+    class OnCard(TrainingConfig):
+        @staticmethod
+        def make_learner(configs, device, starts):
+            return CardLearner(configs, device, starts)
+
+    def as_on_a_card(configs):
+        return [OnCard(**{f.name: getattr(c, f.name) for f in dataclasses.fields(c)}) for c in configs]
+
+    begun, begin = [], Ahead.begin
+    monkeypatch.setattr(card, "for_card", as_on_a_card)
+    monkeypatch.setattr(Ahead, "begin", lambda *arguments: begun.append(1) or begin(*arguments))
+    card.compare_step(a_bench, "cpu")
+    assert begun
 
 
 @pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="the interpreter fills trials on a CPU")

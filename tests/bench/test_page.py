@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cemrnn.bench import page as pages
-from cemrnn.bench.rows import make_row
+from cemrnn.bench.rows import make_memory_row, make_row
 from cemrnn.commands.bench import TOPIC_NAMES
 
 
@@ -36,6 +36,11 @@ def test_the_page_shows_goals_beside_what_was_measured(tmp_path):
     assert rows[4].endswith("| 3.00 |  |  |")
     assert "Measured on 2026-01-02: one; torch 2;" in rows[6]
     assert rows[7] == "*x: left out.*"
+
+
+def test_memory_has_its_unit():
+    row = make_memory_row("a case", "a peer", 2**20, 3 * 2**20, 2.0)
+    assert pages.describe_rows([row]).splitlines()[2] == "| a case | a peer | 1 MiB | 3 MiB | 3.00 | 2 | reached |"
 
 
 def test_the_page_says_what_was_not_measured(tmp_path):
