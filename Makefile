@@ -125,7 +125,9 @@ test: $(STAMP) ## all tests
 # Triton is part of PyTorch for CUDA, and no part of the lock. Without a card its interpreter shows what the kernels
 # compute, and its compiler that they fit a card; nothing shows how fast they are.
 GPU := build/gpu
-KERNELS := tests/network/engine/test_fused_kernels.py tests/training/test_fused_training.py tests/card/test_rendering.py
+KERNELS := tests/network/engine/test_fused_kernels.py tests/training/test_fused_training.py tests/card/test_rendering.py \
+  tests/card/test_recording.py::test_a_card_repeats_its_steps \
+  tests/dynamics/test_fixed_points.py::test_a_card_finds_and_follows_the_same_points
 BINARIES := tests/network/engine/test_fused_binary.py tests/card/test_rendering_binary.py
 test-gpu: $(GPU)/.installed ## tests of the kernels for CUDA, in Triton's interpreter where there is no card
 	@export OMP_NUM_THREADS=1 TRITON_CACHE_DIR=$$PWD/$(GPU)/cache; run="$(GPU)/bin/python -P -m pytest -n $(JOBS)"; \
