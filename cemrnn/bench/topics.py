@@ -11,13 +11,13 @@ from cemrnn.bench.card import compare_card
 from cemrnn.bench.engine import compare_engine
 from cemrnn.bench.fixed_points import compare_fixed_points
 from cemrnn.bench.play import compare_play
-from cemrnn.bench.rows import Bench, Row
+from cemrnn.bench.rows import Bench, MemoryRow, Row
 from cemrnn.bench.sweeps import compare_sweeps
 from cemrnn.bench.trials import compare_trials
 from cemrnn.system.files import write_bytes
 from cemrnn.system.machine import describe_gpu, describe_machine
 
-TOPICS: dict[str, Callable[[Bench], list[Row]]] = {
+TOPICS: dict[str, Callable[[Bench], list[Row] | list[Row | MemoryRow]]] = {
     "engine": compare_engine,
     "trials": compare_trials,
     "fixed_points": compare_fixed_points,
