@@ -192,8 +192,11 @@ def test_every_population_is_what_its_group_says():
 def test_networks_are_trained_with_what_they_are_tested_with():
     smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
     found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
-    assert set(found) == {"parameters", "units", *trained.TESTS} and set(trained.TESTS.values()) <= set(TESTS)
-    assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in trained.TESTS)
+    kinds = trained.TESTS | trained.WEAKER
+    assert set(found) == {"parameters", "units", *kinds} and set(kinds.values()) <= set(TESTS)
+    assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in kinds)
+    assert found["weak frozen noise"].frozen_sigma == smoke.trained_weak_sigma < smoke.test_sigma
+    assert found["weak step noise"].noise_sigma == smoke.trained_weak_sigma < smoke.trained_sigma
     assert len(dict(smoke.populations())["brief", "synaptic"]) == smoke.kind_replicates
     assert found["frozen noise"].frozen_sigma == smoke.test_sigma and found["mixture"].mixture == smoke.test_mixture
     assert found["brief"].brief_ms == smoke.test_ms and found["switch"].late_share == found["switch"].switch_share
@@ -203,7 +206,7 @@ def test_networks_are_trained_with_what_they_are_tested_with():
 
 def accuracies(of):
     """A row per network of three arms: accuracy by (group, arm, test)."""
-    groups = ("parameters", *trained.TESTS)
+    groups = ("parameters", *trained.TESTS, *trained.WEAKER)
     return pd.DataFrame(
         dict(group=group, arm=arm, test=test, network=m, accuracy=of(group, arm, test) + 0.01 * JITTER[m])
         for group in groups
@@ -245,6 +248,21 @@ def test_planted_training_gets_its_verdict(tmp_path, name):
     assert scalars["n_trained_kinds"] == 5
 
 
+def test_weaker_noise_is_told_apart_and_in_no_mean_over_kinds():
+    def of(group, arm, test):
+        return {"excitability": 0.6, "synaptic": 0.7, "combined": 0.7}[arm] if group in trained.WEAKER else 0.5
+
+    table = accuracies(of)
+    few = (table["group"] == "weak frozen noise") & (table["arm"] == "synaptic") & (table["network"] > 2)
+    scalars = trained.measure_training(table.assign(accuracy=table["accuracy"].mask(few)))
+    assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9) and scalars["n_trained_kinds"] == 5
+    assert scalars["weak_step_noise_learned"] == 8 and scalars["weak_frozen_noise_learned"] == 3
+    assert scalars["weak_step_noise_excitability_minus_synaptic"] == pytest.approx(-0.1)
+    assert scalars["frozen_noise_excitability_minus_synaptic"] == pytest.approx(0, abs=1e-9)
+    without = trained.measure_training(table[~table["group"].isin(trained.WEAKER)])
+    assert np.isnan(without["weak_step_noise_learned"])
+
+
 def test_a_kind_that_an_arm_does_not_learn_is_left_out():
     table = accuracies(lambda group, arm, test: 0.9 if group == "brief" else 0.5)
     failed = (table["group"] == "brief") & (table["arm"] == "synaptic") & (table["network"] > 0)
@@ -272,7 +290,7 @@ def test_arms_that_are_not_there_are_not_compared():
         ("parameters", "plain"),
         ("parameters", "synaptic"),
         ("units", "synaptic"),
-        *((kind, "synaptic") for kind in trained.TESTS),
+        *((kind, "synaptic") for kind in (*trained.TESTS, *trained.WEAKER)),
     }
 
 

@@ -80,6 +80,7 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars |= {"chance": float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))}
     gap = budget_gap(config.training(arm)[0].network for arm in config.arms)
     scalars |= {"n_networks": len(conditions(config)), "largest_budget_difference": gap}
+    scalars |= {"trained_weak_sigma": config.trained_weak_sigma, "test_sigma": config.test_sigma}
     scalars |= {"trained_sigma": config.trained_sigma, "trained_replicates": config.trained_replicates}
     scalars |= frames.name_compared({arm: of_arm.passed.sum() for arm, of_arm in equal.items()})
     scalars |= frames.arm_scalars(frames.select(tables["networks"], group="parameters"), MEASURES)

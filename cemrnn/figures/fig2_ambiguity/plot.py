@@ -28,7 +28,7 @@ IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
 # Group -> what its networks were trained with.
 TRAINED = (
     {"parameters": "clean cues", "trained": "step noise"}
-    | {kind: kind for kind in ("frozen noise", "mixture", "brief")}
+    | {kind: kind for kind in ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief")}
     | {"switch": "late, switch"}
 )
 ANSWER_LINES = dict(zip(ANSWERS, ("-", "--", ":", "-."), strict=True))

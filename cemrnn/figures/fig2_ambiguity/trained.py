@@ -26,6 +26,8 @@ TESTS = {
     "brief": "brief",
     "switch": "switch",
 }
+# Noise that is weaker in training than in its test, shown beside these and in no mean over kinds.
+WEAKER = {"weak step noise": "step noise", "weak frozen noise": "frozen noise"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,13 @@ class TrainedConfig(RobustnessConfig):
 
     trained_kinds: tuple[str, ...]  # of ambiguity that networks are trained for, each for one, beside noise of steps
     kind_replicates: int  # networks of each arm that are trained for each of these kinds
+    trained_weak_sigma: (
+        float  # noise on every context unit in training for the kinds "weak step" and "weak frozen noise"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = [kind for kind in TESTS if kind != STEP_NOISE]
+        known = [kind for kind in (*TESTS, *WEAKER) if kind != STEP_NOISE]
         if not set(self.trained_kinds) <= set(known):
             raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
 
@@ -46,12 +51,17 @@ class TrainedConfig(RobustnessConfig):
         return self.kind_replicates if key.group in self.trained_kinds else super().count_networks(key)
 
     def cue_of(self, kind: str) -> CueConfig:
-        """What happens to cues in training for a kind of ambiguity: what its test does, in all trials or half."""
+        """What happens to cues in training for a kind of ambiguity: what its test does, in all trials or half.
+
+        Noise may be weaker than in its test.
+        """
         return {
             "frozen noise": CueConfig(frozen_sigma=self.test_sigma),
             "mixture": CueConfig(mixture=self.test_mixture),
             "brief": CueConfig(brief_share=0.5, brief_ms=self.test_ms),
             "switch": CueConfig(switch_share=0.25, late_share=0.25, settle_ms=SETTLE_MS),
+            "weak step noise": CueConfig(noise_sigma=self.trained_weak_sigma),
+            "weak frozen noise": CueConfig(frozen_sigma=self.trained_weak_sigma),
         }[kind]
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
@@ -87,7 +97,17 @@ def measure_training(tests: pd.DataFrame) -> Scalars:
     n_kinds = len({*TESTS} & {*tests["group"]})
     scalars = {"n_trained_kinds": n_kinds, "n_learned_kinds": len(groups)} | frames.weigh_pathways("own_kind", own)
     scalars |= frames.mean_scalars({"own": _mean(gained), "other": _mean(elsewhere)}, name="gain_{}_kind")
-    return scalars | frames.weigh_mean("gain_own_minus_other_kind", _mean(gained) - _mean(elsewhere))
+    scalars |= frames.weigh_mean("gain_own_minus_other_kind", _mean(gained) - _mean(elsewhere))
+    for group, test in {**WEAKER, "frozen noise": TESTS["frozen noise"]}.items():
+        scalars |= _compare_noise(group, frames.select(tests, group=group, test=test))
+    return scalars
+
+
+def _compare_noise(group: str, rows: pd.DataFrame) -> Scalars:
+    """The fewest networks of an arm that learned their tasks with a kind of noise, and the pathways in its test."""
+    samples, name = frames.collect_samples(rows, "arm", "accuracy"), group.replace(" ", "_")
+    learned = [np.count_nonzero(~np.isnan(sample)) for sample in samples.values()]
+    return {f"{name}_learned": min(learned, default=np.nan)} | frames.weigh_pathways(name, samples, both=False)
 
 
 def _mean(samples: list[np.ndarray]) -> np.ndarray:
