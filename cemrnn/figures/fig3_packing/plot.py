@@ -35,7 +35,8 @@ def _plot_maps(result: Result) -> Figure:
         _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
         panels[letter].set_title(f"equal {match}")
-    _draw_bits(panels["c"], cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)])
+    maps = cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)]
+    _draw_bits(panels["c"], maps, float(result.scalars["law_bits"]))
     _draw_speed(panels["d"], select(tables["speed"], match="units"), config)
     lines = {f"N = {n}": dict(linestyle=line) for n, line in zip(config.units, SIZE_LINES, strict=False)}
     style.add_legend(figure, arms, style.make_handles(lines, color="0.4"))
@@ -91,17 +92,22 @@ def _draw_sites(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
     style.name_axes(axes, "a", "bits of a map", "accuracy over maps", ylim=(-0.02, 1.04))
 
 
-def _draw_bits(axes: Axes, table: pd.DataFrame) -> None:
+def _draw_bits(axes: Axes, table: pd.DataFrame, fitted: float) -> None:
+    """Bits held against trained numbers, the known bounds, and the number of bits that was fitted, if it was."""
     for (arm, match, counts), part in table.groupby(["arm", "match", "counts"], sort=False):
         look = style.LOOKS[arm]
         marks = dict(color=look.colour, marker=look.marker, linestyle="none", markersize=5)
         marks |= dict(fillstyle=READINGS[match], alpha=1.0 if counts else 0.35)
         axes.plot(part["n_parameters"], part["bits"].where(part["bits"] > 0.5), **marks)
     span = np.array([table["n_parameters"].min(), table["n_parameters"].max()])
-    for bits, line in ((1, "-"), (KNOWN_BITS, "--")):
+    bounds = {bits: f"{bits} bit{'s' * (bits > 1)} per parameter" for bits in (1, KNOWN_BITS)}
+    for (bits, label), line in zip({**bounds, fitted: f"{fitted:.2f}, fitted"}.items(), ("-", "--", ":"), strict=True):
+        if np.isnan(bits):
+            continue
         axes.plot(span, bits * span, color="0.5", linewidth=0.8, linestyle=line)
-        place = dict(xytext=(0, 3), textcoords="offset points", ha="right", color="0.4")
-        axes.annotate(f"{bits} bit{'s' * (bits > 1)} per parameter", (span[1], bits * span[1]), **place)
+        end, ha = (span[0], "left") if bits == fitted else (span[1], "right")
+        place = dict(xytext=(0, 3), textcoords="offset points", ha=ha, color="0.4")
+        axes.annotate(label, (end, bits * end), **place)
     axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
