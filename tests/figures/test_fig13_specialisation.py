@@ -282,12 +282,20 @@ def test_effects_are_differences_of_the_settings_that_the_claims_name():
         (dict(couplings=(0.1, 0.5)), "couplings: expected 2 or more increasing levels from 0 on that include"),
         (dict(correlations=(0.0, 1.5)), "correlations: expected shares from 0 to 1"),
         (dict(test_trials=101), "test_trials: expected an even number"),
-        (dict(n_units=7), "module_units: expected 2 or more increasing levels that include"),
+        (dict(module_units=(10, 5)), "module_units: expected 2 or more increasing levels"),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(CONFIG, **change)
+
+
+@pytest.mark.parametrize("n_units", [8, 512])
+def test_any_size_of_a_module_is_one_of_those_compared(n_units):
+    config = dataclasses.replace(CONFIG, n_units=n_units)
+    assert config.sizes == sorted({*CONFIG.module_units, n_units})
+    compared = {setting.n_units for setting in config.sweeps()["size"]}
+    assert compared == set(config.sizes) and config.base in config.sweeps()["size"]
 
 
 def test_all_panels_are_drawn_and_can_be_read():

@@ -37,7 +37,7 @@ class SpecialisationConfig(ReplicatesConfig):
     """What figure 13 is computed from."""
 
     n_units: int  # of a module, where sizes are not compared
-    module_units: tuple[int, ...]  # sizes of a module that are compared; 10, 25 and 50 in Béna & Goodman 2025
+    module_units: tuple[int, ...]  # sizes of a module that are compared with it; 10, 25 and 50 in Béna & Goodman 2025
     coupling: float  # share of the connections between modules that exist where couplings are not compared
     couplings: tuple[float, ...]  # shares that are compared; at least one connection exists each way
     correlations: tuple[float, ...]  # shares of trials with twice the same digit that are compared
@@ -54,7 +54,7 @@ class SpecialisationConfig(ReplicatesConfig):
             check_increasing(self, name, 2, including=including, least=0.0)
             if max(getattr(self, name)) > 1:
                 raise ValueError(f"{name}: expected shares from 0 to 1, got {getattr(self, name)}")
-        check_increasing(self, "module_units", 2, including=(self.n_units,))
+        check_increasing(self, "module_units", 2)
         check_increasing(self, "sender_units", 1)
         check_least(self, coupling=0.0, test_trials=100, batch_trials=modules.N_MODULES)
         for name in ("test_trials", "batch_trials"):
@@ -66,10 +66,15 @@ class SpecialisationConfig(ReplicatesConfig):
         """The setting that the others differ from."""
         return Setting(self.n_units, self.coupling, 0.0, self.n_units, "always", SHORT, PARITY)
 
+    @property
+    def sizes(self) -> list[int]:
+        """Units of a module, in order, of all that are compared."""
+        return sorted({*self.module_units, self.n_units})
+
     def sweeps(self) -> dict[str, list[Setting]]:
         """Sweep -> its settings; some settings are in several."""
         base, pairs = self.base, itertools.product
-        sizes = [base._replace(n_units=n, senders=n) for n in self.module_units]
+        sizes = [base._replace(n_units=n, senders=n) for n in self.sizes]
         environments = [base._replace(alike=share) for share in self.correlations]
         senders = [*(k for k in self.sender_units if k < self.n_units), self.n_units]
         arms = [base._replace(arm=arm) for arm in ARMS]
@@ -200,10 +205,10 @@ def _weigh_structure(of, steps: pd.DataFrame, config: SpecialisationConfig) -> S
     scalars = {"share_of_modularity": of_modularity} | weigh_mean("share_of_specialisation_minus_modularity", share)
     correlated = base._replace(alike=config.correlations[-1])
     scalars |= weigh("ablation_independent_minus_correlated", paired, of(base), of(correlated))
-    small, large = (base._replace(n_units=n, senders=n) for n in (config.module_units[0], config.module_units[-1]))
+    small, large = (base._replace(n_units=n, senders=n) for n in (config.sizes[0], config.sizes[-1]))
     unpaired = functools.partial(estimate_difference, paired=False)
     scalars |= weigh("ablation_small_minus_large", unpaired, of(small), of(large))
-    scalars |= {"smallest": config.module_units[0], "largest": config.module_units[-1]}
+    scalars |= {"smallest": config.sizes[0], "largest": config.sizes[-1]}
     scalars |= weigh_mean("least_agreement", _agree(of, config))
     always = select(steps, trained=True, **base._replace(n_steps=LONG)._asdict())
     early, late = (_sample(always[always["step"] == step], base._replace(n_steps=LONG), "probe") for step in (2, LONG))

@@ -31,7 +31,7 @@ def plot(result: Result) -> Figure:
         fixed = config.base._replace(**changes)._asdict()
         return select(outcomes, measure=measure, **{key: fixed[key] for key in KEYS if key != "coupling"})
 
-    sizes = {f"{n} units": rows(n_units=n, senders=n) for n in config.module_units}
+    sizes = {f"{n} units": rows(n_units=n, senders=n) for n in config.sizes}
     shares = {f"{100 * share:.0f} % alike": rows(alike=share) for share in config.correlations}
     measured = {measure: rows(measure) for measure in MEASURES}
     for letter, lines in zip("abc", (sizes, shares, measured), strict=True):

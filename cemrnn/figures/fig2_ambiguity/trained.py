@@ -36,9 +36,7 @@ class TrainedConfig(RobustnessConfig):
 
     trained_kinds: tuple[str, ...]  # of ambiguity that networks are trained for, each for one, beside noise of steps
     kind_replicates: int  # networks of each arm that are trained for each of these kinds
-    trained_weak_sigma: (
-        float  # noise on every context unit in training for the kinds "weak step" and "weak frozen noise"
-    )
+    trained_weak_sigma: float  # noise on every context unit in training for the weak kinds of noise
 
     def __post_init__(self) -> None:
         super().__post_init__()
