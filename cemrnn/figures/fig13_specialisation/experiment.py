@@ -37,7 +37,7 @@ class SpecialisationConfig(ReplicatesConfig):
     """What figure 13 is computed from."""
 
     n_units: int  # of a module, where sizes are not compared
-    module_units: tuple[int, ...]  # sizes of a module that are compared with it; 10, 25 and 50 in Béna & Goodman 2025
+    module_units: tuple[int, ...]  # sizes of a module compared with it; 10, 25 and 50 in Béna & Goodman 2025
     coupling: float  # share of the connections between modules that exist where couplings are not compared
     couplings: tuple[float, ...]  # shares that are compared; at least one connection exists each way
     correlations: tuple[float, ...]  # shares of trials with twice the same digit that are compared
