@@ -258,15 +258,28 @@ def test_wrong_input_is_named(call, message):
         call()
 
 
-def simulate_crossed(generator, n_networks, n_conditions, spread_network, spread_condition, spread_both):
-    """Two samples (M, P) with true means 0: conditions differ by arm, and networks are drawn."""
+def simulate_crossed(generator, n_networks, n_conditions, spread_network, spread_condition, spread_both, n_samples=2):
+    """Samples (M, P) with true means 0: conditions differ by arm, and networks are drawn."""
     shape = n_networks, n_conditions
     return [
         spread_network * generator.standard_normal((n_networks, 1))
         + spread_condition * generator.standard_normal((1, n_conditions))
         + spread_both * generator.standard_normal(shape)
-        for _ in range(2)
+        for _ in range(n_samples)
     ]
+
+
+@pytest.mark.parametrize(("n_networks", "n_conditions"), [(3, 8), (4, 13), (6, 8), (12, 13), (20, 13)])
+@pytest.mark.parametrize("spreads", [(0.05, 0.1, 0.1), (0.1, 0.02, 0.1), (0.02, 0.1, 0.02)])
+def test_crossed_intervals_of_the_best_of_two_cover_the_truth(n_networks, n_conditions, spreads):
+    """All three means are equal, where the better of two is overestimated most: the bounds err against synergy."""
+    generator, n_simulated = np.random.default_rng(17), 800
+    above = below = 0
+    for _ in range(n_simulated):
+        found = estimate_crossed(*simulate_crossed(generator, n_networks, n_conditions, *spreads, n_samples=3))
+        above, below = above + (found.low > 0), below + (found.high < 0)
+    assert 0.93 <= 1 - (above + below) / n_simulated <= 0.98
+    assert above <= below
 
 
 @pytest.mark.parametrize(("n_networks", "n_conditions"), [(6, 8), (6, 13), (12, 13), (20, 11)])
