@@ -163,9 +163,10 @@ def name_outcome(scalars: Scalars) -> str:
     noise = titles.choose(
         scalars,
         titles.PATHWAYS.format("robustness_parameters"),
-        "excitability bears more noise over all of them",
-        "synapses bear more noise over all of them",
+        "excitability bears more noise",
+        "synapses bear more noise",
         "neither pathway is shown to bear more noise",
         alike="either pathway bears as much noise as the other",
     )
-    return f"At equal units both pathways together have learned more than the better one in {share}; {noise}"
+    maps = f"At equal units both pathways together have learned more than the better one in {share}"
+    return f"{maps}; {noise}, at equal parameters"
