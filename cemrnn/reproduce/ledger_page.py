@@ -25,8 +25,8 @@ def mark(verdict: str) -> str:
 def tally(table: pd.DataFrame) -> str:
     """HTML with the number of every verdict."""
     counts = table["verdict"].value_counts()
-    parts = [f"{mark(v)} <b>{counts[v]}</b>" for v in VERDICTS if counts.get(v)]
-    return f'<p class="tally">{" ".join(parts)} of {len(table)} claims</p>'
+    parts = [f"<b>{counts[v]}</b> {mark(v)}" for v in VERDICTS if counts.get(v)]
+    return f'<p class="tally">{" · ".join(parts)} of {len(table)} claims</p>'
 
 
 def describe_ledgers(evidence: Evidence) -> str:

@@ -99,7 +99,7 @@ def test_what_somebody_wrote_is_shown_as_it_is():
 def test_the_tally_counts_what_the_book_goes_by():
     decided = evidence(OWN, KEPT).decided
     text = re.sub(r"<[^>]+>", "", tally(decided))
-    assert text == "✓ supported 1 ✗ opposite 1 ≈ equivalent 1 of 3 claims"
+    assert text == "1 ✓ supported · 1 ✗ opposite · 1 ≈ equivalent of 3 claims"
 
 
 def test_a_figure_lists_its_own_claims_with_links_to_their_rows():
