@@ -107,27 +107,29 @@ class _Recorded:
         return tuple(result.clone() for result in self._results)  # the next repetition writes over them
 
 
-def record_on_card(device: torch.device, take: Callable[[], Any], pool: Any = None) -> Repeat:
+def record_on_card(device: torch.device, take: Callable[[], Any], pool: Any = None, stream: Any = None) -> Repeat:
     """A CUDA graph of what a call does, which is not done yet.
 
     Args:
         device: a card.
         take: what is called once.
         pool: handle of the memory that it shares with other graphs; None for memory of its own.
+        stream: of the card, on which it is recorded; the same for all that share memory. None: one of its own. Torch's
+            is the one of the first card that anything was recorded on.
 
     Raises:
         RuntimeError: it cannot be recorded; the thread works on the stream that it worked on before.
     """
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.device(device):
-        stream = torch.cuda.current_stream()
+        usual, stream = torch.cuda.current_stream(), stream or torch.cuda.Stream()
         try:
             # Other threads may ask the card for memory meanwhile.
-            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 take()
         except BaseException:
             # torch leaves its own stream after a recording that ended well alone, and no other thread knows that one.
-            torch.cuda.set_stream(stream)
+            torch.cuda.set_stream(usual)
             torch.cuda.synchronize()
             raise
     return graph.replay
@@ -140,7 +142,8 @@ def _open(device: torch.device) -> Callable[[Callable[[], Any]], Repeat] | None:
     """
     if device.type != "cuda":
         return None
-    return functools.partial(record_on_card, device, pool=torch.cuda.graph_pool_handle())
+    shared = dict(pool=torch.cuda.graph_pool_handle(), stream=torch.cuda.Stream(device))
+    return functools.partial(record_on_card, device, **shared)
 
 
 def _describe(batch: Any) -> Hashable:

@@ -91,6 +91,8 @@ class GatedEnsemble(Ensemble):
         if context is not None:
             cue = context.to(inputs.dtype)[:, :, None].expand(-1, -1, inputs.shape[2], -1)
             inputs = torch.cat([inputs, cue], dim=-1)
+        if inputs.is_cuda:
+            match_precision()
         module, time_major = _module(c.arm, c.n_inputs + c.n_contexts, c.n_units), inputs.transpose(1, 2)
         states = []
         for m in range(self.n_networks):  # torch has no recurrence over a batch of weights
@@ -98,6 +100,11 @@ class GatedEnsemble(Ensemble):
             states.append(torch.func.functional_call(module, weights, (time_major[m],))[0])  # (T, B, N)
         outputs = [torch.addmm(p["readout_bias"][m], h.flatten(0, 1), p["readout"][m]) for m, h in enumerate(states)]
         return torch.stack(outputs).unflatten(1, time_major.shape[1:3]).transpose(1, 2), None
+
+
+def match_precision() -> None:
+    """Have cuDNN's recurrences as exact as torch's products are asked to be; by itself it takes TF32."""
+    torch.backends.cudnn.allow_tf32 = torch.get_float32_matmul_precision() != "highest"
 
 
 def count_gated_parameters(config: GatedConfig) -> int:

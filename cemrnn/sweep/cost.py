@@ -117,7 +117,8 @@ def find_fastest(configs: Sequence[Recipe], devices: Sequence[str]) -> tuple[str
 
     Args:
         configs: of one shape.
-        devices: to choose from; each is tried for half a second, after updates that are not timed.
+        devices: to choose from; each is tried for half a second, after updates that are not timed. One without
+            memory enough takes forever.
     """
     standing = for_card([dataclasses.replace(c, learning_rate=STANDING) for c in configs])
     seconds = {name: _try_updates(standing, name) for name in devices}
@@ -126,11 +127,14 @@ def find_fastest(configs: Sequence[Recipe], devices: Sequence[str]) -> tuple[str
 
 
 def _try_updates(configs: Sequence[Recipe], device: str) -> float:
-    """Seconds of an update on a device, of networks that are let go afterwards."""
-    learner = configs[0].make_learner(configs, torch.device(device), None)
-    for _ in range(UNTIMED):
-        learner.update()
-    return time_turn(learner.update, TRIED_S)
+    """Seconds of an update on a device, of networks that are let go afterwards; infinite if it lacks memory."""
+    try:
+        learner = configs[0].make_learner(configs, torch.device(device), None)
+        for _ in range(UNTIMED):
+            learner.update()
+        return time_turn(learner.update, TRIED_S)
+    except torch.OutOfMemoryError:
+        return math.inf
 
 
 def entry_bytes(config: Recipe) -> float:

@@ -171,9 +171,11 @@ class FakeCard:
     def __init__(self, monkeypatch):
         self.stream, self.fails_in, self.problem, self.used = "usual", None, None, set()
         self.n_handles, self.graphs, self.emptied = 0, weakref.WeakKeyDictionary(), 0  # graph -> handle of its memory
+        self.streams = {}  # handle -> streams of its recordings, each of some card
         monkeypatch.setattr(recording, "send", lambda tensor, _: tensor)
         for name, fake in {
             "CUDAGraph": self._make_graph, "graph": self._record, "device": contextlib.nullcontext,
+            "Stream": lambda device=None: (str(device), object()),
             "graph_pool_handle": self._make_handle, "current_stream": lambda: self.stream,
             "set_stream": lambda stream: setattr(self, "stream", stream), "synchronize": lambda: None,
             "empty_cache": lambda: setattr(self, "emptied", self.emptied + 1),
@@ -192,8 +194,9 @@ class FakeCard:
         return self.n_handles
 
     @contextlib.contextmanager
-    def _record(self, graph, pool, capture_error_mode):
-        self.stream = "of recordings"
+    def _record(self, graph, pool, stream, capture_error_mode):
+        self.stream = stream
+        self.streams.setdefault(pool, set()).add(stream)
         if self.fails_in == "enter":
             raise self.problem("out of order")
         if pool in self.used and pool not in self.graphs.values():
@@ -235,6 +238,13 @@ def test_memory_of_steps_that_were_forgotten_is_not_asked_for_again(card, caplog
     assert not card.graphs
     assert count_up(Recorder(torch.device("cuda")), [1, 1, 1]) == 2
     assert not caplog.records
+
+
+def test_every_recorder_records_on_one_stream_of_its_own_card(card):
+    for name in ("cuda:0", "cuda:1"):
+        count_up(Recorder(torch.device(name)), [1, 1, 2, 2])
+    (first,), (second,) = card.streams.values()
+    assert (first[0], second[0]) == ("cuda:0", "cuda:1") and first != second
 
 
 @pytest.mark.parametrize("fails_in", ["enter", "exit"])

@@ -4,7 +4,9 @@ import dataclasses
 import heapq
 import logging
 import weakref
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -139,6 +141,18 @@ def test_what_a_card_does_in_its_first_updates_is_not_timed_and_what_it_held_is_
     _, number_of_the_first_timed = cost.find_fastest([small_config()], ["cpu"])
     assert number_of_the_first_timed["cpu"] > 3  # compiled, recorded, repeated
     assert emptied == [[None]]
+
+
+def test_a_device_that_lacks_memory_is_not_the_fastest(monkeypatch):
+    def make(config, configs, device, starts):
+        if device.type == "meta":  # in place of a card
+            raise torch.OutOfMemoryError("none left")
+        return SimpleNamespace(update=lambda: None)
+
+    monkeypatch.setattr(TrainingConfig, "make_learner", make)
+    monkeypatch.setattr(cost, "for_card", list)
+    fastest, seconds = cost.find_fastest([small_config()], ["meta", "cpu"])
+    assert fastest == "cpu" and np.isinf(seconds["meta"])
 
 
 def test_updates_are_tried_on_networks_that_stand_still():

@@ -8,7 +8,7 @@ import torch
 
 from cemrnn.figures.shared.sequence_models import GATED, GRID, TUNED, Comparison, score_in_time, tune
 from cemrnn.network.config import NetworkConfig
-from cemrnn.network.gated import GatedConfig, GatedEnsemble
+from cemrnn.network.gated import GatedConfig, GatedEnsemble, match_precision
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.store.entry import entry_key, recipe_kind
@@ -274,3 +274,11 @@ def test_the_loss_is_that_of_torch_one_number_at_a_time():
     expected = np.log(np.exp(logits).sum(-1)) - chosen
     torch.testing.assert_close(cross_entropy(outputs, targets), torch.from_numpy(expected), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(average_loss(torch.from_numpy(expected)), torch.from_numpy(expected.mean((1, 2))))
+
+
+@pytest.mark.parametrize(("asked", "allowed"), [("highest", False), ("high", True)])
+def test_gated_networks_are_as_exact_as_products_are_asked_to_be(monkeypatch, asked, allowed):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not allowed)
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: asked)
+    match_precision()
+    assert torch.backends.cudnn.allow_tf32 is allowed

@@ -53,7 +53,8 @@ def find_plan(settings, t) -> Plan:
 def _attempt(settings, t, plan: Plan) -> None:
     from cemrnn.network.engine.fused import launch
 
-    cut = {name: None if x is None else x[:1] for name, x in t._asdict().items()}
+    # Copies, which lie as evenly in memory as those that are computed with; a part of an ensemble's parameters may not.
+    cut = {name: None if x is None else x[:1].clone() for name, x in t._asdict().items()}
     for name in ("inputs", "bias", "gain", "strength", "scale", "noise"):
         if cut[name] is not None and cut[name].ndim > 1:
             cut[name] = cut[name][:, :2, :1].contiguous()  # two steps: what moves still does
