@@ -2,13 +2,11 @@
 
 import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import optimize, stats
 
 from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
 from cemrnn.figures.fig2_ambiguity import trained
@@ -335,46 +333,6 @@ def test_the_observer_is_at_one_without_noise_and_no_policy_beats_it(conflicts):
             given = conflicts.trials.alternative.gather(2, chosen)[..., 0]
             right = torch.as_tensor(fig_matches(given, conflicts.trials.response)).float().mean().item()
             assert right <= best + 3 * 0.5 / np.sqrt(n)
-
-
-def build_switch(offset, config):
-    """Networks made by hand whose gain on the stimulus is c_1 - c_2 - offset: its sign turns the answer round."""
-    network = dataclasses.replace(
-        config.network("gain"), n_units=3, activation="tanh", sigma_rec=0.0, n_contexts=len(config.tasks)
-    )
-    model = CEMRNN(network, [0] * config.n_replicates)
-    p = {name: values.data.zero_() for name, values in model.parameters.items()}
-    p["input"][:, 0, 0] = 1  # fixation
-    p["input"][:, [1, 3], 1] = p["input"][:, [2, 4], 2] = 0.1  # cosine and sine, in the range where tanh is linear
-    p["readout"][:, 0, 0], p["readout"][:, 1, 1], p["readout"][:, 2, 2] = 1.3, 10, 10
-    p["gain_modulation"][:, 0, 1:], p["gain_modulation"][:, 1, 1:] = -offset, -2 - offset
-    return model
-
-
-@pytest.mark.parametrize("offset", [0.0, 0.5])
-def test_the_thresholds_of_networks_made_by_hand_are_the_ones_that_were_built_in(offset):
-    tasks, zero = ("delay_pro", "delay_anti"), 0.2
-    sigmas, lambdas = (0.0, *np.linspace(0.2, 3, 15).tolist()), tuple(np.linspace(0, 1, 21).tolist())
-    config = dataclasses.replace(
-        CONFIG, tasks=tasks, encoding="cosine", n_replicates=4, pair_trials=500, sigmas=sigmas, lambdas=lambdas
-    )
-    model = build_switch(offset, config)
-    networks = [SimpleNamespace(status="reached")] * config.n_replicates
-    population = ambiguity.Population("gain", model, networks, np.ones((config.n_replicates, len(tasks))))
-    curves = ambiguity.measure_ambiguity(population, config, np.full(len(tasks), zero))
-
-    def right(sigma):  # of both tasks: the difference of two noisy cues has the standard deviation sigma sqrt(2)
-        return stats.norm.cdf(np.array([1 - offset, 1 + offset]) / sigma / np.sqrt(2)).mean()
-
-    np.testing.assert_allclose(curves.own["noise"].mean(axis=(0, 1))[1:], [right(s) for s in sigmas[1:]], atol=0.02)
-    built_in = optimize.brentq(lambda sigma: (right(sigma) - zero) / (1 - zero) - 0.75, 0.1, 5)
-    np.testing.assert_allclose(curves.sigma75.level.mean(), built_in, rtol=0.06)
-    switched = curves.own["mixture"].mean(axis=0)  # (P, L): the first task gives way earlier, the second one later
-    np.testing.assert_allclose([np.interp(-0.5, -of_pair, lambdas) for of_pair in switched],
-                               [(1 - offset) / 2, (1 + offset) / 2], atol=0.03)  # fmt: skip
-    ideal = measure_ideal(config, np.full(len(tasks), zero))
-    lead = curves.normalised["noise"].mean(axis=0) - ideal
-    assert (np.abs(lead) < 0.03).all() if offset == 0 else (lead < 0.03).all() and lead.min() < -0.03
 
 
 def fig_matches(given, right):

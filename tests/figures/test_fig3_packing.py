@@ -145,8 +145,10 @@ def result(monkeypatch):
 
 @pytest.mark.parametrize("planted", [0.05, 0.15])
 def test_a_planted_number_of_bits_per_parameter_is_found_and_explains_the_others(monkeypatch, planted):
-    scalars = run(monkeypatch, density=dict.fromkeys(CONFIG.arms, planted)).scalars
+    result = run(monkeypatch, density=dict.fromkeys(CONFIG.arms, planted))
+    scalars = result.scalars
     assert scalars["law_bits"] == pytest.approx(planted, rel=0.01)
+    assert f"{planted:.2f}, fitted" in [text.get_text() for text in panels_of(plot(result))["c"].texts]
     assert scalars["law_explained"] > 0.99
     assert scalars["most_bits_per_parameter"] == pytest.approx(planted * np.exp(0.02 * 1.3), rel=0.01)
     shared = {

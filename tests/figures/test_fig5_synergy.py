@@ -124,6 +124,17 @@ def test_the_tested_populations_are_those_of_figure_2():
     assert {n.network.arm for n in noisy} == set(tested.compared_arms)
 
 
+def test_networks_of_equal_units_have_as_many_units_and_the_combined_ones_are_the_same(monkeypatch):
+    monkeypatch.setattr(fig5_synergy, "load_arm", lambda config, trainings: trainings)
+    both = CONFIG.training("combined")
+    found = fig5_synergy.load_at_equal_units(CONFIG, both)
+    assert set(found) == {"combined", "excitability", "synaptic"} and found["combined"] is both
+    for arm in ("excitability", "synaptic"):
+        assert {(n.network.arm, n.network.n_units) for n in found[arm]} == {(arm, CONFIG.n_units)}
+        assert not any(n.cue.noise_sigma for n in found[arm])
+    assert CONFIG.training("excitability")[0].network.n_units > CONFIG.n_units  # the other reading
+
+
 def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at_zero(monkeypatch):
     chance = np.array([0.2, 0.2])
     ideal = 0.5  # of these levels: 1 falls to .5 from 0 to 1
@@ -172,6 +183,8 @@ def test_packing_is_the_share_of_the_bits_that_networks_hold_where_they_have_set
         expected = [(1 / 2, 2 / 3, 1)[learning]] * 2 + [np.nan] * 6
         np.testing.assert_allclose(share, expected[: config.count_arm(arm)])
     assert config.count_arm("plain") == 1 < config.count_arm("combined") == 8
+    at_units = fig5_synergy.share_packed(fig5_synergy.measure_maps(config), config, "units")
+    assert all(np.nanmin(at_units[arm]) == 1 for arm in ("combined", "excitability", "synaptic"))
 
 
 def test_where_most_networks_still_learn_packing_and_joint_are_no_evidence(monkeypatch):

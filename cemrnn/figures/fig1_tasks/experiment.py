@@ -12,6 +12,7 @@ from cemrnn.figures.shared import battery
 from cemrnn.figures.shared.battery import BatteryConfig, Population
 from cemrnn.figures.shared.frames import lay_out, mean_scalars, summarise
 from cemrnn.figures.shared.learning_curves import follow, worst_histories
+from cemrnn.network.budget import budget_gap
 from cemrnn.network.config import count_parameters
 from cemrnn.tasks.encoding import decode_inputs
 
@@ -93,14 +94,13 @@ def _example_table(populations: list[Population], config: TasksConfig) -> pd.Dat
 def _scalars(populations: list[Population], config: TasksConfig) -> Scalars:
     worst = {p.arm: p.scores.min(axis=1) for p in populations}
     able = [arm for arm in worst if np.median(worst[arm]) >= config.passing_score]
-    counts = [count_parameters(p.model.config) for p in populations]
     scalars: Scalars = {
         "arms_that_pass": ", ".join(able) or "none",
         "arms_that_do_not_pass": ", ".join(arm for arm in worst if arm not in able) or "none",
         "n_tasks": len(config.tasks),
         "n_networks": sum(len(p.networks) for p in populations),
         "n_failed": sum(n.status == "failed" for p in populations for n in p.networks),
-        "largest_budget_difference": max(counts) / min(counts) - 1,
+        "largest_budget_difference": budget_gap(p.model.config for p in populations),
     }
     for p in populations:
         scalars[f"passed_{p.arm}"] = int(p.passed(config.passing_score).sum())

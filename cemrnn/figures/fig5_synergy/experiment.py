@@ -223,12 +223,13 @@ def _list_measures(
     measures = []
     for outcome, (measure, statistic) in itertools.product(OUTCOMES, SYNERGY.items()):
         samples = [values[outcome][arm] for arm in DESIGN if arm != "plain" or measure == "beyond_sum"]
-        estimate = functools.partial(_estimate_with_room, statistic, seed=seed)
+        estimate = estimate_statistic if measure == "beyond_best" else _estimate_with_room
+        estimate = functools.partial(estimate, statistic, seed=seed)
         measures.append(((outcome, measure, f"{outcome}_{measure}"), estimate, samples))
     for outcome in OUTCOMES:
         values_units = collect_samples(select(at_units, outcome=outcome), "arm", "value")
         samples = [values_units.get(arm, np.full(1, np.nan)) for arm in COMPARED]
-        estimate = functools.partial(_estimate_with_room, beyond_best, seed=seed)
+        estimate = functools.partial(estimate_statistic, beyond_best, seed=seed)
         measures.append(((outcome, "beyond_best_units", f"{outcome}_units_beyond_best"), estimate, samples))
     accuracy = collect_samples(lesions, "lesion", "accuracy")
     excess = lesion_excess(*(accuracy[lesion] for lesion in LESIONS))
@@ -253,4 +254,4 @@ def _estimate_with_room(
     """
     interval = estimate_statistic(statistic, both, *others, seed=seed)
     most = estimate_statistic(statistic, np.ones_like(both), *others, seed=seed).value
-    return interval if statistic is beyond_best or most >= LEAST_ROOM else interval.hide()
+    return interval if most >= LEAST_ROOM else interval.hide()

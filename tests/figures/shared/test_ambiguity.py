@@ -1,0 +1,61 @@
+"""Robustness of networks that are made by hand, whose thresholds are known in closed form."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from cemrnn.figures.shared import ambiguity
+from cemrnn.figures.shared.ambiguity import measure_ideal
+from cemrnn.network.model import CEMRNN
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
+
+CONFIG = dataclasses.replace(
+    make_config(Project(Path(__file__).parents[3]), "fig2_ambiguity", "smoke"),
+    device="cpu",
+    tasks=("delay_pro", "delay_anti"),
+    encoding="cosine",
+    n_replicates=4,
+    pair_trials=500,
+    sigmas=(0.0, *np.linspace(0.2, 3, 15).tolist()),
+    lambdas=tuple(np.linspace(0, 1, 21).tolist()),
+)
+
+
+def build_switch(offset):
+    """Networks made by hand whose gain on the stimulus is c_1 - c_2 - offset: its sign turns the answer round."""
+    network = dataclasses.replace(CONFIG.network("gain"), n_units=3, activation="tanh", sigma_rec=0.0)
+    model = CEMRNN(network, [0] * CONFIG.n_replicates)
+    p = {name: values.data.zero_() for name, values in model.parameters.items()}
+    p["input"][:, 0, 0] = 1  # fixation
+    p["input"][:, [1, 3], 1] = p["input"][:, [2, 4], 2] = 0.1  # cosine and sine, in the range where tanh is linear
+    p["readout"][:, 0, 0], p["readout"][:, 1, 1], p["readout"][:, 2, 2] = 1.3, 10, 10
+    p["gain_modulation"][:, 0, 1:], p["gain_modulation"][:, 1, 1:] = -offset, -2 - offset
+    return model
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_the_thresholds_of_networks_made_by_hand_are_the_ones_that_were_built_in(offset):
+    zero, n_networks, n_tasks = 0.2, CONFIG.n_replicates, len(CONFIG.tasks)
+    networks = [SimpleNamespace(status="reached")] * n_networks
+    population = ambiguity.Population("gain", build_switch(offset), networks, np.ones((n_networks, n_tasks)))
+    curves = ambiguity.measure_ambiguity(population, CONFIG, np.full(n_tasks, zero))
+
+    def right(sigma):  # of both tasks: the difference of two noisy cues has the standard deviation sigma sqrt(2)
+        return stats.norm.cdf(np.array([1 - offset, 1 + offset]) / sigma / np.sqrt(2)).mean()
+
+    np.testing.assert_allclose(
+        curves.own["noise"].mean(axis=(0, 1))[1:], [right(s) for s in CONFIG.sigmas[1:]], atol=0.02
+    )
+    built_in = optimize.brentq(lambda sigma: (right(sigma) - zero) / (1 - zero) - 0.75, 0.1, 5)
+    np.testing.assert_allclose(curves.sigma75.level.mean(), built_in, rtol=0.06)
+    switched = curves.own["mixture"].mean(axis=0)  # (P, L): the first task gives way earlier, the second one later
+    np.testing.assert_allclose([np.interp(-0.5, -of_pair, CONFIG.lambdas) for of_pair in switched],
+                               [(1 - offset) / 2, (1 + offset) / 2], atol=0.03)  # fmt: skip
+    ideal = measure_ideal(CONFIG, np.full(n_tasks, zero))
+    lead = curves.normalised["noise"].mean(axis=0) - ideal
+    assert (np.abs(lead) < 0.03).all() if offset == 0 else (lead < 0.03).all() and lead.min() < -0.03
