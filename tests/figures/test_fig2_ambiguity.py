@@ -171,6 +171,15 @@ def test_the_figure_shows_the_tables(monkeypatch):
     assert names[0] == "delay pro / anti" and len(names) == 5
 
 
+def test_the_title_tells_both_readings_and_the_budgets_are_those_of_the_arms(monkeypatch):
+    scalars = run(monkeypatch, {"parameters": ALIKE, "units": (0.9, 0.3, 0.7), "trained": ALIKE}).scalars
+    first, second, *_ = scalars["title"].split("; ")
+    assert first == "Synapses bear a noisier context than excitability at equal units"
+    assert second.startswith("at equal parameters neither pathway")
+    counts = [count_parameters(CONFIG.network(arm)) for arm in CONFIG.arms]
+    assert scalars["largest_budget_difference"] == pytest.approx(max(counts) / min(counts) - 1)
+
+
 def test_every_population_is_what_its_group_says():
     quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
     budget = count_parameters(quick.network("combined"))
