@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
+from cemrnn.figures.shared.ambiguity import list_pairs
 from cemrnn.figures.shared.states import Visited
 from cemrnn.random import derive_seed, stream
-from cemrnn.tasks import TaskSet, conflict_pairs
+from cemrnn.tasks import TaskSet
 
 
 def ambiguous_pairs(tasks: TaskSet) -> list[tuple[int, int]]:
     """Unordered pairs of tasks that only the context tells apart."""
-    return [(i, j) for i, j in conflict_pairs(tasks) if i < j]
+    return [(i, j) for i, j in list_pairs(tasks).tolist() if i < j]
 
 
 def decoded_steps(tasks: TaskSet, pairs: Sequence[tuple[int, int]], every_ms: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig, measure_training
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
-from cemrnn.figures.shared.ambiguity import ArmCurves, list_unordered, measure_ambiguity, measure_ideal
+from cemrnn.figures.shared.ambiguity import ArmCurves, list_pairs, list_unordered, measure_ambiguity, measure_ideal
 from cemrnn.figures.shared.battery import estimate_chance, load_arm
 from cemrnn.figures.shared.conflict_groups import GROUPS, PopulationKey, conditions, seen_by
 from cemrnn.figures.shared.conflict_tests import measure_tests
@@ -19,7 +19,6 @@ from cemrnn.measures.ideal_observer import efficiency
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean
 from cemrnn.measures.robustness import compare_thresholds, threshold_level
 from cemrnn.network.budget import budget_gap
-from cemrnn.tasks import conflict_pairs
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
 ANSWERS = ("own", "other", "silent", "astray")
@@ -70,14 +69,14 @@ def _pair_table(curves: Curves, config: TrainedConfig) -> pd.DataFrame:
 
 
 def _pairs(config: TrainedConfig) -> list[tuple[int, int]]:
-    return list(list_unordered(np.array(conflict_pairs(config.task_set))))
+    return list(list_unordered(list_pairs(config.task_set)))
 
 
 def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarray, config: TrainedConfig) -> Scalars:
     ideal_sigma75 = threshold_level(np.array(config.sigmas), ideal).level.item()
     equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
-    scalars |= {"chance": float(np.mean([chance[i] for i, _ in conflict_pairs(config.task_set)]))}
+    scalars |= {"chance": float(np.mean([chance[i] for i, _ in list_pairs(config.task_set)]))}
     gap = budget_gap(config.training(arm)[0].network for arm in config.arms)
     scalars |= {"n_networks": len(conditions(config)), "largest_budget_difference": gap}
     scalars |= {"trained_weak_sigma": config.trained_weak_sigma, "test_sigma": config.test_sigma}

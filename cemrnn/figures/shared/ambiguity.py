@@ -15,7 +15,7 @@ from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures import robustness
 from cemrnn.measures.ideal_observer import matches, observe
 from cemrnn.network.model import CEMRNN
-from cemrnn.tasks import Trials, TrialStream, conflict_pairs
+from cemrnn.tasks import TaskSet, Trials, TrialStream, conflict_pairs
 from cemrnn.tasks.cues import centre, draw_frozen_noise, mix_cues, weaken_cue
 from cemrnn.tasks.scores import matches_response
 
@@ -55,9 +55,19 @@ class ConflictTrials:
         return self.average(torch.from_numpy(matches(np.stack(given), right)))
 
 
+def list_pairs(tasks: TaskSet) -> np.ndarray:
+    """(P, 2) ordered pairs of tasks whose answers can conflict on the trials of either.
+
+    A map is done on the stimuli of delay trials at its sites, while a delay trial is between sites as a rule: such a
+    pair is none, because there is no trial in which the map's cue could be right.
+    """
+    pairs = conflict_pairs(tasks)
+    return np.array([pair for pair in pairs if pair[::-1] in pairs], int).reshape(-1, 2)
+
+
 def draw_conflicts(config: ConflictConfig, device: torch.device) -> ConflictTrials:
     """Conflict trials of every ordered pair, the same for every arm at a given replicate."""
-    tasks, pairs = config.task_set, np.array(conflict_pairs(config.task_set))
+    tasks, pairs = config.task_set, list_pairs(config.task_set)
     first, second = np.tile(pairs, (config.pair_trials, 1)).T
     alike = [[one.family.looks_like(other.family) for other in tasks.tasks] for one in tasks.tasks]
     drawn = TrialStream(tasks, config.seeds, name="ambiguity").draw(len(first), first, conflict_with=second)
@@ -225,7 +235,7 @@ class ConflictConfig(BatteryConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_increasing(self, "sigmas", 1, (0.0,))
-        if not conflict_pairs(self.task_set):
+        if not len(list_pairs(self.task_set)):
             raise ValueError(f"tasks: expected tasks that can conflict on one stimulus, got {self.tasks}")
 
 
