@@ -3,28 +3,29 @@
 document.addEventListener("DOMContentLoaded", () => {
   const choices = [...document.querySelectorAll("[data-filter]")];
   const rows = [...document.querySelectorAll("table.ledger tbody tr")];
+  const claims = [...document.querySelectorAll("table.ledger .claim")];
   const count = document.querySelector("[data-filter-count]");
   if (!choices.length) return;
 
-  function fits(row) {
+  function fits(claim) {
     return choices.every((choice) => {
-      const name = choice.dataset.filter;
-      return !choice.value || (name === "kind" ? row.dataset.kind.split(" ").includes(choice.value) : row.dataset[name] === choice.value);
+      const found = claim.dataset[choice.dataset.filter];
+      return !choice.value || (choice.dataset.filter === "kind" ? found.split(" ").includes(choice.value) : found === choice.value);
     });
   }
 
   function filter() {
-    rows.forEach((row) => { row.hidden = !fits(row); });
-    count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
+    rows.forEach((row) => { row.hidden = ![...row.querySelectorAll(".claim")].some(fits); });
+    count.textContent = `${claims.filter(fits).length} of ${claims.length}`;
   }
 
   function open() {
-    const row = rows.find((one) => `#${one.id}` === location.hash);
-    if (!row) return;
+    const claim = claims.find((one) => `#${one.id}` === location.hash);
+    if (!claim) return;
     choices.forEach((choice) => { choice.value = ""; });
     filter();
-    row.querySelector("details").open = true;
-    row.scrollIntoView({ block: "center" });
+    claim.querySelector("details").open = true;
+    claim.scrollIntoView({ block: "center" });
   }
 
   choices.forEach((choice) => choice.addEventListener("change", filter));

@@ -9,7 +9,7 @@ import io
 import itertools
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,17 @@ LOOKS: Mapping[str, Look] = _Looks()
 
 
 class Figure(MatplotlibFigure):
-    """A figure that a notebook shows at the end of a cell, though pyplot does not know of it."""
+    """A figure that a notebook shows at the end of a cell, though pyplot does not know of it.
+
+    It knows the box around all that is on it, in inches, as it was found last.
+    """
+
+    tight_box = "tight"  # not found yet
+
+    def get_tightbbox(self, *args, **kwargs):
+        """See matplotlib."""
+        self.tight_box = super().get_tightbbox(*args, **kwargs)
+        return self.tight_box
 
     def _repr_svg_(self) -> str:
         return render(self, "svg", "shown").decode()
@@ -82,6 +92,19 @@ def narrow() -> Iterator[None]:
         yield
     finally:
         _is_narrow.reset(before)
+
+
+_collected = contextvars.ContextVar("collected", default=None)
+
+
+@contextlib.contextmanager
+def collect_curves() -> Iterator[list[Line2D]]:
+    """Within the block, the lines of all curves that are drawn are put into the list."""
+    before = _collected.set(lines := [])
+    try:
+        yield lines
+    finally:
+        _collected.reset(before)
 
 
 def is_narrow() -> bool:
@@ -215,8 +238,10 @@ def draw_curve(axes: Axes, part: pd.DataFrame, x: str, y: str, look: Look, *, ba
         return
     every = max(1, len(part) // MAX_MARKERS)  # a marker on every point would hide a long curve
     style = dict(color=look.colour, linestyle=look.line, marker=look.marker, markevery=every) | style
-    axes.plot(part[x], part[y], **style)
+    (line,) = axes.plot(part[x], part[y], **style)
     axes.fill_between(part[x], part["low"], part["high"], color=look.colour, alpha=band, linewidth=0)
+    if (collected := _collected.get()) is not None:
+        collected.append(line)
 
 
 def draw_points(axes: Axes, at: Sequence[float], part: pd.DataFrame, value: str, look: Look, **style) -> None:
@@ -329,16 +354,31 @@ IMAGE_METADATA = {
     "png": {"Software": None},
 }
 # The tight box makes room for the footer below the axes, whatever the layout engine. The page is the ground.
-SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.03, "dpi": 200, "transparent": True}
+PAD_IN = 0.03
+SAVE_OPTIONS = {"dpi": 200, "transparent": True}
 
 
-def render(figure: Figure, kind: str, salt: str) -> bytes:
+def render(figure: MatplotlibFigure, kind: str, salt: str) -> bytes:
     """Bytes of the figure as "svg", "pdf" or "png", the same bytes for the same figure.
 
     Panels stay where they were laid out for the first of its pictures.
     """
-    buffer = io.BytesIO()
+    return render_kinds(figure, [kind], salt)[kind]
+
+
+def render_kinds(figure: MatplotlibFigure, kinds: Iterable[str], salt: str) -> dict[str, bytes]:
+    """Kind -> bytes of the figure, see `render`; all kinds show what is in the box of the first.
+
+    To find the box of what is drawn takes half the time of a picture.
+    """
+    pictures, box = {}, "tight"
     with pyplot.style.context([*SHEET, {"svg.hashsalt": salt}]):
-        figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **SAVE_OPTIONS)
-    figure.set_layout_engine("none")
-    return buffer.getvalue()
+        for kind in kinds:
+            buffer = io.BytesIO()
+            crop = dict(bbox_inches=box, pad_inches=PAD_IN)
+            figure.savefig(buffer, format=kind, metadata=IMAGE_METADATA[kind], **crop, **SAVE_OPTIONS)
+            pictures[kind] = buffer.getvalue()
+            if box == "tight" and (found := getattr(figure, "tight_box", "tight")) != "tight":
+                box = found.padded(PAD_IN)
+            figure.set_layout_engine("none")
+    return pictures

@@ -57,7 +57,8 @@ def assemble(project: Project, profile: str) -> Path:
     (source / GENERATED).mkdir()
     evidence = weigh_evidence(project, profile)
     kept = [result for stem in project.stems() if (result := evidence.kept[stem])]
-    parts = draw_references(kept, source)
+    own = {} if profile == LONG else {result.stem: read_result(out, result.stem) for result in kept}
+    parts = draw_references(kept, own, source)
     for stem in project.stems():
         _write_figure(project, stem, evidence, parts, source, out)
     for stem in project.tutorials():
@@ -95,7 +96,7 @@ def _check_complete(project: Project, profile: str) -> None:
 
 
 def _write_figure(
-    project: Project, stem: str, evidence: Evidence, parts: Mapping[str, tuple[str, ...]], source: Path, out: Path
+    project: Project, stem: str, evidence: Evidence, parts: Mapping[str, Mapping[str, bool]], source: Path, out: Path
 ) -> None:
     """Write the page of a figure into the book's source."""
     text = link_beside((out / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))

@@ -32,8 +32,9 @@ MOST_NETWORKS = 1000  # that we would tell anybody to train
 COLUMNS = (
     *("id", "statement", "source", "primary", "figure", "measure", "criterion"),
     *("effect", "low", "high", "n", "p_adjusted", "profile", "verdict", "halves_agree", "n_to_decide", "conditions"),
-    "measured",
+    *("measured", "reading", "other_effect", "other_low", "other_high", "other_n", "other_verdict"),
 )
+READINGS = ("units", "parameters")  # what is equal where networks of a given size are compared
 CRITERIA = {
     "positive": "at least {size} ({unit})",
     "negative": "at most -{size} ({unit})",
@@ -58,6 +59,9 @@ class Claim(Config):
         note: how the measure is to be read.
         primary: whether it is the claim that stands for a sentence of its source.
         settings: the effect of figure 16 that repeats it in other settings of training, if one does.
+        reading: what is equal between the networks that are compared, where the other reading was measured as well.
+        other_reading: the same measure at the other reading. Where it has no claim of its own, the ledger shows it
+            beside this one, judged in the same way, and does not count it.
     """
 
     id: str
@@ -71,9 +75,13 @@ class Claim(Config):
     note: str
     primary: bool = False
     settings: str = ""
+    reading: Literal["", *READINGS] = ""
+    other_reading: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if bool(self.reading) != bool(self.other_reading):
+            raise ValueError(f"other_reading: expected it with 'reading' alone, got {self.other_reading!r}")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
             raise ValueError(f"id: expected lower-case words joined by hyphens, got {self.id!r}")
         for name in ("figure", "measure"):
@@ -202,7 +210,8 @@ def ledger(results_dir: Path | str, claims: Iterable[Claim]) -> pd.DataFrame:
     results_dir = Path(results_dir)
     claims = list(claims)
     rows = [_find_row(claim, results_dir) for claim in claims]
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"effect": float, "low": float, "high": float, "n": int})
+    numbers = {f"{of}{name}": float for of in ("", "other_") for name in ("effect", "low", "high")}
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(numbers | {"n": int, "other_n": int})
     chosen = table["primary"].to_numpy(bool) & np.array([claim.direction != "zero" for claim in claims], bool)
     p, neighbours = table["p_adjusted"].to_numpy(float), (table["source"] == "neighbour").to_numpy()
     families = [adjust_holm(np.where(chosen & family, p, np.nan)) for family in (neighbours, ~neighbours)]
@@ -227,6 +236,8 @@ def _weigh_claim(claim: Claim, scalars: dict[str, Any], profile: str | None) -> 
     verdict = judge(claim, **evidence)
     halves = [judge(claim, *half) for half in scalars.get(f"{claim.measure}_halves", [])]
     p = scalars.get(f"{claim.measure}_p")
+    other = _read_evidence(claim, claim.other_reading, scalars)
+    other["verdict"] = judge(claim, **other) if claim.other_reading else ""
     return {
         **{name: getattr(claim, name) for name in COLUMNS[:7]},
         **evidence,
@@ -237,6 +248,8 @@ def _weigh_claim(claim: Claim, scalars: dict[str, Any], profile: str | None) -> 
         "n_to_decide": count_networks_to_decide(claim, **evidence) if verdict == "undecided" else None,
         "conditions": int(scalars.get(f"{claim.measure}_conditions", 0)),
         "measured": claim.measure in scalars.get(MEASURED, ()),
+        "reading": claim.reading,
+        **{f"other_{name}": value for name, value in other.items()},
     }
 
 

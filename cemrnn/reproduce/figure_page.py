@@ -11,7 +11,7 @@ import functools
 import multiprocessing
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from nbformat import NotebookNode
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.result import Result
-from cemrnn.figures.style import IMAGE_METADATA, NARROW, draw_narrow, list_parts, render
+from cemrnn.figures.style import IMAGE_METADATA, NARROW, Figures, draw_narrow, list_parts, render, render_kinds
+from cemrnn.reproduce.beside import IN_CAPTION, draw_beside
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.markdown import escape
 from cemrnn.reproduce.notebooks import FOLDED, set_subtitle
@@ -46,6 +47,7 @@ class Telling:
         parts: "" for the first picture, "b" for a second one.
         finding: Markdown.
         origin: one line of Markdown.
+        both: parts that have curves of one's own run as well.
     """
 
     name: str
@@ -53,44 +55,62 @@ class Telling:
     parts: tuple[str, ...]
     finding: str
     origin: str
+    both: frozenset[str] = frozenset()
 
 
-def draw_references(references: Sequence[Result], source: Path) -> dict[str, tuple[str, ...]]:
+def draw_references(
+    references: Sequence[Result], own: Mapping[str, Result], source: Path
+) -> dict[str, dict[str, bool]]:
     """The pictures of kept results, drawn into the book's source by as many processes as there are cores.
 
+    Args:
+        references: the kept results.
+        own: name of a figure -> result of one's own run, whose curves are drawn beside them.
+        source: of the book.
+
     Returns:
-        Name of each figure -> its parts, "" for the first picture.
+        Name of each figure -> its parts, "" for the first picture -> whether curves of one's own run are in it.
     """
     folder = source / FILES / REFERENCE
     folder.mkdir(parents=True, exist_ok=True)
     draw = functools.partial(_draw_reference, folder=folder)
+    pairs = [references, [own.get(reference.stem) for reference in references]]
     n_processes = min(count_cores(), len(references) // FIGURES_PER_PROCESS)
     if n_processes > 1:
         with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as pool:
-            parts = list(pool.map(draw, references))
+            parts = list(pool.map(draw, *pairs))
     else:
-        parts = [draw(reference) for reference in references]
+        parts = list(map(draw, *pairs))
     return {reference.stem: found for reference, found in zip(references, parts, strict=True)}
 
 
-def _draw_reference(reference: Result, folder: Path) -> tuple[str, ...]:
-    """Write the pictures of a figure that pages show and link; returns its parts."""
-    draw = load_plot(reference.stem).plot
+def _draw_reference(reference: Result, own: Result | None, folder: Path) -> dict[str, bool]:
+    """Write the pictures of a figure that pages show and link; returns its parts, and which have curves of both."""
+    plot, both = load_plot(reference.stem).plot, set()
+
+    def draw(result: Result) -> Figures:
+        if own is None:
+            return plot(result)
+        figures, found = draw_beside(plot, result, own)
+        both.update(found)
+        return figures
+
     figures = list_parts(draw(reference))
     for part, figure in figures.items():
-        for kind in ("svg", "pdf"):
-            (folder / f"{reference.stem}{part}.{kind}").write_bytes(render(figure, kind, reference.stem))
+        for kind, picture in render_kinds(figure, ("svg", "pdf"), reference.stem).items():
+            (folder / f"{reference.stem}{part}.{kind}").write_bytes(picture)
     for part, figure in draw_narrow(draw, reference).items():
         (folder / f"{reference.stem}{part}{NARROW}.svg").write_bytes(render(figure, "svg", reference.stem))
-    return tuple(figures)
+    return {part: part in both for part in figures}
 
 
-def tell_reference(reference: Result, origin: dict, parts: tuple[str, ...]) -> Telling:
-    """The telling of kept results, whose pictures were drawn."""
+def tell_reference(reference: Result, origin: dict, parts: Mapping[str, bool]) -> Telling:
+    """The telling of kept results, whose pictures were drawn; see `draw_references`."""
     title = f"Reference ({origin['profile']}, {reference.n_replicates} networks)"
     finding = write_finding(reference)
     line = f"*{describe_line(origin)}*"
-    return Telling(name=REFERENCE, title=title, parts=parts, finding=finding, origin=line)
+    both = frozenset(part for part, is_both in parts.items() if is_both)
+    return Telling(name=REFERENCE, title=title, parts=tuple(parts), finding=finding, origin=line, both=both)
 
 
 def tell_own(page: NotebookNode, origin: dict, source: Path, out: Path) -> Telling:
@@ -183,6 +203,7 @@ def _tell(pictured: NotebookNode, stem: str, telling: Telling, *, named: bool) -
         picture = f"{FILES}/{telling.name}/{stem}{part}.svg"
         options = [f":name: {name}{part}"] if named else []
         options += [f":alt: {alt}"] if alt else []
+        caption += f" {IN_CAPTION}" if part in telling.both else ""
         links = _link(stem, part, telling)
         lines = [f":::{{figure}} {picture}", f":target: {picture}", *options, "", f"{caption} {links}", ":::"]
         blocks.append("\n".join(lines))

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from cemrnn.reproduce.claims import SOURCES, VERDICTS, Claim, DroppedClaim, describe_doubt, number_of, write_effect
+from cemrnn.reproduce.claims import (
+    READINGS,
+    SOURCES,
+    VERDICTS,
+    Claim,
+    DroppedClaim,
+    describe_doubt,
+    number_of,
+    write_effect,
+)
 from cemrnn.reproduce.evidence import Evidence
 
 SIGNS = dict(zip(VERDICTS, ("✓", "✗", "≈", "?", "–"), strict=True))
@@ -30,17 +39,29 @@ def tally(table: pd.DataFrame) -> str:
 
 
 def describe_ledgers(evidence: Evidence) -> str:
-    """The page's filter and table as HTML, with a column for each ledger."""
+    """The page's filter and table as HTML, with two columns for each ledger, one for each reading of a network's size.
+
+    Claims on the same measure at the two readings share a row; a claim that has but one reading takes both columns.
+    """
     profiles = [_profile_of(table) for table in evidence.ledgers]
     heads = [*(f"reference ({name})" for name in profiles[:-1]), f"your run ({html.escape(profiles[-1])})"]
-    claims, shown = evidence.claims, evidence.decided
-    rows = [
-        _describe_row(claim, shown.iloc[i]["verdict"], heads, [table.iloc[i] for table in evidence.ledgers], evidence)
-        for i, claim in enumerate(claims)
-    ]
-    columns = "".join(f"<th>{head}</th>" for head in heads)
-    table = f"<table class='ledger'><thead><tr><th>claim</th>{columns}<th>figure</th></tr></thead>"
-    return f"{tally(shown)}\n{_filters(claims)}\n{table}<tbody>\n{''.join(rows)}</tbody></table>"
+    titles = "".join(f'<th colspan="{len(READINGS)}" scope="colgroup">{head}</th>' for head in heads)
+    readings = "".join(f'<th scope="col">equal {name}</th>' for name in READINGS) * len(heads)
+    first = f'<tr><th rowspan="2" scope="col">claim</th>{titles}<th rowspan="2" scope="col">figure</th></tr>'
+    table = f"<table class='ledger'><thead>{first}<tr>{readings}</tr></thead>"
+    rows = "".join(_describe_row(group, heads, evidence) for group in _group_by_measure(evidence.claims))
+    return f"{tally(evidence.decided)}\n{_filters(evidence.claims)}\n{table}<tbody>\n{rows}</tbody></table>"
+
+
+def _group_by_measure(claims: Sequence[Claim]) -> list[list[int]]:
+    """Indices of claims that share a row: one, or that at equal units and that at equal parameters."""
+    by_measure = {(claim.figure, claim.measure): i for i, claim in enumerate(claims)}
+    groups = []
+    for i, claim in enumerate(claims):
+        twin = by_measure.get((claim.figure, claim.other_reading), i)
+        if twin >= i:
+            groups.append(list(dict.fromkeys([i, twin])))
+    return groups
 
 
 def _profile_of(table: pd.DataFrame) -> str:
@@ -64,22 +85,49 @@ def _filters(claims: Sequence[Claim]) -> str:
     return f'<div class="ledger-filter">{"".join(selects)} <span aria-live="polite" data-filter-count></span></div>'
 
 
-def _describe_row(claim: Claim, verdict: str, heads: list[str], rows: list[pd.Series], evidence: Evidence) -> str:
-    kinds = f"{claim.source} {PRIMARY}" if claim.primary else claim.source
-    link = f'<a href="{claim.figure}.html">{number_of(claim.figure)}</a>'
-    anchor = f'<a class="headerlink" href="#{claim.id}" title="Link to this claim">¶</a>'
-    told = _details(claim, rows, evidence)
-    details = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in told.items())
+def _describe_row(group: list[int], heads: list[str], evidence: Evidence) -> str:
+    """A row for the claim or the two claims of a group."""
+    figure = evidence.claims[group[0]].figure
+    told = "".join(_describe_claim(i, evidence) for i in group)
     cells = "".join(
-        f'<td class="judged" data-column="{head}">{mark(row.verdict)}<br>{write_effect(row)}</td>'
-        for head, row in zip(heads, rows, strict=True)
+        _describe_cells([table.iloc[i] for i in group], head)
+        for head, table in zip(heads, evidence.ledgers, strict=True)
     )
+    return f'<tr><td>{told}</td>{cells}<td class="figure"><a href="{figure}.html">{number_of(figure)}</a></td></tr>\n'
+
+
+def _describe_claim(i: int, evidence: Evidence) -> str:
+    """The statement of a claim with its anchor and what the filter reads, and its details, folded."""
+    claim, verdict = evidence.claims[i], evidence.decided.iloc[i]["verdict"]
+    kinds = f"{claim.source} {PRIMARY}" if claim.primary else claim.source
+    anchor = f'<a class="headerlink" href="#{claim.id}" title="Link to this claim">¶</a>'
+    told = _details(claim, [table.iloc[i] for table in evidence.ledgers], evidence)
+    details = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in told.items())
     return (
-        f'<tr id="{claim.id}" data-figure="{claim.figure}" data-verdict="{verdict}" data-kind="{kinds}">'
-        f"<td>{html.escape(claim.statement)} {anchor}"
-        f"<details><summary>how it is judged</summary><dl>{details}</dl></details></td>"
-        f'{cells}<td class="figure">{link}</td></tr>\n'
+        f'<div class="claim" id="{claim.id}" data-figure="{claim.figure}" data-verdict="{verdict}" data-kind="{kinds}">'
+        f"{html.escape(claim.statement)} {anchor}"
+        f"<details><summary>how it is judged</summary><dl>{details}</dl></details></div>"
     )
+
+
+def _describe_cells(rows: list[pd.Series], head: str) -> str:
+    """What a ledger says at either reading; over both columns where there is but one."""
+    if not rows[0].reading:
+        (row,) = rows
+        return f'<td class="judged" colspan="{len(READINGS)}" data-column="{head}">{_judged(row)}</td>'
+    found = {row.reading: _judged(row) for row in rows}
+    cells = [(reading, found.get(reading) or _judged_beside(rows[0])) for reading in READINGS]
+    return "".join(f'<td class="judged" data-column="{head}, equal {name}">{text}</td>' for name, text in cells)
+
+
+def _judged(row: pd.Series) -> str:
+    return f"{mark(row.verdict)}<br>{write_effect(row)}"
+
+
+def _judged_beside(row: pd.Series) -> str:
+    """The measure of a claim at the reading for which nothing was claimed."""
+    other = pd.Series({name: row[f"other_{name}"] for name in ("effect", "low", "high", "verdict")})
+    return f'<span class="beside" title="no claim: the same measure, judged in the same way">{_judged(other)}</span>'
 
 
 def _details(claim: Claim, rows: list[pd.Series], evidence: Evidence) -> dict[str, str]:

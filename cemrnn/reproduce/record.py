@@ -16,7 +16,17 @@ from matplotlib.figure import Figure
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.result import FAILED, MEASURED, NONE_FAILED, Result
-from cemrnn.figures.style import IMAGE_METADATA, NARROW, NARROW_IN, Figures, draw_narrow, list_parts, render, show_text
+from cemrnn.figures.style import (
+    IMAGE_METADATA,
+    NARROW,
+    NARROW_IN,
+    Figures,
+    draw_narrow,
+    list_parts,
+    render,
+    render_kinds,
+    show_text,
+)
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.provenance import describe, describe_line, summarise
 from cemrnn.reproduce.settings import CUSTOM
@@ -95,8 +105,8 @@ def _add_footer(figure: Figure, result: Result) -> None:
 
 def _write_images(figure: Figure, stem: str, part: str, out: Path) -> dict[str, str]:
     """Label of every link, and its file: "svg" of the first part, "svg b" of part b."""
-    for kind in IMAGE_METADATA:
-        _write(out / "figures" / f"{stem}{part}.{kind}", render(figure, kind, stem + part))
+    for kind, picture in render_kinds(figure, IMAGE_METADATA, stem + part).items():
+        _write(out / "figures" / f"{stem}{part}.{kind}", picture)
     return {f"{kind} {part}".strip(): f"{stem}{part}.{kind}" for kind in IMAGE_METADATA}
 
 

@@ -204,7 +204,8 @@ def _read_history(content: bytes, task_names: tuple[str, ...]) -> pd.DataFrame:
         rows = [(int(update), *map(float, numbers)) for update, *numbers in (line.split(",") for line in lines)]
         if any(len(row) != len(kinds) for row in rows):
             raise ValueError("expected as many numbers in every row as there are columns")
-        history = pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+        columns = zip(kinds.items(), zip(*rows, strict=True) if rows else ((),) * len(kinds), strict=True)
+        history = pd.DataFrame({name: np.array(numbers, kind) for (name, kind), numbers in columns})
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{HISTORY}: {error}") from error
     if (np.diff(history["update"], prepend=0) <= 0).any():

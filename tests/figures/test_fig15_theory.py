@@ -43,7 +43,7 @@ def test_slopes_are_finite_differences(arm):
         np.testing.assert_allclose((ahead - outputs) / step, by_cue[..., k], rtol=1e-3, atol=1e-5)
 
 
-def make_points(shift, error, common, gained, off=0.01):
+def make_points(shift, error, common, gained, off=0.01, missed=0.01):
     """Points of eight networks, three arms and six pairs: predictions are off by noise and by a shift."""
     generator, rows = np.random.default_rng(3), []
     for group in ("parameters", "units", "trained"):
@@ -56,17 +56,20 @@ def make_points(shift, error, common, gained, off=0.01):
                     row |= dict(predicted=predicted, common=share + 0.02 * JITTER[m])
                     row |= dict(without_nothing=0.35, without_another=0.3, switch=0.4 + 0.04 * p + 0.02 * JITTER[m])
                     row |= dict(predicted_switch=row["switch"] + off * generator.standard_normal(), ends_switch=0.5)
-                    rows.append(row | dict(without_shift=0.35 + gained[arm] + 0.005 * JITTER[m]))
+                    gain = gained[arm] + 0.005 * JITTER[m] + 0.02 * (p - 2.5)
+                    row |= dict(without_shift=0.35 + gain, gain=gain, sigma75=2 * measured)
+                    row["predicted_sigma75"] = 2 * measured + shift + error * generator.standard_normal()
+                    rows.append(row | dict(predicted_gain=gain + missed * generator.standard_normal()))
     return pd.DataFrame(rows)
 
 
 GAINED = {"excitability": 0.3, "synaptic": 0.1, "combined": 0.2}
 
 
-def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED, off=0.01):
+def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED, off=0.01, missed=0.01):
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
     common = common or {"excitability": 0.6, "synaptic": 0.2, "combined": 0.5}
-    points = make_points(shift, error, common, gained, off)
+    points = make_points(shift, error, common, gained, off, missed)
     monkeypatch.setattr(fig15_theory, "load_arm", lambda config, trainings: trainings)
     monkeypatch.setattr(
         fig15_theory,
@@ -76,19 +79,27 @@ def run(monkeypatch, shift=0.0, error=0.01, common=None, gained=GAINED, off=0.01
     return fig15_theory.run(CONFIG)
 
 
-CLAIMS = ("theory-predicts-noise", "theory-excitability-adds-alike", "theory-predicts-pathways")
+CLAIMS = (
+    "theory-predicts-noise",
+    "theory-predicts-sigma75",
+    "theory-excitability-adds-alike",
+    "theory-predicts-pathways",
+)
 
 
 @pytest.mark.parametrize(
     ("made", "verdicts"),
     [
-        (dict(), ("supported", "supported", "supported")),
-        (dict(shift=0.3), ("opposite", "supported", "supported")),  # worse than the mean of all
+        (dict(), ("supported",) * 4),
+        (dict(shift=0.3), ("opposite", "opposite", "supported", "supported")),  # worse than the mean of all
         (
             dict(common={"excitability": 0.3, "synaptic": 0.3, "combined": 0.3}),
-            ("supported", "equivalent", "supported"),
+            ("supported", "supported", "equivalent", "supported"),
         ),
-        (dict(common={"excitability": 0.1, "synaptic": 0.5, "combined": 0.3}), ("supported", "opposite", "supported")),
+        (
+            dict(common={"excitability": 0.1, "synaptic": 0.5, "combined": 0.3}),
+            ("supported", "supported", "opposite", "supported"),
+        ),
     ],
 )
 def test_known_points_get_their_verdict(monkeypatch, tmp_path, made, verdicts):
@@ -214,6 +225,22 @@ def test_known_effects_of_the_intervention_get_their_verdict(monkeypatch, tmp_pa
     assert result.scalars["correction_excitability"] == pytest.approx(gained["excitability"])
 
 
+@pytest.mark.parametrize(("missed", "verdict"), [(0.01, "supported"), (0.5, "opposite")])
+def test_known_sizes_of_the_intervention_get_their_verdict(monkeypatch, tmp_path, missed, verdict):
+    result = run(monkeypatch, missed=missed)
+    assert judge_result(result, tmp_path).loc["theory-predicts-correction", "verdict"] == verdict
+    assert result.scalars["predicted_correction_synaptic"] == pytest.approx(0.1, abs=0.2 * missed + 0.01)
+
+
+def test_sigma75_is_where_each_curve_has_lost_a_quarter():
+    config, levels = dataclasses.replace(CONFIG, sigmas=(0.0, 0.5, 1.0)), np.array([1.0, 0.5, 0.0])
+    kept = np.ones(3)  # loses nothing, so that the largest noise counts
+    found = fig15_theory.Predicted(levels[None, None], kept[None, None], np.array([[0.5]]))
+    values = fig15_theory._average(found, np.zeros(1), config)
+    assert (values["sigma75"].item(), values["predicted_sigma75"].item()) == (0.25, 1.0)
+    assert (values["measured"].item(), values["predicted"].item(), values["common"].item()) == (0.5, 1.0, 0.5)
+
+
 def test_shared_noise_is_the_same_in_all_trials_of_a_pair_and_adds_nothing_to_the_sum():
     conflicts = draw_conflicts(CONFIG, torch.device("cpu"))
     noise = intervention.draw_shared_noise(conflicts, 3, CONFIG)
@@ -257,7 +284,16 @@ def test_correction_restores_answers_where_noise_moves_all_of_them_alike(monkeyp
         return torch.as_tensor(answer, dtype=torch.float32)[:, :, None].repeat(1, 1, trials.inputs.shape[2], 1)
 
     monkeypatch.setattr(intervention, "simulate", simulate)
-    corrected = intervention.measure_correction(None, conflicts, 0.4, 4, np.zeros(len(conflicts.pairs)), config)
+    noise = 0.4, 4, np.zeros(len(conflicts.pairs)), config
+    corrected = intervention.measure_correction(None, conflicts, *noise)
+    clean = intervention.read_last(simulate(None, trials, conflicts.own, config, ""), conflicts).numpy()
+    slopes = np.concatenate(
+        [np.zeros((*clean.shape[:2], 1, k)), np.broadcast_to(turn @ pull, (*clean.shape[:2], 2, k))], 2
+    )
+    expected = intervention.predict_correction((clean, slopes.astype(np.float32)), conflicts, *noise)
+    for name, values in expected.items():  # the network is linear, so that nothing is missed
+        np.testing.assert_allclose(values, corrected[name], atol=0.03)
+    assert set(expected) == {"nothing", "shift"}
     mean = {name: values.mean() for name, values in corrected.items()}
     assert mean["nothing"] < 0.7 and mean["another"] < 0.7
     assert mean["shift"] == pytest.approx(1) if not turned else abs(mean["shift"] - mean["nothing"]) < 0.1

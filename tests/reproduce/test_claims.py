@@ -26,6 +26,8 @@ from cemrnn.reproduce.claims import (
     to_json,
 )
 from cemrnn.reproduce.ledger_page import describe_dropped
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.reference import reference_folder
 from tests.fixtures.copies import add_figures
 
 FIELDS = {
@@ -250,6 +252,33 @@ def test_how_firm_a_verdict_is(tmp_path):
     firm, undecided, edge = map(describe_doubt, table.itertuples())
     assert firm == "60% of halves agree"
     assert undecided == "about 24 networks would decide" and edge == "more networks will not decide"
+
+
+def test_the_other_reading_is_judged_by_the_same_criterion(tmp_path):
+    both = evidence(0.08, 0.05, 0.11, measure="held_units") | evidence(-0.08, -0.11, -0.05, 7, "held_parameters")
+    claims = [claim(id="at-units", measure="held_units", reading="units", other_reading="held_parameters"), claim()]
+    (row, other) = ledger(write_result(tmp_path, both), claims).itertuples()
+    assert (row.reading, row.verdict, row.other_verdict) == ("units", "supported", "opposite")
+    assert (row.other_effect, row.other_low, row.other_high, row.other_n) == (-0.08, -0.11, -0.05, 7)
+    assert (other.reading, other.other_verdict, other.other_n) == ("", "", 0) and math.isnan(other.other_effect)
+
+
+@pytest.mark.parametrize("changes", [dict(reading="units"), dict(other_reading="held_parameters")])
+def test_a_reading_and_the_measure_at_the_other_come_together(changes):
+    with pytest.raises(ValueError, match="other_reading"):
+        claim(**changes)
+
+
+def test_every_claim_at_one_reading_has_the_measure_of_the_other_in_the_kept_results():
+    claims = [claim for claim in load_claims(list_figures()) if claim.reading]
+    for one in claims:
+        kept = json.loads((reference_folder(Project()) / "results" / f"{one.figure}.json").read_text())
+        assert one.other_reading in kept and f"{one.other_reading}_low" in kept
+        assert one.reading in one.measure or one.reading == "parameters"
+    assert {claim.figure for claim in claims} >= {"fig2_ambiguity", "fig3_packing", "fig5_synergy"}
+    for figure in {claim.figure for claim in claims}:  # both name each other
+        named = {claim.measure: claim.other_reading for claim in claims if claim.figure == figure}
+        assert all(named.get(other, measure) == measure for measure, other in named.items())
 
 
 def test_where_conditions_were_drawn_too_more_of_them_are_needed(tmp_path):

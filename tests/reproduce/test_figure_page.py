@@ -5,6 +5,7 @@ import pytest
 
 from cemrnn.figures.style import IMAGE_METADATA
 from cemrnn.reproduce import figure_page
+from cemrnn.reproduce.beside import IN_CAPTION
 from cemrnn.reproduce.figure_page import FILES, HOW, OWN, REFERENCE, Telling, arrange, draw_references, tell_own
 from cemrnn.reproduce.products import write_products
 from cemrnn.reproduce.project import Project
@@ -39,6 +40,16 @@ def test_the_time_of_the_notebook_stands_above_its_cells(time):
     assert {cell.cell_type for cell in cells[made + 1 :]} == {"code"}
 
 
+@pytest.mark.parametrize("both", [frozenset(), frozenset({""})])
+def test_the_caption_tells_whose_the_thin_lines_are_where_there_are_some(both):
+    make = nbformat.v4
+    pictured = make.new_code_cell("show()", metadata={"mystnb": {"figure": {"caption": "What it shows."}}})
+    page = make.new_notebook(cells=[make.new_markdown_cell("# Figure"), pictured])
+    telling = Telling(name=REFERENCE, title="Reference", parts=("", "b"), finding="Found.", origin="*here*", both=both)
+    shown = arrange(page, "fig1_tiny", [telling], "", "", "").cells[1].source
+    assert shown.count(IN_CAPTION) == len(both)
+
+
 def test_several_processes_draw_what_one_does(tmp_path, monkeypatch):
     kept = [read_reference(Project(), stem) for stem in ("fig8_text", "fig12_bandit")]
     monkeypatch.setattr(figure_page, "count_cores", lambda: 2)
@@ -46,8 +57,8 @@ def test_several_processes_draw_what_one_does(tmp_path, monkeypatch):
     for per_process in (1, 3):  # two processes, then this one
         monkeypatch.setattr(figure_page, "FIGURES_PER_PROCESS", per_process)
         source = tmp_path / str(per_process)
-        parts = draw_references(kept, source)
-        assert parts == {"fig8_text": ("", "b"), "fig12_bandit": ("", "b")}
+        parts = draw_references(kept, {"fig8_text": kept[0]}, source)
+        assert parts == {"fig8_text": {"": True, "b": False}, "fig12_bandit": {"": False, "b": False}}
         drawn[per_process] = {path.name: path.read_bytes() for path in (source / FILES / REFERENCE).iterdir()}
     assert drawn[1] == drawn[3]
     assert {name.partition(".")[2] for name in drawn[1]} == {"svg", "pdf", "narrow.svg"}

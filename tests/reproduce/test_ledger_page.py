@@ -22,13 +22,14 @@ CLAIMS = [
 ]
 
 
-def make_ledger(profile, *verdicts, effect=0.08):
+def make_ledger(profile, *verdicts, effect=0.08, claims=CLAIMS):
     rows = [
         dict(zip(COLUMNS, [None] * len(COLUMNS), strict=True))
         | {name: getattr(one, name) for name in ("id", "statement", "source", "primary", "figure", "measure")}
         | dict(effect=float("nan") if verdict == "no evidence" else effect, low=0.05, high=0.11, n=5, verdict=verdict)
         | dict(profile="" if verdict == "no evidence" else profile, halves_agree=0.75, n_to_decide=40, conditions=0)
-        for one, verdict in zip(CLAIMS, verdicts, strict=True)
+        | dict(reading=one.reading, other_effect=0.31, other_low=0.3, other_high=0.32, other_verdict="supported")
+        for one, verdict in zip(claims, verdicts, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -46,7 +47,7 @@ class Reader(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.rows = [], {}
+        self.open, self.rows, self.shared, self.columns = [], {}, [], []
         self.feed(text)
         self.close()
         assert not self.open
@@ -54,8 +55,13 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag != "br":
             self.open.append(tag)
-        if tag == "tr" and "id" in (found := dict(attrs)):
+        if tag == "tr":
+            self.shared.append([])
+        if tag == "div" and "id" in (found := dict(attrs)):
             self.rows[found["id"]] = found
+            self.shared[-1].append(found["id"])
+        if tag == "td" and (column := dict(attrs).get("data-column")):
+            self.columns.append(column)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -80,9 +86,38 @@ def test_kept_results_stand_beside_the_run_and_come_first():
     assert text.index("reference (night)") < text.index("your run (quick)")
     rows = Reader(text).rows
     assert [row["data-verdict"] for row in rows.values()] == ["supported", "opposite", "equivalent"]  # 2nd not kept
-    first = text[text.index('<tr id="first"') : text.index('<tr id="second"')]
+    first = text[text.index('id="first"') : text.index('id="second"')]
     assert first.index("0.080 [0.050, 0.110]") < first.index("0.020 [0.050, 0.110]")
     assert "nan" not in text
+
+
+TWINS = [
+    claim(id="alone", measure="speed_units", reading="units", other_reading="speed_parameters"),
+    claim(id="size", measure="held_parameters", reading="parameters", other_reading="held_units"),
+    claim(id="none"),
+    claim(id="number", measure="held_units", reading="units", other_reading="held_parameters"),
+]
+
+
+def test_claims_at_the_two_readings_share_a_row_with_a_column_for_each():
+    own = make_ledger("quick", "undecided", "opposite", "equivalent", "no evidence", claims=TWINS)
+    text = describe_ledgers(Evidence(claims=TWINS, own=own, reference=None, kept={}))
+    page = Reader(text)
+    assert [row for row in page.shared if row] == [["alone"], ["size", "number"], ["none"]]
+    run = "your run (quick)"
+    both = [f"{run}, equal units", f"{run}, equal parameters"]
+    assert page.columns == [*both, *both, run]
+    size = text[text.index('id="size"') : text.index('id="none"')]
+    assert size.index("equal units") < size.rindex("no evidence") < size.index("equal parameters") < size.rindex("✗")
+
+
+def test_a_reading_without_a_claim_is_shown_as_such_and_not_counted():
+    own = make_ledger("quick", "undecided", claims=TWINS[:1])
+    text = describe_ledgers(Evidence(claims=TWINS[:1], own=own, reference=None, kept={}))
+    units, parameters = re.findall(r'<td class="judged".*?</td>', text)
+    assert "? undecided" in units and "0.080" in units and "beside" not in units
+    assert 'class="beside"' in parameters and "supported" in parameters and "0.310 [0.300, 0.320]" in parameters
+    assert "of 1 claims" in text and "<b>1</b>" in tally(own) and "supported" not in tally(own)
 
 
 def test_a_verdict_is_told_by_a_sign_of_its_own_and_a_class():

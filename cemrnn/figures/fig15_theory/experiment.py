@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig15_theory.intervention import TAKEN, measure_correction
+from cemrnn.figures.fig15_theory.intervention import TAKEN, measure_correction, predict_correction
 from cemrnn.figures.fig15_theory.mixtures import SWITCHES, locate_switches
 from cemrnn.figures.fig15_theory.slopes import Clean, differentiate
 from cemrnn.figures.remember import Scalars, Tables, experiment
@@ -25,12 +25,14 @@ from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import TOLERANCE
 from cemrnn.measures.intervals import estimate_crossed
 from cemrnn.measures.linear_response import common_share, share_added, share_right, share_scaled
-from cemrnn.measures.robustness import normalise_accuracy
+from cemrnn.measures.robustness import normalise_accuracy, threshold_level
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 
-VALUES = ("measured", "predicted", "common", *(f"without_{name}" for name in TAKEN), *SWITCHES)
+SIGMA75 = ("sigma75", "predicted_sigma75")
+GAINS = ("gain", "predicted_gain")  # of accuracy when the common shift is taken away
+VALUES = ("measured", "predicted", *SIGMA75, "common", *(f"without_{name}" for name in TAKEN), *GAINS, *SWITCHES)
 SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative to the answer, in the solvable case
 
 
@@ -69,7 +71,7 @@ def run(config: TheoryConfig) -> tuple[Tables, Scalars]:
     tables = {
         "points": points,
         "arms": frames.summarise_columns(means, ["group", "arm"], VALUES),
-        "pairs": points.groupby(["group", "arm", "pair"], sort=False)[[*VALUES[:2], *SWITCHES]].mean().reset_index(),
+        "pairs": points.groupby(["group", "arm", "pair"], sort=False)[[*VALUES[:4], *SWITCHES]].mean().reset_index(),
         "solvable": _solve(config),
     }
     return tables, _scalars(points, config)
@@ -88,6 +90,9 @@ def _measure(key: PopulationKey, population: Population, config: TheoryConfig, c
         noise = config.corrected_sigma, config.corrected_draws
         corrected = measure_correction(population.model, conflicts, *noise, zero, config)
         values = _average(found, zero, config) | {f"without_{name}": x for name, x in corrected.items()}
+        expected = predict_correction(clean, conflicts, *noise, zero, config)
+        gains = (x["shift"] - x["nothing"] for x in (corrected, expected))
+        values |= dict(zip(GAINS, gains, strict=True))
     names = [" / ".join(config.tasks[k] for k in pair) for pair in pairs]
     grids = {name: np.stack([x[:, rows].mean(axis=1) for rows in pairs.values()], axis=1) for name, x in values.items()}
     if ARMS[key.arm].pathways and passed.any():
@@ -98,11 +103,15 @@ def _measure(key: PopulationKey, population: Population, config: TheoryConfig, c
 
 
 def _average(found: Predicted, chance: np.ndarray, config: TheoryConfig) -> dict[str, np.ndarray]:
-    """Measured and predicted normalised accuracy, averaged over the noise, and the common share, (M, P) each."""
+    """Measured and predicted normalised accuracy, averaged over the noise, sigma75, and the common share, (M, P) each.
+
+    A sigma75 beyond the largest noise counts as that.
+    """
     levels = np.array(config.sigmas)
     normal = [normalise_accuracy(x, chance[:, None], x[:, :, :1]) for x in (found.measured, found.predicted)]
     areas = [np.trapezoid(x, levels, axis=-1) / np.ptp(levels) for x in normal]
-    return dict(zip(VALUES[:3], (*areas, found.common), strict=True))
+    thresholds = [threshold_level(levels, x).level for x in normal]
+    return dict(zip(VALUES[:5], (*areas, *thresholds, found.common), strict=True))
 
 
 def _predict(model: CEMRNN, conflicts: ConflictTrials, clean: Clean, config: TheoryConfig) -> Predicted:
@@ -156,6 +165,13 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
     scalars["explained_all"] = _explain(points)
     scalars["correlation_all"] = float(points["measured"].corr(points["predicted"]))
     scalars |= _correlate_within(points)
+    for name, columns in {"sigma75": SIGMA75, "gain": GAINS}.items():
+        shares = [_explain(part, *columns) for _, part in points.groupby("network")]
+        scalars |= frames.weigh_mean(f"{name}_explained", shares or [np.nan])
+        scalars[f"{name}_correlation"] = float(points[columns[0]].corr(points[columns[1]]))
+        scalars |= {f"{column}_mean": float(points[column].mean()) for column in columns}
+    largest = max(config.sigmas)
+    scalars |= {f"{column}_beyond": float((points[column] >= largest).mean()) for column in SIGMA75}
     scalars |= {f"{column}_mean": float(points[column].mean()) for column in ("measured", "predicted")}
     means = points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index()
     scalars["explained_means"] = _explain(means)
@@ -212,15 +228,15 @@ def _weigh_switches(points: pd.DataFrame) -> Scalars:
 
 def _weigh_correction(points: pd.DataFrame) -> Scalars:
     """What taking the common shift away brings, in every arm and between pathways."""
-    gained = points.assign(gained=points["without_shift"] - points["without_nothing"])
     grids = {
-        arm: part.pivot(index="network", columns="pair", values="gained").to_numpy(float)
-        for arm, part in gained.groupby("arm", sort=False)
+        arm: part.pivot(index="network", columns="pair", values=GAINS[0]).to_numpy(float)
+        for arm, part in points.groupby("arm", sort=False)
     }
     scalars: Scalars = {}
     for arm in frames.TOLD:
         grid = grids.get(arm, np.full((2, 2), np.nan))
         scalars |= weigh(f"correction_{arm}", lambda x: estimate_crossed(x, np.zeros_like(x)), grid)
+        scalars[f"predicted_correction_{arm}"] = float(frames.select(points, arm=arm)[GAINS[1]].mean())
     for name in TAKEN:
         means = points.groupby(["arm", "network"], as_index=False)[f"without_{name}"].mean()
         samples = frames.collect_samples(means, "arm", f"without_{name}")

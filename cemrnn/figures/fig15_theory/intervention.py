@@ -1,4 +1,7 @@
-"""Answers under noise from which is taken what the noise adds to the answers to all stimuli alike."""
+"""Answers under noise from which is taken what the noise adds to the answers to all stimuli alike.
+
+What that brings is measured, and predicted from clean answers and their derivatives by the cue.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from torch import Tensor
 
 from cemrnn.figures.shared.ambiguity import ConflictConfig, ConflictTrials
 from cemrnn.figures.shared.battery import simulate
+from cemrnn.measures.ideal_observer import matches
+from cemrnn.measures.linear_response import read_answers
 from cemrnn.measures.robustness import normalise_accuracy
 from cemrnn.network.model import CEMRNN
 from cemrnn.random import stream
 from cemrnn.tasks.cues import centre
 
+Clean = tuple[np.ndarray, np.ndarray]  # outputs (M, B, O) with a clean cue, and their slopes (M, B, O, K) by the cue
 TAKEN = ("nothing", "shift", "another")  # from the outputs: nothing, the common shift, that of another draw
 
 
@@ -43,6 +49,31 @@ def measure_correction(
         corrected = (take(x, shift, conflicts) for x, shift in zip(moved, corrections, strict=True))
         accuracy[name] = np.mean([conflicts.answers(x)[0] for x in corrected], axis=0)
     return {name: normalise_accuracy(x, zero, right) for name, x in accuracy.items()}
+
+
+def predict_correction(
+    clean: Clean, conflicts: ConflictTrials, sigma: float, n_draws: int, chance: np.ndarray, config: ConflictConfig
+) -> dict[str, np.ndarray]:
+    """The same as `measure_correction` under the same noise, if outputs at the end follow the cue linearly.
+
+    Args:
+        clean: see `slopes.differentiate`.
+        conflicts, sigma, n_draws, chance, config: as there.
+    """
+    outputs, slopes = (torch.from_numpy(x) for x in clean)
+    noise = draw_shared_noise(conflicts, n_draws, config).cpu()
+    moved = [sigma * torch.einsum("mbok,mbk->mbo", slopes, draw) for draw in noise]
+    shifts = [common_shift(x, len(conflicts.pairs)) for x in moved]
+    left = {"nothing": moved, "shift": [x - shift for x, shift in zip(moved, shifts, strict=True)]}
+    right = _share_right(outputs, conflicts)
+    accuracy = {name: np.mean([_share_right(outputs + x, conflicts) for x in of], axis=0) for name, of in left.items()}
+    return {name: normalise_accuracy(x, chance, right) for name, x in accuracy.items()}
+
+
+def _share_right(last: Tensor, conflicts: ConflictTrials) -> np.ndarray:
+    """(M, P) share of right answers, of outputs (M, B, O) at the last step."""
+    response = conflicts.trials.response.cpu().numpy()
+    return conflicts.average(torch.from_numpy(matches(read_answers(last.numpy()), response)))
 
 
 def _run(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor, config: ConflictConfig) -> Tensor:

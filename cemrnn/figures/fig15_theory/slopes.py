@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from cemrnn.figures.fig15_theory.intervention import read_last
+from cemrnn.figures.fig15_theory.intervention import Clean, read_last
 from cemrnn.figures.shared.ambiguity import ConflictTrials
 from cemrnn.network.model import CEMRNN
-
-Clean = tuple[np.ndarray, np.ndarray]  # outputs (M, B, O) with a clean cue, and their slopes (M, B, O, K) by the cue
 
 
 def differentiate(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Clean:

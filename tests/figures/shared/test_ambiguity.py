@@ -9,10 +9,11 @@ import pytest
 from scipy import optimize, stats
 
 from cemrnn.figures.shared import ambiguity
-from cemrnn.figures.shared.ambiguity import measure_ideal
+from cemrnn.figures.shared.ambiguity import list_pairs, measure_ideal
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
+from cemrnn.tasks import TaskSet, conflict_pairs
 
 CONFIG = dataclasses.replace(
     make_config(Project(Path(__file__).parents[3]), "fig2_ambiguity", "smoke"),
@@ -59,3 +60,10 @@ def test_the_thresholds_of_networks_made_by_hand_are_the_ones_that_were_built_in
     ideal = measure_ideal(CONFIG, np.full(n_tasks, zero))
     lead = curves.normalised["noise"].mean(axis=0) - ideal
     assert (np.abs(lead) < 0.03).all() if offset == 0 else (lead < 0.03).all() and lead.min() < -0.03
+
+
+def test_tasks_are_a_pair_where_the_answers_conflict_on_the_trials_of_either():
+    tasks = TaskSet(names=("delay_pro", "delay_anti", "map_1_of_8", "map_2_of_8", "memory_pro"), preset="fast")
+    assert (2, 0) in conflict_pairs(tasks) and (0, 2) not in conflict_pairs(tasks)  # sites are among all directions
+    assert list_pairs(tasks).tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
+    assert list_pairs(TaskSet(names=("delay_pro", "memory_pro"), preset="fast")).shape == (0, 2)

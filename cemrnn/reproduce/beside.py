@@ -1,0 +1,74 @@
+"""Curves of one's own run, drawn into the pictures of the kept results where both show the same."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+
+from cemrnn.figures.result import Result
+from cemrnn.figures.style import Figures, collect_curves, list_parts
+
+OWN_LINE = dict(linewidth=0.7, alpha=0.7, marker="", zorder=1.5)  # thinner than those of the kept results, no markers
+IN_CAPTION = "Thin lines without a band are your run."
+
+
+def draw_beside(draw: Callable[[Result], Figures], reference: Result, own: Result) -> tuple[Figures, frozenset[str]]:
+    """The pictures of a kept result with the curves of one's own, and the parts that got some.
+
+    A panel gets them if it is there in both, with the same names of its axes and the same title, and if all that the
+    legends name in one's own picture looks the same in the other; else a line would be taken for what it is not.
+    """
+    figures = draw(reference)
+    with collect_curves() as lines:
+        others = list_parts(draw(own))
+    found = set()
+    for part, figure in list_parts(figures).items():
+        panels = dict(_pair_panels(figure, others[part])) if part in others else {}
+        for line in lines:
+            if (panel := panels.get(line.axes)) is not None:
+                look = dict(color=line.get_color(), linestyle=line.get_linestyle())
+                panel.plot(line.get_xdata(), line.get_ydata(), **look | OWN_LINE)
+                found.add(part)
+    return figures, frozenset(found)
+
+
+def _pair_panels(figure: Figure, other: Figure) -> Iterator[tuple[Axes, Axes]]:
+    """Every panel of the other figure with the one that shows the same in the first."""
+    if not _mean_alike(_list_legends(figure), _list_legends(other)):
+        return
+    of_first, of_other = (_panels_by_name(x) for x in (figure, other))
+    for name, theirs in of_other.items():
+        ours = of_first.get(name, [])
+        if len(ours) == len(theirs):
+            pairs = zip(theirs, ours, strict=True)
+            yield from ((one, two) for one, two in pairs if _mean_alike(_list_legends(two), _list_legends(one)))
+
+
+def _panels_by_name(figure: Figure) -> dict[tuple[str, ...], list[Axes]]:
+    panels: dict[tuple[str, ...], list[Axes]] = {}
+    for axes in figure.axes:
+        name = axes.get_title("left"), axes.get_title(), axes.get_xlabel(), axes.get_ylabel()
+        panels.setdefault(name, []).append(axes)
+    return panels
+
+
+def _list_legends(owner: Figure | Axes) -> list[Legend]:
+    """The legends of a panel, or those of a figure that lie outside of its panels."""
+    if isinstance(owner, Axes):
+        return [owner.get_legend()] if owner.get_legend() else []
+    return [*owner.legends, *itertools.chain(*(part.legends for part in owner.subfigs))]
+
+
+def _mean_alike(legends: list[Legend], others: list[Legend]) -> bool:
+    """Whether all that the others name has the same look in the first."""
+    first, other = (dict(itertools.chain(*map(_read_looks, x))) for x in (legends, others))
+    return all(first.get(label) == look for label, look in other.items())
+
+
+def _read_looks(legend: Legend) -> Iterator[tuple[str, tuple]]:
+    for text, line in zip(legend.get_texts(), legend.get_lines(), strict=False):
+        yield text.get_text(), (line.get_color(), line.get_linestyle(), line.get_marker(), line.get_fillstyle())
