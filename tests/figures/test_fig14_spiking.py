@@ -344,9 +344,17 @@ def test_a_run_that_is_never_full_is_censored():
     [
         (dict(mixtures=["RS", "mixt"]), "unknown mixture 'mixt'; did you mean 'mixed'"),
         (dict(modulated=["RS"]), "mixtures: expected mixed and RS, with mixed among those modulated"),
-        (dict(n_synapses=45), "n_synapses: expected at most the 40 excitatory of 50 cells"),
+        (dict(excitatory_share=1.0), "excitatory_share: expected two excitatory of 50 cells or more"),
     ],
 )
 def test_settings_that_cannot_run_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         fig14_spiking.SpikingConfig.from_params(CONFIG.to_dict() | change)
+
+
+def test_a_small_network_has_a_synapse_to_every_excitatory_cell():
+    config = dataclasses.replace(CONFIG, n_units=8, n_synapses=100)
+    condition = fig14_spiking.Condition("mixed", "neither")
+    synapses, _ = fig14_spiking.build(condition, 1, config.input_width, config)
+    assert synapses.post.shape == (8, 6) and all(len(set(row)) == 6 for row in synapses.post.tolist())
+    assert np.isfinite(fig14_spiking.measure_rate(condition, config.input_width, config))

@@ -38,7 +38,7 @@ class SpikingConfig(ReplicatesConfig):
 
     n_units: int  # cells of a network
     excitatory_share: float  # of the cells (Izhikevich 2003)
-    n_synapses: int  # of each cell
+    n_synapses: int  # of each cell, or one to every excitatory cell if there are fewer
     n_seconds: int  # model time of a run
     mixtures: tuple[str, ...]  # of kinds of cells, compared without modulators
     modulated: tuple[str, ...]  # of them, those with the whole design
@@ -60,10 +60,10 @@ class SpikingConfig(ReplicatesConfig):
                 f"mixtures: expected {STUDIED} and {REFERENCE}, with {STUDIED} among those modulated, got "
                 f"{', '.join(self.mixtures)}; modulated: {', '.join(self.modulated)}"
             )
-        if not self.n_synapses <= self.n_excitatory < self.n_units:
+        if not 2 <= self.n_excitatory < self.n_units:
             raise ValueError(
-                f"n_synapses: expected at most the {self.n_excitatory} excitatory of {self.n_units} cells, and some "
-                f"inhibitory ones, got {self.n_synapses}"
+                f"excitatory_share: expected two excitatory of {self.n_units} cells or more, and some inhibitory ones, "
+                f"got {self.n_excitatory} excitatory"
             )
 
     @property
@@ -103,7 +103,7 @@ def build(condition: Condition, seed: int, width: float, config: SpikingConfig) 
         width=width, most=config.largest_weight, tonic=config.tonic, reward=reward,
     )  # fmt: skip
     late = round(config.late_ms) if condition.reward == "late" else 0
-    sizes = config.n_units, config.n_excitatory, config.n_synapses
+    sizes = config.n_units, config.n_excitatory, min(config.n_synapses, config.n_excitatory)
     return draw_synapses(*sizes, seed, extra_reward_steps=late), cells
 
 
