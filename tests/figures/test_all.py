@@ -62,7 +62,7 @@ AMBIGUITY = TrainedConfig.from_params(
     NETWORKS
     | dict(lambdas=[0, 0.25, 0.5, 0.75, 1], sigmas=[0, 0.4, 1.6], kappas=[0, 0.5, 1], pair_trials=60, chance_trials=500)
     | dict(compared=["excitability", "synaptic", "combined"], trained_sigma=0.6, trained_replicates=2)
-    | dict(trained_kinds=["mixture"], kind_replicates=2, trained_weak_sigma=0.3)
+    | dict(trained_kinds=["mixture"], kind_replicates=2, trained_weak_sigma=0.3, train_at_units=True)
     | dict(test_sigma=0.4, test_step_sigma=1.0, test_mixture=0.35, test_strength=0.4, test_ms=400.0)
 )
 CPU = torch.device("cpu")

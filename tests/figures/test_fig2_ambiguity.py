@@ -71,7 +71,8 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0):
     def measure(population, config, chance):
         key = population
         group = "parameters" if key.arm in ("plain", "combined") and key.group == "units" else key.group
-        slope = dict(zip(arms, slopes[group], strict=True)).get(key.arm, 0.5)
+        of_group = slopes.get(group, slopes["trained"])
+        slope = dict(zip(arms, of_group, strict=True)).get(key.arm, 0.5)
         curves = make_curves(key, slope, spread=spread, of_pairs=of_pairs)
         if key.arm == "plain":
             curves.own["mixture"][:] += leak * (1 + 0.1 * JITTER[:, None, None])
@@ -95,7 +96,7 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0):
 
 
 ALIKE = (0.5, 0.5, 0.5)
-GROUPS = ("parameters", "units", "trained")
+GROUPS = ("parameters", "units", "trained", "trained_units")
 
 
 def everywhere(slopes):
@@ -104,6 +105,7 @@ def everywhere(slopes):
 
 def test_planted_slopes_come_back_as_areas_and_thresholds(monkeypatch):
     slopes = {"parameters": (0.9, 0.5, 0.7), "units": (1.0, 0.6, 0.7), "trained": (0.3, 0.3, 0.2)}
+    slopes["trained_units"] = (0.6, 0.4, 0.2)
     scalars = run(monkeypatch, slopes, of_pairs=0.0).scalars
     # along a line the mean over noise up to .8 is that at .4
     assert scalars["noise_parameters_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.4)
@@ -111,6 +113,8 @@ def test_planted_slopes_come_back_as_areas_and_thresholds(monkeypatch):
     assert scalars["noise_units_combined_minus_best_single"] == pytest.approx(-0.1 * 0.4)
     assert scalars["noise_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)
     assert scalars["noise_trained_combined_minus_best_single"] == pytest.approx(0.1 * 0.4)
+    assert scalars["noise_trained_units_excitability_minus_synaptic"] == pytest.approx(-0.2 * 0.4)
+    assert scalars["noise_trained_units_combined_minus_best_single"] == pytest.approx(0.2 * 0.4)  # the same combined
     assert scalars["mixture_units_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.25)
     assert scalars["sigma75_synaptic"] == pytest.approx(np.mean(0.25 / (0.5 + 0.02 * JITTER)), rel=1e-3)
     assert scalars["n_pairs"] == len(PAIRS) // 2 == 5
@@ -198,11 +202,24 @@ def test_every_population_is_what_its_group_says():
     assert len(set(listed)) == len(listed) == sum(map(len, found.values()))
 
 
+def test_networks_of_equal_units_are_trained_with_the_same_noise_where_that_is_asked_for():
+    config = dataclasses.replace(CONFIG, train_at_units=True)
+    found = dict(config.populations())
+    for arm in ("excitability", "synaptic"):
+        noisy, clean = found["trained_units", arm], found["units", arm]
+        assert [n.network for n in noisy] == [n.network for n in clean][: config.trained_replicates]
+        assert {n.cue for n in noisy} == {found["trained", arm][0].cue}
+    assert ("trained_units", "combined") not in found
+    assert not any(
+        key.group == "trained_units" for key, _ in dataclasses.replace(config, train_at_units=False).populations()
+    )
+
+
 def test_networks_are_trained_with_what_they_are_tested_with():
     smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
     found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
     kinds = trained.TESTS | trained.WEAKER
-    assert set(found) == {"parameters", "units", *kinds} and set(kinds.values()) <= set(TESTS)
+    assert set(found) == {"parameters", "units", trained.TRAINED_UNITS, *kinds} and set(kinds.values()) <= set(TESTS)
     assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in kinds)
     assert found["weak frozen noise"].frozen_sigma == smoke.trained_weak_sigma < smoke.test_sigma
     assert found["weak step noise"].noise_sigma == smoke.trained_weak_sigma < smoke.trained_sigma
@@ -299,6 +316,7 @@ def test_arms_that_are_not_there_are_not_compared():
         ("parameters", "plain"),
         ("parameters", "synaptic"),
         ("units", "synaptic"),
+        (trained.TRAINED_UNITS, "synaptic"),
         *((kind, "synaptic") for kind in (*trained.TESTS, *trained.WEAKER)),
     }
 

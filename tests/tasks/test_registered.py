@@ -71,7 +71,13 @@ def test_figures_compute_and_draw_it():
     levels = dict(lambdas=[0, 0.5, 1], sigmas=[0, 0.5], kappas=[0, 1], pair_trials=40)
     levels |= dict(compared=["combined"], trained_sigma=0.6, trained_replicates=1, test_sigma=0.4, test_step_sigma=1.0)
     levels |= dict(
-        trained_kinds=[], kind_replicates=1, trained_weak_sigma=0.3, test_mixture=0.35, test_strength=0.4, test_ms=400.0
+        trained_kinds=[],
+        kind_replicates=1,
+        trained_weak_sigma=0.3,
+        train_at_units=False,
+        test_mixture=0.35,
+        test_strength=0.4,
+        test_ms=400.0,
     )
     configs = {
         "fig1_tasks": TasksConfig.from_params(sizes | dict(example_arm="combined")),

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig, measure_training
+from cemrnn.figures.fig2_ambiguity.trained import TRAINED_UNITS, TrainedConfig, measure_training
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import ArmCurves, list_pairs, list_unordered, measure_ambiguity, measure_ideal
@@ -22,6 +22,7 @@ from cemrnn.network.budget import budget_gap
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
 ANSWERS = ("own", "other", "silent", "astray")
+SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained"}  # group -> that with its combined networks
 Curves = dict[PopulationKey, ArmCurves]
 
 
@@ -33,9 +34,9 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
     tests = []
     for key, trainings in config.populations():
         population = load_arm(config, trainings)
-        if key.group in GROUPS:
+        if key.group in (*GROUPS, TRAINED_UNITS):
             curves[key] = measure_ambiguity(population, seen_by(key, config), chance)
-        if key.group != "units" and key.arm in config.compared_arms:
+        if key.group not in SAME_COMBINED and key.arm in config.compared_arms:
             tests.append(measure_tests(key, population, config, chance))
     ideal, tested = measure_ideal(config, chance), pd.concat(tests, ignore_index=True)
     rows = pd.concat([of_key.curves().assign(group=key.group) for key, of_key in curves.items()], ignore_index=True)
@@ -86,7 +87,7 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     efficient = {arm: efficiency(of_arm.sigma75.level, ideal_sigma75) for arm, of_arm in equal.items()}
     scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
     scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
-    for group in GROUPS:
+    for group in (*GROUPS, TRAINED_UNITS):
         scalars |= _compare(group, curves)
     for arm in frames.SINGLE:  # of being trained with noise
         pair = (curves.get(PopulationKey(group, arm)) for group in ("trained", "parameters"))
@@ -99,8 +100,8 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
 def _compare(group: str, curves: Curves) -> Scalars:
     """Differences between pathways, over networks and pairs of tasks alike, and in thresholds over networks."""
     found = {key.arm: of_key for key, of_key in curves.items() if key.group == group}
-    if group == "units" and (both := curves.get(PopulationKey("parameters", "combined"))):
-        found["combined"] = both  # the reference at both readings
+    if found and (both := curves.get(PopulationKey(SAME_COMBINED.get(group, group), "combined"))):
+        found["combined"] = both
     noise = {arm: of_arm.areas("noise") for arm, of_arm in found.items()}
     mixture = {arm: of_arm.areas("mixture", until=0.5) for arm, of_arm in found.items()}
     scalars = frames.weigh_pathways(f"noise_{group}", noise, estimate_crossed)

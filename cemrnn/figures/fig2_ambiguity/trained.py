@@ -16,6 +16,7 @@ from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
 UNTRAINED, STEP_NOISE = "parameters", "trained"  # groups that figure 2 has in any case
+TRAINED_UNITS = "trained_units"  # group of networks trained with the same noise, at equal units
 SETTLE_MS = 200.0  # from the latest switch to the end of a trial in training, as in figure 6
 LEAST_NETWORKS = 2  # of each arm that learned their tasks, for a kind to be compared
 # Group of networks that were trained for it -> its test.
@@ -37,6 +38,7 @@ class TrainedConfig(RobustnessConfig):
     trained_kinds: tuple[str, ...]  # of ambiguity that networks are trained for, each for one, beside noise of steps
     kind_replicates: int  # networks of each arm that are trained for each of these kinds
     trained_weak_sigma: float  # noise on every context unit in training for the weak kinds of noise
+    train_at_units: bool  # whether networks of equal units are trained with noise of steps as well
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +48,8 @@ class TrainedConfig(RobustnessConfig):
 
     def count_networks(self, key: PopulationKey) -> int:
         """The most networks that a population has."""
+        if key.group == TRAINED_UNITS:
+            return self.trained_replicates
         return self.kind_replicates if key.group in self.trained_kinds else super().count_networks(key)
 
     def cue_of(self, kind: str) -> CueConfig:
@@ -63,8 +67,16 @@ class TrainedConfig(RobustnessConfig):
         }[kind]
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
-        """Those of the groups, then those that are trained for one kind of ambiguity, at equal parameters."""
+        """Those of the groups, then those that are trained for one kind of ambiguity, at equal parameters.
+
+        At equal units single pathways are trained with noise; the combined arm is the same at both readings.
+        """
         yield from super().populations()
+        noisy = CueConfig(noise_sigma=self.trained_sigma)
+        for arm in self.compared_arms:
+            if self.train_at_units and arm != "combined":
+                networks = self.training(arm, "units", cue=noisy)[: self.trained_replicates]
+                yield PopulationKey(TRAINED_UNITS, arm), networks
         for kind in dict.fromkeys(self.trained_kinds):
             for arm in self.compared_arms:
                 yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.kind_replicates]
