@@ -304,6 +304,27 @@ def test_one_kind_of_training_cannot_be_compared_with_others():
     assert np.isnan(scalars["gain_own_minus_other_kind"]) and scalars["gain_own_kind"] == pytest.approx(0)
 
 
+def test_a_family_with_many_pairs_counts_once(monkeypatch):
+    """Only the pairs of the family of delays differ between arms: three of five pairs, one of three families."""
+    families = fig2_ambiguity.group_by_family(CONFIG)
+    assert families.tolist() == [0, 0, 0, 1, 2]
+    in_delay = np.isin(PAIRS, [0, 1, 2]).all(axis=1)
+    planted = make_curves
+
+    def make(key, slope, **spreads):
+        curves = planted(key, 0.5, **spreads)
+        if key.arm == "excitability":
+            curves.own["noise"][:, in_delay] -= 0.7 * 0.1 * np.array(CONFIG.sigmas)  # of the range above chance
+        return curves
+
+    monkeypatch.setattr(f"{__name__}.make_curves", make)
+    scalars = run(monkeypatch, everywhere(ALIKE), of_pairs=0.0).scalars
+    assert scalars["noise_units_excitability_minus_synaptic"] == pytest.approx(-0.1 * 0.4 * 3 / 5)
+    assert scalars["families_units_excitability_minus_synaptic"] == pytest.approx(-0.1 * 0.4 / 3)
+    assert scalars["families_units_excitability_minus_synaptic_conditions"] == scalars["n_families"] == 3
+    assert scalars["largest_family"] == 3
+
+
 def test_quick_has_enough_pairs_of_tasks():
     quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
     assert len(list_unordered(np.array(conflict_pairs(quick.task_set)))) >= 10

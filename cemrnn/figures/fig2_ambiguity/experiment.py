@@ -19,6 +19,7 @@ from cemrnn.measures.ideal_observer import efficiency
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean
 from cemrnn.measures.robustness import compare_thresholds, threshold_level
 from cemrnn.network.budget import budget_gap
+from cemrnn.tasks import Family
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
 ANSWERS = ("own", "other", "silent", "astray")
@@ -73,6 +74,18 @@ def _pairs(config: TrainedConfig) -> list[tuple[int, int]]:
     return list(list_unordered(list_pairs(config.task_set)))
 
 
+def group_by_family(config: TrainedConfig) -> np.ndarray:
+    """(U,) number of the family of every unordered pair of tasks: that of its stimuli and timing."""
+    families: list[Family] = []
+    numbers = []
+    for first, _ in _pairs(config):
+        family = config.task_set.tasks[first].family
+        known = next((i for i, other in enumerate(families) if other.looks_like(family)), len(families))
+        families += [family] * (known == len(families))
+        numbers.append(known)
+    return np.array(numbers)
+
+
 def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarray, config: TrainedConfig) -> Scalars:
     ideal_sigma75 = threshold_level(np.array(config.sigmas), ideal).level.item()
     equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
@@ -87,8 +100,10 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     efficient = {arm: efficiency(of_arm.sigma75.level, ideal_sigma75) for arm, of_arm in equal.items()}
     scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
     scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
+    families = group_by_family(config)
+    scalars |= {"n_families": len(set(families)), "largest_family": int(np.bincount(families).max())}
     for group in (*GROUPS, TRAINED_UNITS):
-        scalars |= _compare(group, curves)
+        scalars |= _compare(group, curves, families)
     for arm in frames.SINGLE:  # of being trained with noise
         pair = (curves.get(PopulationKey(group, arm)) for group in ("trained", "parameters"))
         samples = [np.full(2, np.nan) if x is None else x.areas("noise").mean(axis=1) for x in pair]
@@ -97,14 +112,20 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     return scalars | {"title": name_outcome(scalars)}
 
 
-def _compare(group: str, curves: Curves) -> Scalars:
-    """Differences between pathways, over networks and pairs of tasks alike, and in thresholds over networks."""
+def _compare(group: str, curves: Curves, families: np.ndarray) -> Scalars:
+    """Differences between pathways, over networks and pairs of tasks alike, and in thresholds over networks.
+
+    Accuracy under noise also with every family of tasks counted once, however many pairs it has.
+    """
     found = {key.arm: of_key for key, of_key in curves.items() if key.group == group}
     if found and (both := curves.get(PopulationKey(SAME_COMBINED.get(group, group), "combined"))):
         found["combined"] = both
     noise = {arm: of_arm.areas("noise") for arm, of_arm in found.items()}
     mixture = {arm: of_arm.areas("mixture", until=0.5) for arm, of_arm in found.items()}
     scalars = frames.weigh_pathways(f"noise_{group}", noise, estimate_crossed)
+    once = {arm: [area[:, families == f].mean(axis=1) for f in set(families)] for arm, area in noise.items()}
+    once = {arm: np.stack(areas, axis=1) for arm, areas in once.items()}
+    scalars |= frames.weigh_pathways(f"families_{group}", once, estimate_crossed)
     scalars |= frames.weigh_pathways(f"mixture_{group}", mixture, estimate_crossed)
     threshold = functools.partial(compare_thresholds, paired=False)
     thresholds = {arm: of_arm.sigma75 for arm, of_arm in found.items()}
