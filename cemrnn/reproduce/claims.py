@@ -268,6 +268,8 @@ def write_effect(row: Any) -> str:
     """Effect and interval, of a row of the ledger or as expected, in three digits; empty where there is none."""
     if row.effect is None or math.isnan(row.effect):
         return ""
+    if math.isnan(row.low):  # of one network alone
+        return f"{row.effect:.3f}"
     return f"{row.effect:.3f} [{row.low:.3f}, {row.high:.3f}]"
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from cemrnn.reproduce.claims import (
     load_dropped,
     read_claims,
     to_json,
+    write_effect,
 )
 from cemrnn.reproduce.ledger_page import describe_dropped
 from cemrnn.reproduce.project import Project
@@ -252,6 +254,14 @@ def test_how_firm_a_verdict_is(tmp_path):
     firm, undecided, edge = map(describe_doubt, table.itertuples())
     assert firm == "60% of halves agree"
     assert undecided == "about 24 networks would decide" and edge == "more networks will not decide"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [((0.08, 0.05, 0.11), "0.080 [0.050, 0.110]"), ((0.08, math.nan, math.nan), "0.080"), ((math.nan,) * 3, "")],
+)
+def test_an_effect_is_written_with_its_interval_if_it_has_one(numbers, text):
+    assert write_effect(SimpleNamespace(**dict(zip(("effect", "low", "high"), numbers, strict=True)))) == text
 
 
 def test_the_other_reading_is_judged_by_the_same_criterion(tmp_path):
