@@ -34,6 +34,7 @@ CONFIG = dataclasses.replace(
     n_replicates=8,
     trained_replicates=8,
     kind_replicates=8,
+    other_tasks=(),
     arms=("plain", "excitability", "synaptic", "combined"),
     sigmas=(0.0, 0.4, 0.8),
 )
@@ -42,11 +43,11 @@ JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of networks
 CHANCE = np.full(len(TASKS), 0.2)
 
 
-def make_curves(key, slope, *, spread, of_pairs):
+def make_curves(key, slope, *, spread, of_pairs, among=PAIRS):
     """Answers that fall from .9 to chance along a line, with a slope that networks and pairs move."""
     levels = {name: np.array(getattr(CONFIG, f"{name}s")) for name in ("lambda", "sigma", "kappa")}
     generator = np.random.default_rng(len(key.arm))
-    pairs = of_pairs * generator.standard_normal(len(PAIRS))
+    pairs = of_pairs * generator.standard_normal(len(among))
     slopes = slope + spread * JITTER[:, None] + pairs[None]  # (M, P)
     normal = {
         "mixture": 1 - slopes[..., None] * levels["lambda"],
@@ -60,10 +61,10 @@ def make_curves(key, slope, *, spread, of_pairs):
     silent = {name: np.full_like(values, 0.02) for name, values in own.items()}
     names = dict(zip(own, levels.values(), strict=True))
     passed = np.full(8, key.arm != "plain")
-    return ArmCurves(key.arm, passed, names, own, other, silent, CHANCE[PAIRS[:, 0]], PAIRS)
+    return ArmCurves(key.arm, passed, names, own, other, silent, CHANCE[among[:, 0]], among)
 
 
-def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0):
+def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0, made=CONFIG):
     """The experiment on made-up answers; slopes: group -> slope of excitability, synaptic and combined networks."""
     monkeypatch.delenv("CEMRNN_RESULTS", raising=False)
     arms = ("excitability", "synaptic", "combined")
@@ -73,12 +74,13 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0):
         group = "parameters" if key.arm in ("plain", "combined") and key.group == "units" else key.group
         of_group = slopes.get(group, slopes["trained"])
         slope = dict(zip(arms, of_group, strict=True)).get(key.arm, 0.5)
-        curves = make_curves(key, slope, spread=spread, of_pairs=of_pairs)
+        among = {} if config.tasks == TASKS else {"among": np.array(conflict_pairs(config.task_set))}
+        curves = make_curves(key, slope, spread=spread, of_pairs=of_pairs, **among)
         if key.arm == "plain":
             curves.own["mixture"][:] += leak * (1 + 0.1 * JITTER[:, None, None])
         return curves
 
-    keys = iter([key for key, _ in CONFIG.populations()])
+    keys = iter([key for key, _ in made.populations()])
     monkeypatch.setattr(fig2_ambiguity, "load_arm", lambda config, trainings: next(keys))
     monkeypatch.setattr(fig2_ambiguity, "measure_ambiguity", measure)
     monkeypatch.setattr(fig2_ambiguity, "estimate_chance", lambda config, n: CHANCE)
@@ -92,7 +94,7 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0):
             for m in range(8)
         ),
     )
-    return fig2_ambiguity.run(CONFIG)
+    return fig2_ambiguity.run(made)
 
 
 ALIKE = (0.5, 0.5, 0.5)
@@ -219,7 +221,8 @@ def test_networks_are_trained_with_what_they_are_tested_with():
     smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
     found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
     kinds = trained.TESTS | trained.WEAKER
-    assert set(found) == {"parameters", "units", trained.TRAINED_UNITS, *kinds} and set(kinds.values()) <= set(TESTS)
+    groups = {"parameters", "units", trained.TRAINED_UNITS, *trained.OTHER_TASKS}
+    assert set(found) == {*groups, *kinds} and set(kinds.values()) <= set(TESTS)
     assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in kinds)
     assert found["weak frozen noise"].frozen_sigma == smoke.trained_weak_sigma < smoke.test_sigma
     assert found["weak step noise"].noise_sigma == smoke.trained_weak_sigma < smoke.trained_sigma
@@ -302,6 +305,41 @@ def test_one_kind_of_training_cannot_be_compared_with_others():
     table = accuracies(lambda *_: 0.5)
     scalars = trained.measure_training(table[table["group"].isin(["parameters", "trained"])])
     assert np.isnan(scalars["gain_own_minus_other_kind"]) and scalars["gain_own_kind"] == pytest.approx(0)
+
+
+OTHERS = ("map_1_of_8", "map_2_of_8", "map_3_of_8", "decide_ctx1_simultaneous", "decide_ctx2_simultaneous")
+
+
+def test_networks_on_other_tasks_are_compared_by_themselves(monkeypatch, tmp_path):
+    config = dataclasses.replace(CONFIG, other_tasks=OTHERS)
+    slopes = everywhere(ALIKE) | {"other_parameters": (0.6, 0.4, 0.5), "other_units": (0.8, 0.4, 0.5)}
+    result = run(monkeypatch, slopes, of_pairs=0.0, made=config)
+    scalars = result.scalars
+    assert scalars["noise_other_units_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.4)
+    assert scalars["noise_other_parameters_excitability_minus_synaptic"] == pytest.approx(-0.2 * 0.4)
+    assert scalars["noise_other_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)  # the same combined
+    assert scalars["noise_units_excitability_minus_synaptic"] == pytest.approx(0)
+    assert scalars["n_other_pairs"] == 4 and scalars["n_pairs"] == 5
+    pairs = result.tables["pairs"].groupby("group")["pair"].agg(set)
+    assert "map_1_of_8 / map_2_of_8" in pairs["other_units"] and not pairs["other_units"] & pairs["units"]
+    rows = judge_result(result, tmp_path)
+    assert rows.loc["ambiguity-noise-other-tasks", "verdict"] == "supported"
+    assert set(panels_of(plot(result))) == set("abcde")
+    without = run(monkeypatch, everywhere(ALIKE)).scalars
+    assert np.isnan(without["noise_other_units_excitability_minus_synaptic"]) and without["n_other_tasks"] == 0
+
+
+def test_networks_on_other_tasks_are_those_of_the_battery_but_for_the_tasks():
+    config = dataclasses.replace(CONFIG, other_tasks=OTHERS)
+    found = dict(config.populations())
+    for group, match in trained.OTHER_TASKS.items():
+        for other, own in zip(found[group, "synaptic"], found[match, "synaptic"], strict=True):
+            assert other.tasks.names == OTHERS and other.cue.is_plain and other.network.n_contexts == len(OTHERS)
+            changed = dict(tasks=own.tasks, network=own.network)
+            assert dataclasses.replace(other, **changed) == own
+    assert ("other_units", "combined") not in found
+    with pytest.raises(ValueError, match="conflict"):
+        dataclasses.replace(CONFIG, other_tasks=("delay_pro", "memory_pro"))
 
 
 def test_a_family_with_many_pairs_counts_once(monkeypatch):

@@ -7,7 +7,12 @@ import functools
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig2_ambiguity.trained import TRAINED_UNITS, TrainedConfig, measure_training
+from cemrnn.figures.fig2_ambiguity.trained import (
+    OTHER_TASKS,
+    TRAINED_UNITS,
+    TrainedConfig,
+    measure_training,
+)
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import ArmCurves, list_pairs, list_unordered, measure_ambiguity, measure_ideal
@@ -23,22 +28,28 @@ from cemrnn.tasks import Family
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
 ANSWERS = ("own", "other", "silent", "astray")
-SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained"}  # group -> that with its combined networks
+MEASURED = (*GROUPS, TRAINED_UNITS, *OTHER_TASKS)  # groups with curves, which are compared
+# Group -> that with its combined networks.
+SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained", "other_units": "other_parameters"}
 Curves = dict[PopulationKey, ArmCurves]
 
 
 @experiment
 def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
     """Curves of normalised accuracy against noise, mixture and strength, by pairs of tasks, and trained by tested."""
-    chance = estimate_chance(config, config.chance_trials)
     curves: Curves = {}
-    tests = []
+    tests, chances = [], {}
     for key, trainings in config.populations():
-        population = load_arm(config, trainings)
-        if key.group in (*GROUPS, TRAINED_UNITS):
-            curves[key] = measure_ambiguity(population, seen_by(key, config), chance)
-        if key.group not in SAME_COMBINED and key.arm in config.compared_arms:
+        own = config.of_group(key.group)
+        population = load_arm(own, trainings)
+        if own.tasks not in chances:
+            chances[own.tasks] = estimate_chance(own, own.chance_trials)
+        chance = chances[own.tasks]
+        if key.group in MEASURED:
+            curves[key] = measure_ambiguity(population, seen_by(key, own), chance)
+        if key.group not in (*SAME_COMBINED, *OTHER_TASKS) and key.arm in config.compared_arms:
             tests.append(measure_tests(key, population, config, chance))
+    chance = chances[config.tasks]
     ideal, tested = measure_ideal(config, chance), pd.concat(tests, ignore_index=True)
     rows = pd.concat([of_key.curves().assign(group=key.group) for key, of_key in curves.items()], ignore_index=True)
     networks = [of_key.networks().assign(group=key.group) for key, of_key in curves.items()]
@@ -61,8 +72,10 @@ def _answer_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _pair_table(curves: Curves, config: TrainedConfig) -> pd.DataFrame:
     """Mean accuracy over the levels of noise of every arm, reading and unordered pair of tasks."""
-    names, rows = [" / ".join(config.tasks[k] for k in pair) for pair in _pairs(config)], []
+    rows = []
     for key, of_key in curves.items():
+        own = config.of_group(key.group)
+        names = [" / ".join(own.tasks[k] for k in pair) for pair in _pairs(own)]
         interval = estimate_mean(of_key.areas("noise"))
         for i, name in enumerate(names):
             values = {column: x[i] for column, x in interval.to_columns("noise").items()}
@@ -102,8 +115,10 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
     families = group_by_family(config)
     scalars |= {"n_families": len(set(families)), "largest_family": int(np.bincount(families).max())}
-    for group in (*GROUPS, TRAINED_UNITS):
-        scalars |= _compare(group, curves, families)
+    others = config.on_other_tasks
+    scalars |= {"n_other_tasks": len(config.other_tasks), "n_other_pairs": len(_pairs(others)) if others else 0}
+    for group in MEASURED:
+        scalars |= _compare(group, curves, group_by_family(config.of_group(group)))
     for arm in frames.SINGLE:  # of being trained with noise
         pair = (curves.get(PopulationKey(group, arm)) for group in ("trained", "parameters"))
         samples = [np.full(2, np.nan) if x is None else x.areas("noise").mean(axis=1) for x in pair]
@@ -139,6 +154,7 @@ def _compare(group: str, curves: Curves, families: np.ndarray) -> Scalars:
 
 def _lead_over_ideal(table: pd.DataFrame, ideal: np.ndarray) -> float:
     """By how much the mean accuracy of an arm exceeds the ideal observer's, at most; by sampling it may, a little."""
+    table = table[~table["group"].isin(OTHER_TASKS)]  # the observer does the tasks of the battery
     rows = frames.select(table, manipulation="noise").pivot(
         index=["group", "arm"], columns="level", values="normalised"
     )

@@ -1,7 +1,11 @@
-"""Networks that were trained for one kind of ambiguity, and what that is worth under this kind and under others."""
+"""Networks beside those of the groups: trained for one kind of ambiguity, at equal units, or on other tasks.
+
+And what it is worth, under this kind and under others, to be trained for one.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +21,7 @@ from cemrnn.training.config import TrainingConfig
 
 UNTRAINED, STEP_NOISE = "parameters", "trained"  # groups that figure 2 has in any case
 TRAINED_UNITS = "trained_units"  # group of networks trained with the same noise, at equal units
+OTHER_TASKS = {"other_parameters": "parameters", "other_units": "units"}  # group of networks on other tasks -> reading
 SETTLE_MS = 200.0  # from the latest switch to the end of a trial in training, as in figure 6
 LEAST_NETWORKS = 2  # of each arm that learned their tasks, for a kind to be compared
 # Group of networks that were trained for it -> its test.
@@ -39,12 +44,23 @@ class TrainedConfig(RobustnessConfig):
     kind_replicates: int  # networks of each arm that are trained for each of these kinds
     trained_weak_sigma: float  # noise on every context unit in training for the weak kinds of noise
     train_at_units: bool  # whether networks of equal units are trained with noise of steps as well
+    other_tasks: tuple[str, ...] = ()  # on which more networks are compared, if there are any; some of them conflict
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _ = self.on_other_tasks  # which have to be tasks that can conflict
         known = [kind for kind in (*TESTS, *WEAKER) if kind != STEP_NOISE]
         if not set(self.trained_kinds) <= set(known):
             raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
+
+    @property
+    def on_other_tasks(self) -> TrainedConfig | None:
+        """The same with the other tasks, if there are any."""
+        return dataclasses.replace(self, tasks=self.other_tasks, other_tasks=()) if self.other_tasks else None
+
+    def of_group(self, group: str) -> TrainedConfig:
+        """The settings of a group: these, or those with the other tasks."""
+        return (group in OTHER_TASKS and self.on_other_tasks) or self
 
     def count_networks(self, key: PopulationKey) -> int:
         """The most networks that a population has."""
@@ -67,9 +83,9 @@ class TrainedConfig(RobustnessConfig):
         }[kind]
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
-        """Those of the groups, then those that are trained for one kind of ambiguity, at equal parameters.
+        """Those of the groups, then those at equal units with noise, on other tasks, and for one kind of ambiguity.
 
-        At equal units single pathways are trained with noise; the combined arm is the same at both readings.
+        The last are at equal parameters. The combined arm is the same at both readings.
         """
         yield from super().populations()
         noisy = CueConfig(noise_sigma=self.trained_sigma)
@@ -77,6 +93,10 @@ class TrainedConfig(RobustnessConfig):
             if self.train_at_units and arm != "combined":
                 networks = self.training(arm, "units", cue=noisy)[: self.trained_replicates]
                 yield PopulationKey(TRAINED_UNITS, arm), networks
+        for group, match in OTHER_TASKS.items() if self.other_tasks else ():
+            for arm in self.compared_arms:
+                if (match, arm) != ("units", "combined"):
+                    yield PopulationKey(group, arm), self.on_other_tasks.training(arm, match)
         for kind in dict.fromkeys(self.trained_kinds):
             for arm in self.compared_arms:
                 yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.kind_replicates]
