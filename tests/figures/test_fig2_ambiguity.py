@@ -324,7 +324,10 @@ def test_networks_on_other_tasks_are_compared_by_themselves(monkeypatch, tmp_pat
     assert "map_1_of_8 / map_2_of_8" in pairs["other_units"] and not pairs["other_units"] & pairs["units"]
     rows = judge_result(result, tmp_path)
     assert rows.loc["ambiguity-noise-other-tasks", "verdict"] == "supported"
-    assert set(panels_of(plot(result))) == set("abcde")
+    panel = panels_of(plot(result))["d"]
+    names = [label.get_text() for label in panel.get_yticklabels()]
+    assert names[:5] == ["delay pro / anti", *names[1:5]] and "map 1 / 2 of 8" in names[5:] and len(names) == 5 + 4
+    assert [line.get_ydata()[0] for line in panel.lines if set(line.get_ydata()) == {4.5}] == [4.5]
     without = run(monkeypatch, everywhere(ALIKE)).scalars
     assert np.isnan(without["noise_other_units_excitability_minus_synaptic"]) and without["n_other_tasks"] == 0
 

@@ -106,9 +106,14 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _draw_pairs(axes: Axes, table: pd.DataFrame, config: TrainedConfig) -> None:
-    """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm."""
-    rows = select(table, group="parameters")
-    names = list(dict.fromkeys(rows["pair"]))
+    """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm.
+
+    Below a line are the pairs of the other tasks, which other networks learned.
+    """
+    rows = table[table["group"].isin(["parameters", "other_parameters"])]
+    names, own = list(dict.fromkeys(rows["pair"])), select(rows, group="parameters")["pair"].nunique()
+    if own < len(names):
+        axes.axhline(own - 0.5, color="0.6", linewidth=0.7)
     for offset, arm in style.spread_over(config.compared_arms, 0.22):
         part = select(rows, arm=arm).set_index("pair").loc[names]
         style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=4)
