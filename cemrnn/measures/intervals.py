@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special  # its Student distribution is that of scipy.stats, which takes long to import
 
 from cemrnn.random import stream
 
@@ -211,8 +211,8 @@ def _student(value: np.ndarray, variances: Sequence[np.ndarray], degrees: Sequen
         freedom = variance**2 / sum(v**2 / df for v, df in zip(variances, degrees, strict=True))
         freedom = np.where(variance > 0, freedom, max(degrees))
         t = np.where(variance > 0, value / np.sqrt(variance), np.where(value == 0, 0, np.sign(value) * np.inf))
-    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance)
-    return np.stack([value, value - half, value + half, stats.t.sf(t, freedom), stats.t.cdf(t, freedom)])
+    half = special.stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(variance)
+    return np.stack([value, value - half, value + half, special.stdtr(freedom, -t), special.stdtr(freedom, t)])
 
 
 def _least(parts: Sequence[np.ndarray]) -> np.ndarray:
