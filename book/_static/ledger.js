@@ -15,6 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   function filter() {
+    claims.forEach((claim) => { claim.hidden = !fits(claim); });
     rows.forEach((row) => { row.hidden = ![...row.querySelectorAll(".claim")].some(fits); });
     count.textContent = `${claims.filter(fits).length} of ${claims.length}`;
   }

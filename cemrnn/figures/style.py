@@ -30,6 +30,7 @@ NARROW = ".narrow"  # in the name of its file
 MAX_MARKERS = 12  # per curve, about
 FILLS = ("full", "none", "left", "top", "right", "bottom")  # faces of markers, where colours are those of arms
 GREY = dict(color="0.3", marker="o", linestyle="none")  # of markers in a legend, whatever their arm
+SECONDS = "seconds"  # column of times that this machine took
 MISSING = "–"  # instead of a number that is not finite
 # What is drawn beside the arms of the model.
 BASELINES = {
@@ -99,7 +100,7 @@ _collected = contextvars.ContextVar("collected", default=None)
 
 @contextlib.contextmanager
 def collect_curves() -> Iterator[list[Line2D]]:
-    """Within the block, the lines of all curves that are drawn are put into the list."""
+    """Within the block, the lines of all curves that are drawn are put into the list, but for those over seconds."""
     before = _collected.set(lines := [])
     try:
         yield lines
@@ -240,7 +241,7 @@ def draw_curve(axes: Axes, part: pd.DataFrame, x: str, y: str, look: Look, *, ba
     style = dict(color=look.colour, linestyle=look.line, marker=look.marker, markevery=every) | style
     (line,) = axes.plot(part[x], part[y], **style)
     axes.fill_between(part[x], part["low"], part["high"], color=look.colour, alpha=band, linewidth=0)
-    if (collected := _collected.get()) is not None:
+    if (collected := _collected.get()) is not None and x != SECONDS:
         collected.append(line)
 
 

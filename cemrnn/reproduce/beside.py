@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.ticker import FixedLocator
 
 from cemrnn.figures.result import Result
 from cemrnn.figures.style import Figures, collect_curves, list_parts
 
-OWN_LINE = dict(linewidth=0.7, alpha=0.7, marker="", zorder=1.5)  # thinner than those of the kept results, no markers
-IN_CAPTION = "Thin lines without a band are your run."
+OWN_LINE = dict(linewidth=0.5, alpha=0.8, marker="", zorder=1.5)  # thinner than any line of a figure, without markers
+IN_CAPTION = "The thinnest lines, without markers, are your run."
+log = logging.getLogger(__name__)
 
 
 def draw_beside(draw: Callable[[Result], Figures], reference: Result, own: Result) -> tuple[Figures, frozenset[str]]:
     """The pictures of a kept result with the curves of one's own, and the parts that got some.
 
-    A panel gets them if it is there in both, with the same names of its axes and the same title, and if all that the
-    legends name in one's own picture looks the same in the other; else a line would be taken for what it is not.
+    A panel gets them if it is there in both, with the same names of its axes, their ticks and the same titles, and if
+    all that the legends name in one's own picture looks the same in the other; else a line would be taken for what it
+    is not. What was measured on a machine is no measure of another one, and is left out.
     """
     figures = draw(reference)
-    with collect_curves() as lines:
-        others = list_parts(draw(own))
+    if reference.measured:
+        return figures, frozenset()
+    try:
+        with collect_curves() as lines:
+            others = list_parts(draw(own))
+    except (KeyError, ValueError, IndexError) as error:
+        log.warning("%s: your results are of other code (%s); run it again to see them there", own.stem, error)
+        return figures, frozenset()
     found = set()
     for part, figure in list_parts(figures).items():
         panels = dict(_pair_panels(figure, others[part])) if part in others else {}
@@ -51,9 +62,17 @@ def _pair_panels(figure: Figure, other: Figure) -> Iterator[tuple[Axes, Axes]]:
 def _panels_by_name(figure: Figure) -> dict[tuple[str, ...], list[Axes]]:
     panels: dict[tuple[str, ...], list[Axes]] = {}
     for axes in figure.axes:
-        name = axes.get_title("left"), axes.get_title(), axes.get_xlabel(), axes.get_ylabel()
+        titles = (axes.get_title(place) for place in ("left", "center", "right"))
+        ticks = (_read_ticks(axis) for axis in (axes.xaxis, axes.yaxis))
+        name = *titles, axes.get_xlabel(), axes.get_ylabel(), *ticks
         panels.setdefault(name, []).append(axes)
     return panels
+
+
+def _read_ticks(axis: Axis) -> str:
+    """The texts at the ticks, where they were set: a place may mean what its text says."""
+    is_set = isinstance(axis.get_major_locator(), FixedLocator)
+    return "\n".join(label.get_text() for label in axis.get_ticklabels()) if is_set else ""
 
 
 def _list_legends(owner: Figure | Axes) -> list[Legend]:

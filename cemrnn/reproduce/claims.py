@@ -59,9 +59,9 @@ class Claim(Config):
         note: how the measure is to be read.
         primary: whether it is the claim that stands for a sentence of its source.
         settings: the effect of figure 16 that repeats it in other settings of training, if one does.
-        reading: what is equal between the networks that are compared, where the other reading was measured as well.
-        other_reading: the same measure at the other reading. Where it has no claim of its own, the ledger shows it
-            beside this one, judged in the same way, and does not count it.
+        reading: what is equal between the networks that are compared; empty where it compares none of a given size.
+        other_reading: the same measure at the other reading, if it was taken. Where it has no claim of its own that
+            is judged alike, the ledger shows it beside this one, judged in the same way, and does not count it.
     """
 
     id: str
@@ -80,8 +80,8 @@ class Claim(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if bool(self.reading) != bool(self.other_reading):
-            raise ValueError(f"other_reading: expected it with 'reading' alone, got {self.other_reading!r}")
+        if self.other_reading and not self.reading:
+            raise ValueError(f"other_reading: expected it beside a reading, got {self.other_reading!r}")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
             raise ValueError(f"id: expected lower-case words joined by hyphens, got {self.id!r}")
         for name in ("figure", "measure"):

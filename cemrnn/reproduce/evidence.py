@@ -38,10 +38,10 @@ class Evidence:
 
     @cached_property
     def decided(self) -> pd.DataFrame:
-        """Of every claim the row that counts: that of the kept results, where they have an effect."""
+        """Of every claim the row that counts: that of the kept results, where they have evidence."""
         if self.reference is None:
             return self.own
-        known = self.reference["effect"].notna().to_numpy()
+        known = (self.reference["verdict"] != "no evidence").to_numpy()
         rows = [(self.reference if known[i] else self.own).iloc[i] for i in range(len(self.own))]
         return pd.DataFrame(rows, columns=self.own.columns).reset_index(drop=True)
 

@@ -127,7 +127,7 @@ def write_expected(path: Path, profile: str, table: pd.DataFrame) -> None:
     profiles[profile] = now = {}
     for row in table.itertuples():
         numbers = {name: float(f"{getattr(row, name):.{DIGITS}g}") for name in ("effect", "low", "high")}
-        found = {"verdict": row.verdict} | {name: x for name, x in numbers.items() if not math.isnan(x)}
+        found = {"verdict": row.verdict} | ({} if any(map(math.isnan, numbers.values())) else numbers)
         now[row.id] = {"verdict": OF_THE_MACHINE} if row.measured else found
     comment = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     body = yaml.safe_dump(profiles, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)

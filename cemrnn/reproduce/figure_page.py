@@ -203,7 +203,8 @@ def _tell(pictured: NotebookNode, stem: str, telling: Telling, *, named: bool) -
         picture = f"{FILES}/{telling.name}/{stem}{part}.svg"
         options = [f":name: {name}{part}"] if named else []
         options += [f":alt: {alt}"] if alt else []
-        caption += f" {IN_CAPTION}" if part in telling.both else ""
+        if part in telling.both:
+            caption, alt = f"{caption} {IN_CAPTION}", f"{alt} {IN_CAPTION}".strip()
         links = _link(stem, part, telling)
         lines = [f":::{{figure}} {picture}", f":target: {picture}", *options, "", f"{caption} {links}", ":::"]
         blocks.append("\n".join(lines))

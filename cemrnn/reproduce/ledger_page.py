@@ -54,11 +54,11 @@ def describe_ledgers(evidence: Evidence) -> str:
 
 
 def _group_by_measure(claims: Sequence[Claim]) -> list[list[int]]:
-    """Indices of claims that share a row: one, or that at equal units and that at equal parameters."""
-    by_measure = {(claim.figure, claim.measure): i for i, claim in enumerate(claims)}
+    """Indices of claims that share a row: one, or the two at equal units and parameters that are judged alike."""
+    rows = {(claim.figure, claim.measure, claim.criterion): i for i, claim in enumerate(claims)}
     groups = []
     for i, claim in enumerate(claims):
-        twin = by_measure.get((claim.figure, claim.other_reading), i)
+        twin = rows.get((claim.figure, claim.other_reading, claim.criterion), i)
         if twin >= i:
             groups.append(list(dict.fromkeys([i, twin])))
     return groups
@@ -126,6 +126,8 @@ def _judged(row: pd.Series) -> str:
 
 def _judged_beside(row: pd.Series) -> str:
     """The measure of a claim at the reading for which nothing was claimed."""
+    if not row.other_verdict:
+        return '<span class="beside">not measured</span>'
     other = pd.Series({name: row[f"other_{name}"] for name in ("effect", "low", "high", "verdict")})
     return f'<span class="beside" title="no claim: the same measure, judged in the same way">{_judged(other)}</span>'
 

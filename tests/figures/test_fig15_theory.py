@@ -58,6 +58,7 @@ def make_points(shift, error, common, gained, off=0.01, missed=0.01):
                     row |= dict(predicted_switch=row["switch"] + off * generator.standard_normal(), ends_switch=0.5)
                     gain = gained[arm] + 0.005 * JITTER[m] + 0.02 * (p - 2.5)
                     row |= dict(without_shift=0.35 + gain, gain=gain, sigma75=2 * measured)
+                    row |= dict(sigma75_beyond=0.0, predicted_sigma75_beyond=0.5 * (group == "trained"))
                     row["predicted_sigma75"] = 2 * measured + shift + error * generator.standard_normal()
                     rows.append(row | dict(predicted_gain=gain + missed * generator.standard_normal()))
     return pd.DataFrame(rows)
@@ -229,6 +230,9 @@ def test_known_effects_of_the_intervention_get_their_verdict(monkeypatch, tmp_pa
 def test_known_sizes_of_the_intervention_get_their_verdict(monkeypatch, tmp_path, missed, verdict):
     result = run(monkeypatch, missed=missed)
     assert judge_result(result, tmp_path).loc["theory-predicts-correction", "verdict"] == verdict
+    assert result.scalars["predicted_sigma75_beyond"] == pytest.approx(0.5 * 3 / 8)
+    assert result.scalars["gain_correlation_within"] == pytest.approx(result.scalars["gain_correlation"], abs=0.4)
+    assert (result.scalars["gain_explained_parameters"] > 0.5) == (verdict == "supported")
     assert result.scalars["predicted_correction_synaptic"] == pytest.approx(0.1, abs=0.2 * missed + 0.01)
 
 
@@ -238,6 +242,7 @@ def test_sigma75_is_where_each_curve_has_lost_a_quarter():
     found = fig15_theory.Predicted(levels[None, None], kept[None, None], np.array([[0.5]]))
     values = fig15_theory._average(found, np.zeros(1), config)
     assert (values["sigma75"].item(), values["predicted_sigma75"].item()) == (0.25, 1.0)
+    assert (values["sigma75_beyond"].item(), values["predicted_sigma75_beyond"].item()) == (0, 1)
     assert (values["measured"].item(), values["predicted"].item(), values["common"].item()) == (0.5, 1.0, 0.5)
 
 

@@ -12,7 +12,14 @@ from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
 from cemrnn.figures.fig2_ambiguity import trained
 from cemrnn.figures.fig2_ambiguity.plot import plot
 from cemrnn.figures.shared import ambiguity
-from cemrnn.figures.shared.ambiguity import ArmCurves, draw_conflicts, draw_cue_noise, list_unordered, measure_ideal
+from cemrnn.figures.shared.ambiguity import (
+    ArmCurves,
+    draw_conflicts,
+    draw_cue_noise,
+    list_pairs,
+    list_unordered,
+    measure_ideal,
+)
 from cemrnn.figures.shared.battery import answer_fresh, estimate_chance
 from cemrnn.figures.shared.conflict_groups import PopulationKey, conditions
 from cemrnn.figures.shared.conflict_tests import TESTS, disturb
@@ -319,7 +326,8 @@ def test_networks_on_other_tasks_are_compared_by_themselves(monkeypatch, tmp_pat
     assert scalars["noise_other_parameters_excitability_minus_synaptic"] == pytest.approx(-0.2 * 0.4)
     assert scalars["noise_other_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)  # the same combined
     assert scalars["noise_units_excitability_minus_synaptic"] == pytest.approx(0)
-    assert scalars["n_other_pairs"] == 4 and scalars["n_pairs"] == 5
+    assert scalars["n_other_pairs"] == 4 and scalars["n_pairs"] == 5 and scalars["other_tasks_learned"] == 8
+    assert scalars["n_networks"] == len(conditions(CONFIG)) < len(conditions(config))
     pairs = result.tables["pairs"].groupby("group")["pair"].agg(set)
     assert "map_1_of_8 / map_2_of_8" in pairs["other_units"] and not pairs["other_units"] & pairs["units"]
     rows = judge_result(result, tmp_path)
@@ -341,8 +349,16 @@ def test_networks_on_other_tasks_are_those_of_the_battery_but_for_the_tasks():
             changed = dict(tasks=own.tasks, network=own.network)
             assert dataclasses.replace(other, **changed) == own
     assert ("other_units", "combined") not in found
-    with pytest.raises(ValueError, match="conflict"):
-        dataclasses.replace(CONFIG, other_tasks=("delay_pro", "memory_pro"))
+    for wrong, message in {("map_1_of_8",): "can conflict", (*OTHERS, "delay_pro"): "none of the battery"}.items():
+        with pytest.raises(ValueError, match=f"other_tasks: expected .*{message}"):
+            dataclasses.replace(CONFIG, other_tasks=wrong)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "night", "full"])
+def test_no_profile_has_a_pair_of_tasks_twice(profile):
+    config = make_config(Project(ROOT), "fig2_ambiguity", profile)
+    assert not set(config.tasks) & set(config.other_tasks)
+    assert len(set(config.tasks)) == len(config.tasks)
 
 
 def test_a_family_with_many_pairs_counts_once(monkeypatch):
@@ -368,7 +384,7 @@ def test_a_family_with_many_pairs_counts_once(monkeypatch):
 
 def test_quick_has_enough_pairs_of_tasks():
     quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
-    assert len(list_unordered(np.array(conflict_pairs(quick.task_set)))) >= 10
+    assert len(list_unordered(list_pairs(quick.task_set))) >= 10
 
 
 def test_arms_that_are_not_there_are_not_compared():

@@ -12,16 +12,28 @@ from cemrnn.reproduce.beside import draw_beside
 X = np.linspace(0, 1, 5)
 
 
-def make_result(height, title="noise", label="size", arms=("synaptic", "combined"), x="sigma", line="--"):
+def make_result(
+    height,
+    title="noise",
+    label="size",
+    arms=("synaptic", "combined"),
+    x="sigma",
+    line="--",
+    ticks="ab",
+    column="x",
+    measured=(),
+):
     """What `draw` draws: a panel with curves of arms at a height, and one with points."""
-    return SimpleNamespace(height=height, title=title, label=label, arms=arms, x=x, line=line)
+    made = dict(height=height, title=title, label=label, arms=arms, x=x, line=line, ticks=ticks, column=column)
+    return SimpleNamespace(**made, measured=measured, stem="fig0_made_up")
 
 
 def draw(result):
     figure, panels = style.open_panels(["ab"], 3)
-    rows = [dict(arm=arm, x=x, y=result.height, low=0, high=1) for arm in result.arms for x in X]
+    rows = [dict(arm=arm, y=result.height, low=0, high=1, **{result.column: x}) for arm in result.arms for x in X]
     table = pd.DataFrame(rows)
-    style.draw_curves(panels["a"], table, "x", "y")
+    style.draw_curves(panels["a"], table, result.column, "y")
+    panels["a"].set_xticks([0, 1], result.ticks)
     style.name_axes(panels["a"], "a", result.x, "accuracy")
     panels["a"].set_title(result.title)
     panels["b"].plot(X, X, "o")
@@ -53,7 +65,15 @@ def test_fewer_arms_in_the_run_are_no_hindrance():
 
 @pytest.mark.parametrize(
     "other",
-    [dict(title="mixtures"), dict(x="lambda"), dict(label="another size"), dict(line=":"), dict(arms=("gain",))],
+    [
+        dict(title="mixtures"),
+        dict(x="lambda"),
+        dict(label="another size"),
+        dict(line=":"),
+        dict(arms=("gain",)),
+        dict(ticks="ac"),
+        dict(column="seconds"),
+    ],
 )
 def test_what_means_something_else_is_not_drawn_in(other):
     figures, parts = draw_beside(draw, make_result(0.5), make_result(0.3, **other))
@@ -65,3 +85,15 @@ def test_nothing_is_collected_outside_of_the_block():
         draw(make_result(0.5))
     draw(make_result(0.3))
     assert len(lines) == 2
+
+
+def test_what_was_measured_on_a_machine_is_no_measure_of_another():
+    _, parts = draw_beside(draw, make_result(0.5, measured=("update_ms",)), make_result(0.3))
+    assert parts == frozenset()
+
+
+def test_results_of_other_code_are_left_out_with_a_word(caplog):
+    old = make_result(0.3)
+    old.arms = ("of_old",)
+    figures, parts = draw_beside(draw, make_result(0.5), old)
+    assert parts == frozenset() and len(lines_at(figures, 0.5)) == 2 and "fig0_made_up" in caplog.text

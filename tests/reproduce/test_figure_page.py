@@ -57,8 +57,8 @@ def test_several_processes_draw_what_one_does(tmp_path, monkeypatch):
     for per_process in (1, 3):  # two processes, then this one
         monkeypatch.setattr(figure_page, "FIGURES_PER_PROCESS", per_process)
         source = tmp_path / str(per_process)
-        parts = draw_references(kept, {"fig8_text": kept[0]}, source)
-        assert parts == {"fig8_text": {"": True, "b": False}, "fig12_bandit": {"": False, "b": False}}
+        parts = draw_references(kept, {"fig12_bandit": kept[1]}, source)
+        assert parts == {"fig8_text": {"": False, "b": False}, "fig12_bandit": {"": True, "b": True}}
         drawn[per_process] = {path.name: path.read_bytes() for path in (source / FILES / REFERENCE).iterdir()}
     assert drawn[1] == drawn[3]
     assert {name.partition(".")[2] for name in drawn[1]} == {"svg", "pdf", "narrow.svg"}

@@ -1,5 +1,6 @@
 """The page of all claims: one row each, with anchors, signs and what the filter reads; nothing that breaks HTML."""
 
+import dataclasses
 import html
 import re
 from html.parser import HTMLParser
@@ -109,6 +110,23 @@ def test_claims_at_the_two_readings_share_a_row_with_a_column_for_each():
     assert page.columns == [*both, *both, run]
     size = text[text.index('id="size"') : text.index('id="none"')]
     assert size.index("equal units") < size.rindex("no evidence") < size.index("equal parameters") < size.rindex("✗")
+
+
+def test_claims_that_are_judged_in_other_ways_do_not_share_a_row():
+    claims = [dataclasses.replace(TWINS[3]), dataclasses.replace(TWINS[1], direction="zero")]
+    own = make_ledger("quick", "equivalent", "supported", claims=claims)
+    text = describe_ledgers(Evidence(claims=claims, own=own, reference=None, kept={}))
+    assert [row for row in Reader(text).shared if row] == [["number"], ["size"]]
+    assert text.count('class="beside"') == 2
+
+
+def test_a_claim_at_one_reading_has_its_verdict_there_alone():
+    claims = [claim(id="alone", reading="parameters")]
+    own = make_ledger("quick", "opposite", claims=claims)
+    own["other_verdict"] = ""
+    text = describe_ledgers(Evidence(claims=claims, own=own, reference=None, kept={}))
+    units, parameters = re.findall(r'<td class="judged".*?</td>', text)
+    assert "not measured" in units and "opposite" not in units and "opposite" in parameters
 
 
 def test_a_reading_without_a_claim_is_shown_as_such_and_not_counted():

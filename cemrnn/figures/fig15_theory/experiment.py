@@ -31,8 +31,18 @@ from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
 
 SIGMA75 = ("sigma75", "predicted_sigma75")
+BEYOND = tuple(f"{name}_beyond" for name in SIGMA75)  # share of ordered pairs in which it is beyond the largest noise
 GAINS = ("gain", "predicted_gain")  # of accuracy when the common shift is taken away
-VALUES = ("measured", "predicted", *SIGMA75, "common", *(f"without_{name}" for name in TAKEN), *GAINS, *SWITCHES)
+VALUES = (
+    "measured",
+    "predicted",
+    *SIGMA75,
+    *BEYOND,
+    "common",
+    *(f"without_{name}" for name in TAKEN),
+    *GAINS,
+    *SWITCHES,
+)
 SPREADS = (0.5, 1.0, 2.0)  # of the vector that noise of size 1 adds, relative to the answer, in the solvable case
 
 
@@ -105,13 +115,14 @@ def _measure(key: PopulationKey, population: Population, config: TheoryConfig, c
 def _average(found: Predicted, chance: np.ndarray, config: TheoryConfig) -> dict[str, np.ndarray]:
     """Measured and predicted normalised accuracy, averaged over the noise, sigma75, and the common share, (M, P) each.
 
-    A sigma75 beyond the largest noise counts as that.
+    A sigma75 beyond the largest noise counts as that, and is marked.
     """
     levels = np.array(config.sigmas)
     normal = [normalise_accuracy(x, chance[:, None], x[:, :, :1]) for x in (found.measured, found.predicted)]
     areas = [np.trapezoid(x, levels, axis=-1) / np.ptp(levels) for x in normal]
-    thresholds = [threshold_level(levels, x).level for x in normal]
-    return dict(zip(VALUES[:5], (*areas, *thresholds, found.common), strict=True))
+    thresholds = [threshold_level(levels, x) for x in normal]
+    reached, beyond = [x.level for x in thresholds], [1.0 * (x.censored > 0) for x in thresholds]
+    return dict(zip(VALUES[:7], (*areas, *reached, *beyond, found.common), strict=True))
 
 
 def _predict(model: CEMRNN, conflicts: ConflictTrials, clean: Clean, config: TheoryConfig) -> Predicted:
@@ -169,9 +180,10 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
         shares = [_explain(part, *columns) for _, part in points.groupby("network")]
         scalars |= frames.weigh_mean(f"{name}_explained", shares or [np.nan])
         scalars[f"{name}_correlation"] = float(points[columns[0]].corr(points[columns[1]]))
+        scalars[f"{name}_correlation_within"] = _correlate_within(points, columns)["correlation_within"]
+        scalars[f"{name}_explained_parameters"] = _explain(frames.select(points, group="parameters"), *columns)
         scalars |= {f"{column}_mean": float(points[column].mean()) for column in columns}
-    largest = max(config.sigmas)
-    scalars |= {f"{column}_beyond": float((points[column] >= largest).mean()) for column in SIGMA75}
+    scalars |= {name: float(points[name].mean()) for name in BEYOND}
     scalars |= {f"{column}_mean": float(points[column].mean()) for column in ("measured", "predicted")}
     means = points.groupby(["group", "arm", "pair"], sort=False)[["measured", "predicted"]].mean().reset_index()
     scalars["explained_means"] = _explain(means)
@@ -191,17 +203,17 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
     return scalars | {"title": name_outcome(scalars)}
 
 
-def _correlate_within(points: pd.DataFrame) -> Scalars:
+def _correlate_within(points: pd.DataFrame, columns: tuple[str, str] = VALUES[:2]) -> Scalars:
     """Correlations with the mean of every population taken off: of all, and of means of pairs and of networks.
 
     Networks that were trained with noise bear more than others; what tells populations apart does not tell which
     network, or which pair of tasks, bears more.
     """
-    population, names = ["group", "arm"], list(VALUES[:2])
+    population, names = ["group", "arm"], list(columns)
 
     def correlate(table: pd.DataFrame) -> float:
         left = table[names] - table.groupby(population)[names].transform("mean")
-        return float(left["measured"].corr(left["predicted"]))
+        return float(left[names[0]].corr(left[names[1]]))
 
     means = {f"correlation_{by}s": points.groupby([*population, by])[names].mean() for by in ("pair", "network")}
     return {"correlation_within": correlate(points)} | {name: correlate(table) for name, table in means.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -105,7 +106,8 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
     scalars |= {"chance": float(np.mean([chance[i] for i, _ in list_pairs(config.task_set)]))}
     gap = budget_gap(config.training(arm)[0].network for arm in config.arms)
-    scalars |= {"n_networks": len(conditions(config)), "largest_budget_difference": gap}
+    on_battery = conditions(dataclasses.replace(config, other_tasks=()))
+    scalars |= {"n_networks": len(on_battery), "largest_budget_difference": gap}
     scalars |= {"trained_weak_sigma": config.trained_weak_sigma, "test_sigma": config.test_sigma}
     scalars |= {"trained_sigma": config.trained_sigma, "trained_replicates": config.trained_replicates}
     scalars |= frames.name_compared({arm: of_arm.passed.sum() for arm, of_arm in equal.items()})
@@ -117,6 +119,8 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars |= {"n_families": len(set(families)), "largest_family": int(np.bincount(families).max())}
     others = config.on_other_tasks
     scalars |= {"n_other_tasks": len(config.other_tasks), "n_other_pairs": len(_pairs(others)) if others else 0}
+    learned = [of_key.passed.sum() for key, of_key in curves.items() if key.group in OTHER_TASKS]
+    scalars["other_tasks_learned"] = int(min(learned, default=0))
     for group in MEASURED:
         scalars |= _compare(group, curves, group_by_family(config.of_group(group)))
     for arm in frames.SINGLE:  # of being trained with noise

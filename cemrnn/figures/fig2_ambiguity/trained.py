@@ -14,6 +14,7 @@ import pandas as pd
 
 from cemrnn.figures.remember import Scalars
 from cemrnn.figures.shared import frames
+from cemrnn.figures.shared.ambiguity import list_pairs
 from cemrnn.figures.shared.conflict_groups import PopulationKey
 from cemrnn.figures.shared.conflict_tests import RobustnessConfig
 from cemrnn.tasks.cues import CueConfig
@@ -48,7 +49,11 @@ class TrainedConfig(RobustnessConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.on_other_tasks  # which have to be tasks that can conflict
+        if both := set(self.other_tasks) & set(self.tasks):
+            raise ValueError(f"other_tasks: expected none of the battery, got {', '.join(sorted(both))}")
+        others = dataclasses.replace(self.task_set, names=self.other_tasks) if self.other_tasks else None
+        if others and not len(list_pairs(others)):
+            raise ValueError(f"other_tasks: expected tasks that can conflict on one stimulus, got {self.other_tasks}")
         known = [kind for kind in (*TESTS, *WEAKER) if kind != STEP_NOISE]
         if not set(self.trained_kinds) <= set(known):
             raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
@@ -56,7 +61,9 @@ class TrainedConfig(RobustnessConfig):
     @property
     def on_other_tasks(self) -> TrainedConfig | None:
         """The same with the other tasks, if there are any."""
-        return dataclasses.replace(self, tasks=self.other_tasks, other_tasks=()) if self.other_tasks else None
+        if not self.other_tasks:
+            return None
+        return dataclasses.replace(self, tasks=self.other_tasks, other_tasks=())
 
     def of_group(self, group: str) -> TrainedConfig:
         """The settings of a group: these, or those with the other tasks."""
