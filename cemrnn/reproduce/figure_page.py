@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from cemrnn.figures import load_plot
 from cemrnn.figures.result import Result
-from cemrnn.figures.style import IMAGE_METADATA, NARROW, Figures, draw_narrow, list_parts, render, render_kinds
+from cemrnn.figures.style import IMAGE_METADATA, NARROW, Figures, draw_narrow, list_parts, render
 from cemrnn.reproduce.beside import IN_CAPTION, draw_beside
 from cemrnn.reproduce.finding import write_finding
 from cemrnn.reproduce.markdown import escape
@@ -85,7 +85,7 @@ def draw_references(
 
 
 def _draw_reference(reference: Result, own: Result | None, folder: Path) -> dict[str, bool]:
-    """Write the pictures of a figure that pages show and link; returns its parts, and which have curves of both."""
+    """Write the pictures of a figure that pages show; returns its parts, and which have curves of both."""
     plot, both = load_plot(reference.stem).plot, set()
 
     def draw(result: Result) -> Figures:
@@ -97,8 +97,7 @@ def _draw_reference(reference: Result, own: Result | None, folder: Path) -> dict
 
     figures = list_parts(draw(reference))
     for part, figure in figures.items():
-        for kind, picture in render_kinds(figure, ("svg", "pdf"), reference.stem).items():
-            (folder / f"{reference.stem}{part}.{kind}").write_bytes(picture)
+        (folder / f"{reference.stem}{part}.svg").write_bytes(render(figure, "svg", reference.stem))
     for part, figure in draw_narrow(draw, reference).items():
         (folder / f"{reference.stem}{part}{NARROW}.svg").write_bytes(render(figure, "svg", reference.stem))
     return {part: part in both for part in figures}
@@ -216,7 +215,7 @@ def _link(stem: str, part: str, telling: Telling) -> str:
     folder = f"{FILES}/{telling.name}"
     targets = {
         "data": f"{folder}/{stem}.zip",
-        "vector": f"{folder}/{stem}{part}.pdf",
+        "vector": f"{folder}/{stem}{part}.{'pdf' if telling.name == OWN else 'svg'}",  # kept ones have no other
         "code": f"_modules/cemrnn/figures/{stem}/experiment.html",
     }
     if source := link_source(f"cemrnn/figures/{stem}/experiment.py"):

@@ -121,7 +121,8 @@ def _describe_cells(rows: list[pd.Series], head: str) -> str:
 
 
 def _judged(row: pd.Series) -> str:
-    return f"{mark(row.verdict)}<br>{write_effect(row)}"
+    effect = write_effect(row).replace(", ", ",&nbsp;")  # a line ends before the interval
+    return f"{mark(row.verdict)}<br>{effect}"
 
 
 def _judged_beside(row: pd.Series) -> str:

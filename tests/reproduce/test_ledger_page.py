@@ -88,7 +88,7 @@ def test_kept_results_stand_beside_the_run_and_come_first():
     rows = Reader(text).rows
     assert [row["data-verdict"] for row in rows.values()] == ["supported", "opposite", "equivalent"]  # 2nd not kept
     first = text[text.index('id="first"') : text.index('id="second"')]
-    assert first.index("0.080 [0.050, 0.110]") < first.index("0.020 [0.050, 0.110]")
+    assert first.index("0.080 [0.050,&nbsp;0.110]") < first.index("0.020 [0.050,&nbsp;0.110]")
     assert "nan" not in text
 
 
@@ -134,7 +134,7 @@ def test_a_reading_without_a_claim_is_shown_as_such_and_not_counted():
     text = describe_ledgers(Evidence(claims=TWINS[:1], own=own, reference=None, kept={}))
     units, parameters = re.findall(r'<td class="judged".*?</td>', text)
     assert "? undecided" in units and "0.080" in units and "beside" not in units
-    assert 'class="beside"' in parameters and "supported" in parameters and "0.310 [0.300, 0.320]" in parameters
+    assert 'class="beside"' in parameters and "supported" in parameters and "0.310 [0.300,&nbsp;0.320]" in parameters
     assert "of 1 claims" in text and "<b>1</b>" in tally(own) and "supported" not in tally(own)
 
 
