@@ -118,7 +118,7 @@ def _draw_pairs(axes: Axes, table: pd.DataFrame, config: TrainedConfig) -> None:
         part = select(rows, arm=arm).set_index("pair").loc[names]
         style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=4)
     style.name_rows(axes, [_shorten(name) for name in names])
-    axes.set_title("equal parameters", loc="right")
+    axes.set_title("equal\nparameters" if style.is_narrow() else "equal parameters", loc="right")  # beside long names
     style.name_axes(
         axes, "d", "normalised accuracy,\nmean over σ" if style.is_narrow() else "normalised accuracy, mean over σ"
     )
