@@ -41,7 +41,8 @@ def tally(table: pd.DataFrame) -> str:
 def describe_ledgers(evidence: Evidence) -> str:
     """The page's filter and table as HTML, with two columns for each ledger, one for each reading of a network's size.
 
-    Claims on the same measure at the two readings share a row; a claim that has but one reading takes both columns.
+    Claims on the same measure at the two readings share a row if they are judged alike; a claim that compares no
+    networks of a given size takes both columns.
     """
     profiles = [_profile_of(table) for table in evidence.ledgers]
     heads = [*(f"reference ({name})" for name in profiles[:-1]), f"your run ({html.escape(profiles[-1])})"]
@@ -111,7 +112,7 @@ def _describe_claim(i: int, evidence: Evidence) -> str:
 
 
 def _describe_cells(rows: list[pd.Series], head: str) -> str:
-    """What a ledger says at either reading; over both columns where there is but one."""
+    """What a ledger says at either reading; over both columns of a claim without any."""
     if not rows[0].reading:
         (row,) = rows
         return f'<td class="judged" colspan="{len(READINGS)}" data-column="{head}">{_judged(row)}</td>'
@@ -126,11 +127,11 @@ def _judged(row: pd.Series) -> str:
 
 
 def _judged_beside(row: pd.Series) -> str:
-    """The measure of a claim at the reading for which nothing was claimed."""
+    """The measure of a claim at the other reading, judged as the claim is, if it was taken."""
     if not row.other_verdict:
         return '<span class="beside">not measured</span>'
     other = pd.Series({name: row[f"other_{name}"] for name in ("effect", "low", "high", "verdict")})
-    return f'<span class="beside" title="no claim: the same measure, judged in the same way">{_judged(other)}</span>'
+    return f'<span class="beside" title="the same measure at the other reading, judged as this claim is">{_judged(other)}</span>'
 
 
 def _details(claim: Claim, rows: list[pd.Series], evidence: Evidence) -> dict[str, str]:
