@@ -131,7 +131,8 @@ def _judged_beside(row: pd.Series) -> str:
     if not row.other_verdict:
         return '<span class="beside">not measured</span>'
     other = pd.Series({name: row[f"other_{name}"] for name in ("effect", "low", "high", "verdict")})
-    return f'<span class="beside" title="the same measure at the other reading, judged as this claim is">{_judged(other)}</span>'
+    title = "the same measure at the other reading, judged as this claim is"
+    return f'<span class="beside" title="{title}">{_judged(other)}</span>'
 
 
 def _details(claim: Claim, rows: list[pd.Series], evidence: Evidence) -> dict[str, str]:
