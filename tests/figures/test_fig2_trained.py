@@ -1,0 +1,170 @@
+"""The networks of figure 2, and what it is worth to be trained for one kind of ambiguity, on made-up accuracies."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemrnn.figures.fig2_ambiguity import trained
+from cemrnn.figures.shared.conflict_groups import PopulationKey, conditions
+from cemrnn.figures.shared.conflict_tests import TESTS
+from cemrnn.network.config import count_parameters
+from cemrnn.reproduce.claims import judge, load_claims
+from cemrnn.reproduce.project import Project
+from cemrnn.reproduce.settings import make_config
+from tests.figures.test_fig2_ambiguity import CONFIG, JITTER, OTHERS, ROOT
+
+
+def test_every_population_is_what_its_group_says():
+    quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
+    budget = count_parameters(quick.network("combined"))
+    found = dict(quick.populations())
+    assert len(found) == len(quick.arms) + 2 + 3 + 3 * len(quick.trained_kinds)
+    for key, trainings in found.items():
+        network = trainings[0].network
+        assert network.arm == key.arm
+        if key.group == "units":
+            assert (network.n_units, network.rank) == (quick.n_units, quick.rank if key.arm == "synaptic" else 0)
+        else:
+            assert abs(count_parameters(network) / budget - 1) < 0.02
+        assert trainings[0].cue.noise_sigma == (quick.trained_sigma if key.group == "trained" else 0)
+    assert PopulationKey("units", "combined") not in found
+    listed = conditions(quick)
+    assert len(set(listed)) == len(listed) == sum(map(len, found.values()))
+
+
+def test_networks_of_equal_units_are_trained_with_the_same_noise_where_that_is_asked_for():
+    config = dataclasses.replace(CONFIG, train_at_units=True)
+    found = dict(config.populations())
+    for arm in ("excitability", "synaptic"):
+        noisy, clean = found["trained_units", arm], found["units", arm]
+        assert [n.network for n in noisy] == [n.network for n in clean][: config.trained_replicates]
+        assert {n.cue for n in noisy} == {found["trained", arm][0].cue}
+    assert ("trained_units", "combined") not in found
+    assert not any(
+        key.group == "trained_units" for key, _ in dataclasses.replace(config, train_at_units=False).populations()
+    )
+
+
+def test_networks_are_trained_with_what_they_are_tested_with():
+    smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
+    found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
+    kinds = trained.TESTS | trained.WEAKER
+    groups = {"parameters", "units", trained.TRAINED_UNITS, *trained.OTHER_TASKS}
+    assert set(found) == {*groups, *kinds} and set(kinds.values()) <= set(TESTS)
+    assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in kinds)
+    assert found["weak frozen noise"].frozen_sigma == smoke.trained_weak_sigma < smoke.test_sigma
+    assert found["weak step noise"].noise_sigma == smoke.trained_weak_sigma < smoke.trained_sigma
+    assert len(dict(smoke.populations())["brief", "synaptic"]) == smoke.kind_replicates
+    assert found["frozen noise"].frozen_sigma == smoke.test_sigma and found["mixture"].mixture == smoke.test_mixture
+    assert found["brief"].brief_ms == smoke.test_ms and found["switch"].late_share == found["switch"].switch_share
+    with pytest.raises(ValueError, match="trained_kinds"):
+        dataclasses.replace(smoke, trained_kinds=("loud",))
+
+
+def accuracies(of):
+    """A row per network of three arms: accuracy by (group, arm, test)."""
+    groups = ("parameters", *trained.TESTS, *trained.WEAKER)
+    return pd.DataFrame(
+        dict(group=group, arm=arm, test=test, network=m, accuracy=of(group, arm, test) + 0.01 * JITTER[m])
+        for group in groups
+        for arm in ("excitability", "synaptic", "combined")
+        for test in TESTS
+        for m in range(8)
+    )
+
+
+OWN_KIND = {
+    "only what it was": (
+        lambda group, arm, test: 0.9 if trained.TESTS.get(group) == test else 0.5,
+        {"gap": "supported", "synergy": "equivalent", "gain": "supported"},
+    ),
+    "any helps": (
+        lambda group, arm, test: 0.5 if group == "parameters" else 0.8,
+        {"gap": "supported", "synergy": "equivalent", "gain": "equivalent"},
+    ),
+    "pathways differ under what they were trained for alone": (
+        lambda group, arm, test: 0.9 if trained.TESTS.get(group) == test and arm == "synaptic" else 0.5,
+        {"gap": "opposite", "synergy": "opposite", "gain": "supported"},
+    ),
+    "pathways differ, and both together are best": (
+        lambda group, arm, test: {"excitability": 0.6, "synaptic": 0.7, "combined": 0.8}[arm],
+        {"gap": "opposite", "synergy": "supported", "gain": "equivalent"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OWN_KIND)
+def test_planted_training_gets_its_verdict(tmp_path, name):
+    of, verdicts = OWN_KIND[name]
+    scalars = trained.measure_training(accuracies(of))
+    claims = {claim.id: claim for claim in load_claims(["fig2_ambiguity"])}
+    for short, verdict in verdicts.items():
+        claim = claims[f"ambiguity-own-kind-{short}"]
+        ends = (scalars[f"{claim.measure}{end}"] for end in ("", "_low", "_high", "_n"))
+        assert judge(claim, *ends) == verdict, short
+    assert scalars["n_trained_kinds"] == 5
+
+
+def test_weaker_noise_is_told_apart_and_in_no_mean_over_kinds():
+    def of(group, arm, test):
+        return {"excitability": 0.6, "synaptic": 0.7, "combined": 0.7}[arm] if group in trained.WEAKER else 0.5
+
+    table = accuracies(of)
+    few = (table["group"] == "weak frozen noise") & (table["arm"] == "synaptic") & (table["network"] > 2)
+    scalars = trained.measure_training(table.assign(accuracy=table["accuracy"].mask(few)))
+    assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9) and scalars["n_trained_kinds"] == 5
+    assert scalars["weak_step_noise_learned"] == 8 and scalars["weak_frozen_noise_learned"] == 3
+    assert scalars["weak_step_noise_excitability_minus_synaptic"] == pytest.approx(-0.1)
+    assert scalars["frozen_noise_excitability_minus_synaptic"] == pytest.approx(0, abs=1e-9)
+    without = trained.measure_training(table[~table["group"].isin(trained.WEAKER)])
+    assert np.isnan(without["weak_step_noise_learned"])
+
+
+def test_a_kind_that_an_arm_does_not_learn_is_left_out():
+    table = accuracies(lambda group, arm, test: 0.9 if group == "brief" else 0.5)
+    failed = (table["group"] == "brief") & (table["arm"] == "synaptic") & (table["network"] > 0)
+    scalars = trained.measure_training(table.assign(accuracy=table["accuracy"].mask(failed)))
+    assert (scalars["n_trained_kinds"], scalars["n_learned_kinds"]) == (5, 4)
+    assert scalars["own_kind_combined_minus_best_single"] == pytest.approx(0, abs=1e-9)
+    assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9)
+
+
+def test_one_kind_of_training_cannot_be_compared_with_others():
+    table = accuracies(lambda *_: 0.5)
+    scalars = trained.measure_training(table[table["group"].isin(["parameters", "trained"])])
+    assert np.isnan(scalars["gain_own_minus_other_kind"]) and scalars["gain_own_kind"] == pytest.approx(0)
+
+
+def test_networks_on_other_tasks_are_those_of_the_battery_but_for_the_tasks():
+    config = dataclasses.replace(CONFIG, other_tasks=OTHERS)
+    found = dict(config.populations())
+    for group, match in trained.OTHER_TASKS.items():
+        for other, own in zip(found[group, "synaptic"], found[match, "synaptic"], strict=True):
+            assert other.tasks.names == OTHERS and other.cue.is_plain and other.network.n_contexts == len(OTHERS)
+            changed = dict(tasks=own.tasks, network=own.network)
+            assert dataclasses.replace(other, **changed) == own
+    assert ("other_units", "combined") not in found
+    for wrong, message in {("map_1_of_8",): "can conflict", (*OTHERS, "delay_pro"): "none of the battery"}.items():
+        with pytest.raises(ValueError, match=f"other_tasks: expected .*{message}"):
+            dataclasses.replace(CONFIG, other_tasks=wrong)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "night", "full"])
+def test_no_profile_has_a_pair_of_tasks_twice(profile):
+    config = make_config(Project(ROOT), "fig2_ambiguity", profile)
+    assert not set(config.tasks) & set(config.other_tasks)
+    assert len(set(config.tasks)) == len(config.tasks)
+
+
+def test_arms_that_are_not_there_are_not_compared():
+    config = dataclasses.replace(CONFIG, arms=("plain", "synaptic"))
+    found = {(key.group, key.arm) for key, _ in config.populations()}
+    assert found == {
+        ("parameters", "plain"),
+        ("parameters", "synaptic"),
+        ("units", "synaptic"),
+        (trained.TRAINED_UNITS, "synaptic"),
+        *((kind, "synaptic") for kind in (*trained.TESTS, *trained.WEAKER)),
+    }
