@@ -69,6 +69,7 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0, made=CONFI
 
     def measure(population, config, chance):
         key = population
+        assert len(chance) == len(config.tasks)
         group = "parameters" if key.arm in ("plain", "combined") and key.group == "units" else key.group
         of_group = slopes.get(group, slopes["trained"])
         slope = dict(zip(arms, of_group, strict=True)).get(key.arm, 0.5)
@@ -81,7 +82,7 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0, made=CONFI
     keys = iter([key for key, _ in made.populations()])
     monkeypatch.setattr(fig2_ambiguity, "load_arm", lambda config, trainings: next(keys))
     monkeypatch.setattr(fig2_ambiguity, "measure_ambiguity", measure)
-    monkeypatch.setattr(fig2_ambiguity, "estimate_chance", lambda config, n: CHANCE)
+    monkeypatch.setattr(fig2_ambiguity, "estimate_chance", lambda config, n: np.full(len(config.tasks), CHANCE[0]))
     monkeypatch.setattr(fig2_ambiguity, "measure_ideal", lambda config, chance: np.array([1.0, 0.9, 0.6]))
     monkeypatch.setattr(
         fig2_ambiguity,
@@ -206,7 +207,8 @@ def test_networks_on_other_tasks_are_compared_by_themselves(monkeypatch, tmp_pat
     names = [label.get_text() for label in panel.get_yticklabels()]
     assert names[:5] == ["delay pro / anti", *names[1:5]] and "map 1 / 2 of 8" in names[5:] and len(names) == 5 + 4
     assert [line.get_ydata()[0] for line in panel.lines if set(line.get_ydata()) == {4.5}] == [4.5]
-    without = run(monkeypatch, everywhere(ALIKE)).scalars
+    without = run(monkeypatch, everywhere(ALIKE), of_pairs=0.0).scalars
+    assert without["largest_lead_over_ideal"] == scalars["largest_lead_over_ideal"]  # of the battery alone
     assert np.isnan(without["noise_other_units_excitability_minus_synaptic"]) and without["n_other_tasks"] == 0
 
 

@@ -143,6 +143,8 @@ def test_networks_on_other_tasks_are_those_of_the_battery_but_for_the_tasks():
     for group, match in trained.OTHER_TASKS.items():
         for other, own in zip(found[group, "synaptic"], found[match, "synaptic"], strict=True):
             assert other.tasks.names == OTHERS and other.cue.is_plain and other.network.n_contexts == len(OTHERS)
+            sizes = other.network.n_units, other.network.rank
+            assert (sizes == (config.n_units, config.rank)) == (match == "units")
             changed = dict(tasks=own.tasks, network=own.network)
             assert dataclasses.replace(other, **changed) == own
     assert ("other_units", "combined") not in found

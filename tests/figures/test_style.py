@@ -19,6 +19,7 @@ from cemrnn.figures.style import (
     open_figure,
     open_panels,
     render,
+    render_kinds,
     show_text,
     write_number,
 )
@@ -44,6 +45,19 @@ def test_the_ground_of_the_page_shows_through():
     figure.subplots()
     image = pyplot.imread(io.BytesIO(render(figure, "png", "x")))
     assert image[..., 3].min() == 0 and np.median(image[..., 3]) == 0
+
+
+def test_several_kinds_show_what_one_does():
+    def read_size(picture):
+        return np.array(pyplot.imread(io.BytesIO(picture)).shape[:2])
+
+    sizes = []
+    for kinds in (("svg", "png"), ("png",)):
+        figure = open_figure(4, 3)
+        figure.subplots().set(xlabel="x", ylabel="y")
+        figure.text(0, -0.1, "below")  # in the box, and outside of the figure
+        sizes.append(read_size(render_kinds(figure, kinds, "x")["png"]))
+    assert (sizes[1] > 600).all() and np.abs(sizes[0] - sizes[1]).max() < 5
 
 
 def test_pictures_of_one_figure_are_laid_out_alike():

@@ -88,6 +88,14 @@ def test_what_was_found_becomes_what_is_expected(tmp_path):
     assert load_expected(path, "full")["a-claim"].effect == 0.08
 
 
+def test_an_effect_without_bounds_is_expected_of_nobody(tmp_path):
+    expect(tmp_path)
+    results = write_result(tmp_path, evidence(0.5, None, None, 1))
+    write_expected(tmp_path / "expected.yml", "quick", ledger(results, [claim()]))
+    (entry,) = load_expected(tmp_path / "expected.yml", "quick").values()
+    assert (entry.verdict, entry.effect, entry.low) == ("no evidence", None, None)
+
+
 def test_what_lacks_the_results_of_a_figure_does_not_become_what_is_expected(tmp_path):
     claims = [claim(), claim(id="other", measure="seconds"), claim(id="untested", figure="fig99_absent")]
     results = write_result(tmp_path, evidence(0.08, 0.05, 0.11))

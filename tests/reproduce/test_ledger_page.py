@@ -168,6 +168,11 @@ def test_a_claim_without_a_kept_effect_goes_by_the_run(column):
     assert decided[column][1] == OWN[column][1] and decided[column][0] == KEPT[column][0]
 
 
+def test_a_kept_effect_without_evidence_does_not_count():
+    kept = KEPT.assign(verdict=["no evidence", *KEPT["verdict"][1:]])
+    assert evidence(OWN, kept).decided["effect"][0] == OWN["effect"][0] != kept["effect"][0]
+
+
 def test_a_claim_that_was_repeated_says_in_how_many_settings_its_effect_has_which_sign():
     counts = dict(held_told=8, held_positive=6, held_above=5, held_below=1)
     text = describe_ledgers(evidence(OWN, KEPT, **counts))
