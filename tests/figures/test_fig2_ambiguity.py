@@ -33,6 +33,7 @@ CONFIG = dataclasses.replace(
     trained_replicates=8,
     kind_replicates=8,
     other_tasks=(),
+    stream_tasks=(),
     arms=("plain", "excitability", "synaptic", "combined"),
     sigmas=(0.0, 0.4, 0.8),
 )
@@ -210,6 +211,28 @@ def test_networks_on_other_tasks_are_compared_by_themselves(monkeypatch, tmp_pat
     without = run(monkeypatch, everywhere(ALIKE), of_pairs=0.0).scalars
     assert without["largest_lead_over_ideal"] == scalars["largest_lead_over_ideal"]  # of the battery alone
     assert np.isnan(without["noise_other_units_excitability_minus_synaptic"]) and without["n_other_tasks"] == 0
+
+
+STREAMS = ("integrate_1", "integrate_2", "integrate_late_1", "integrate_late_2")
+
+
+def test_networks_on_two_streams_are_compared_by_themselves_over_networks_alone(monkeypatch, tmp_path):
+    config = dataclasses.replace(CONFIG, stream_tasks=STREAMS)
+    slopes = everywhere(ALIKE) | {"streams_parameters": (0.6, 0.4, 0.5), "streams_units": (0.8, 0.4, 0.5)}
+    pairs_apart, alike = (run(monkeypatch, slopes, of_pairs=apart, made=config) for apart in (0.3, 0.0))
+    scalars, name = alike.scalars, "noise_streams_units_excitability_minus_synaptic"
+    assert scalars[name] == pytest.approx(-0.4 * 0.4)
+    assert scalars["noise_streams_parameters_excitability_minus_synaptic"] == pytest.approx(-0.2 * 0.4)
+    assert scalars["noise_streams_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)  # the same combined
+    width = scalars[f"{name}_high"] - scalars[f"{name}_low"]  # however much pairs differ
+    assert pairs_apart.scalars[f"{name}_high"] - pairs_apart.scalars[f"{name}_low"] == pytest.approx(width)
+    assert (scalars["n_streams_pairs"], scalars["n_other_pairs"], scalars["streams_tasks_learned"]) == (2, 0, 8)
+    assert scalars["n_networks"] == len(conditions(CONFIG)) < len(conditions(config))
+    rows = judge_result(alike, tmp_path)
+    assert rows.loc["ambiguity-noise-streams", "verdict"] == "supported"
+    assert rows.loc["ambiguity-noise-streams-combined", "verdict"] == "supported"
+    names = [label.get_text() for label in panels_of(plot(alike))["d"].get_yticklabels()]
+    assert names[5:] == ["integrate 1 / 2", "integrate late 1 / 2"]
 
 
 def test_a_family_with_many_pairs_counts_once(monkeypatch):

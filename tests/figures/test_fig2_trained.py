@@ -1,6 +1,7 @@
 """The networks of figure 2, and what it is worth to be trained for one kind of ambiguity, on made-up accuracies."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from tests.figures.test_fig2_ambiguity import CONFIG, JITTER, OTHERS, ROOT
 
 
 def test_every_population_is_what_its_group_says():
-    quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
+    quick = make_config(Project(ROOT), "fig2_ambiguity", "quick").on_battery
     budget = count_parameters(quick.network("combined"))
     found = dict(quick.populations())
     assert len(found) == len(quick.arms) + 2 + 3 + 3 * len(quick.trained_kinds)
@@ -140,7 +141,7 @@ def test_one_kind_of_training_cannot_be_compared_with_others():
 def test_networks_on_other_tasks_are_those_of_the_battery_but_for_the_tasks():
     config = dataclasses.replace(CONFIG, other_tasks=OTHERS)
     found = dict(config.populations())
-    for group, match in trained.OTHER_TASKS.items():
+    for group, match in {"other_parameters": "parameters", "other_units": "units"}.items():
         for other, own in zip(found[group, "synaptic"], found[match, "synaptic"], strict=True):
             assert other.tasks.names == OTHERS and other.cue.is_plain and other.network.n_contexts == len(OTHERS)
             sizes = other.network.n_units, other.network.rank
@@ -148,15 +149,28 @@ def test_networks_on_other_tasks_are_those_of_the_battery_but_for_the_tasks():
             changed = dict(tasks=own.tasks, network=own.network)
             assert dataclasses.replace(other, **changed) == own
     assert ("other_units", "combined") not in found
-    for wrong, message in {("map_1_of_8",): "can conflict", (*OTHERS, "delay_pro"): "none of the battery"}.items():
-        with pytest.raises(ValueError, match=f"other_tasks: expected .*{message}"):
-            dataclasses.replace(CONFIG, other_tasks=wrong)
+    assert not any(group.startswith("streams") for group, _ in found)
+    wrongs = {("map_1_of_8",): "can conflict", (*OTHERS, "delay_pro"): "none of the battery"}
+    for (wrong, message), setting in itertools.product(wrongs.items(), ("other_tasks", "stream_tasks")):
+        with pytest.raises(ValueError, match=f"{setting}: expected .*{message}"):
+            dataclasses.replace(CONFIG, **{setting: wrong})
+
+
+def test_networks_on_two_streams_stand_beside_those_on_other_tasks():
+    config = dataclasses.replace(CONFIG, other_tasks=OTHERS, stream_tasks=("integrate_1", "integrate_2"))
+    found = dict(config.populations())
+    for match in ("parameters", "units"):
+        assert found[f"streams_{match}", "synaptic"][0].tasks.names == config.stream_tasks
+        assert found[f"other_{match}", "synaptic"][0].tasks.names == OTHERS
+    on_ring = dataclasses.replace(config, encoding="ring", other_tasks=())
+    assert on_ring.of_group("streams_units").encoding == "cosine" and on_ring.of_group("units").encoding == "ring"
+    assert ("streams_units", "combined") not in found and ("streams_parameters", "combined") in found
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "night", "full"])
 def test_no_profile_has_a_pair_of_tasks_twice(profile):
     config = make_config(Project(ROOT), "fig2_ambiguity", profile)
-    assert not set(config.tasks) & set(config.other_tasks)
+    assert not set(config.tasks) & {*config.other_tasks, *config.stream_tasks}
     assert len(set(config.tasks)) == len(config.tasks)
 
 

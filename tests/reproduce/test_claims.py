@@ -152,6 +152,8 @@ def test_claims_of_the_book_load_and_cover_the_ambiguity_figure():
         "noise_parameters_excitability_minus_synaptic": "negative",
         "noise_other_units_excitability_minus_synaptic": "negative",
         "noise_other_units_combined_minus_synaptic": "negative",
+        "noise_streams_units_excitability_minus_synaptic": "negative",
+        "noise_streams_units_combined_minus_synaptic": "negative",
         "noise_trained_excitability_minus_synaptic": "zero",
         "noise_units_combined_minus_synaptic": "negative",
         "noise_units_combined_minus_best_single": "positive",

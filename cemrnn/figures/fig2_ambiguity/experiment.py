@@ -22,7 +22,7 @@ from cemrnn.figures.shared.conflict_groups import GROUPS, PopulationKey, conditi
 from cemrnn.figures.shared.conflict_tests import measure_tests
 from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency
-from cemrnn.measures.intervals import estimate_crossed, estimate_difference, estimate_mean
+from cemrnn.measures.intervals import Interval, estimate_crossed, estimate_difference, estimate_mean
 from cemrnn.measures.robustness import compare_thresholds, threshold_level
 from cemrnn.network.budget import budget_gap
 from cemrnn.tasks import Family
@@ -31,7 +31,8 @@ MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
 ANSWERS = ("own", "other", "silent", "astray")
 MEASURED = (*GROUPS, TRAINED_UNITS, *OTHER_TASKS)  # groups with curves, which are compared
 # Group -> that with its combined networks.
-SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained", "other_units": "other_parameters"}
+SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained"}
+SAME_COMBINED |= {f"{name}_units": f"{name}_parameters" for name in ("other", "streams")}
 Curves = dict[PopulationKey, ArmCurves]
 
 
@@ -106,8 +107,7 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
     scalars |= {"chance": float(np.mean([chance[i] for i, _ in list_pairs(config.task_set)]))}
     gap = budget_gap(config.training(arm)[0].network for arm in config.arms)
-    on_battery = conditions(dataclasses.replace(config, other_tasks=()))
-    scalars |= {"n_networks": len(on_battery), "largest_budget_difference": gap}
+    scalars |= {"n_networks": len(conditions(config.on_battery)), "largest_budget_difference": gap}
     scalars |= {"trained_weak_sigma": config.trained_weak_sigma, "test_sigma": config.test_sigma}
     scalars |= {"trained_sigma": config.trained_sigma, "trained_replicates": config.trained_replicates}
     scalars |= frames.name_compared({arm: of_arm.passed.sum() for arm, of_arm in equal.items()})
@@ -117,12 +117,10 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
     families = group_by_family(config)
     scalars |= {"n_families": len(set(families)), "largest_family": int(np.bincount(families).max())}
-    others = config.on_other_tasks
-    scalars |= {"n_other_tasks": len(config.other_tasks), "n_other_pairs": len(_pairs(others)) if others else 0}
-    learned = [of_key.passed.sum() for key, of_key in curves.items() if key.group in OTHER_TASKS]
-    scalars["other_tasks_learned"] = int(min(learned, default=0))
+    for name, setting in (("other", "other_tasks"), ("streams", "stream_tasks")):
+        scalars |= _count_others(name, getattr(config, setting), curves)
     for group in MEASURED:
-        scalars |= _compare(group, curves, group_by_family(config.of_group(group)))
+        scalars |= _compare(group, curves, config)
     for arm in frames.SINGLE:  # of being trained with noise
         pair = (curves.get(PopulationKey(group, arm)) for group in ("trained", "parameters"))
         samples = [np.full(2, np.nan) if x is None else x.areas("noise").mean(axis=1) for x in pair]
@@ -131,21 +129,33 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     return scalars | {"title": name_outcome(scalars)}
 
 
-def _compare(group: str, curves: Curves, families: np.ndarray) -> Scalars:
+def _count_others(name: str, tasks: tuple[str, ...], curves: Curves) -> Scalars:
+    """How many other tasks and pairs of them there are, and the fewest networks of an arm that learned them."""
+    found = [of_key for key, of_key in curves.items() if key.group in (f"{name}_parameters", f"{name}_units")]
+    n_pairs = len(list_unordered(found[0].pairs)) if found else 0
+    learned = int(min((of_key.passed.sum() for of_key in found), default=0))
+    return {f"n_{name}_tasks": len(tasks), f"n_{name}_pairs": n_pairs, f"{name}_tasks_learned": learned}
+
+
+def _compare(group: str, curves: Curves, config: TrainedConfig) -> Scalars:
     """Differences between pathways, over networks and pairs of tasks alike, and in thresholds over networks.
 
-    Accuracy under noise also with every family of tasks counted once, however many pairs it has.
+    Accuracy under noise also with every family of tasks counted once, however many pairs it has. Two streams have too
+    few pairs for other pairs to be told of: there, over networks alone.
     """
     found = {key.arm: of_key for key, of_key in curves.items() if key.group == group}
     if found and (both := curves.get(PopulationKey(SAME_COMBINED.get(group, group), "combined"))):
         found["combined"] = both
     noise = {arm: of_arm.areas("noise") for arm, of_arm in found.items()}
     mixture = {arm: of_arm.areas("mixture", until=0.5) for arm, of_arm in found.items()}
-    scalars = frames.weigh_pathways(f"noise_{group}", noise, estimate_crossed)
-    once = {arm: [area[:, families == f].mean(axis=1) for f in set(families)] for arm, area in noise.items()}
-    once = {arm: np.stack(areas, axis=1) for arm, areas in once.items()}
-    scalars |= frames.weigh_pathways(f"families_{group}", once, estimate_crossed)
-    scalars |= frames.weigh_pathways(f"mixture_{group}", mixture, estimate_crossed)
+    estimate = _over_networks if group.startswith("streams") else estimate_crossed
+    scalars = frames.weigh_pathways(f"noise_{group}", noise, estimate)
+    scalars |= frames.weigh_pathways(f"mixture_{group}", mixture, estimate)
+    if group in GROUPS:
+        families = group_by_family(config)
+        once = {arm: [area[:, families == f].mean(axis=1) for f in set(families)] for arm, area in noise.items()}
+        once = {arm: np.stack(areas, axis=1) for arm, areas in once.items()}
+        scalars |= frames.weigh_pathways(f"families_{group}", once, estimate_crossed)
     threshold = functools.partial(compare_thresholds, paired=False)
     thresholds = {arm: of_arm.sigma75 for arm, of_arm in found.items()}
     scalars |= frames.weigh_pathways(f"sigma75_{group}", thresholds, threshold)
@@ -153,7 +163,12 @@ def _compare(group: str, curves: Curves, families: np.ndarray) -> Scalars:
     scalars |= frames.mean_scalars(frames.TOLD | means, name=f"noise_{group}_{{}}")
     pair = [noise[arm] for arm in ("combined", "synaptic") if arm in noise]
     name, missing = f"noise_{group}_combined_minus_synaptic", (lambda _: frames.NOTHING, np.empty(0))
-    return scalars | (weigh(name, estimate_crossed, *pair) if len(pair) == 2 else weigh(name, *missing))
+    return scalars | (weigh(name, estimate, *pair) if len(pair) == 2 else weigh(name, *missing))
+
+
+def _over_networks(*areas: np.ndarray) -> Interval:
+    """The first minus the best of the others, of areas (M, U) by pair of tasks: for other networks, on these pairs."""
+    return estimate_difference(*(area.mean(axis=1) for area in areas), paired=False)
 
 
 def _lead_over_ideal(table: pd.DataFrame, ideal: np.ndarray) -> float:

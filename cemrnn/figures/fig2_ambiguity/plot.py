@@ -108,9 +108,9 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
 def _draw_pairs(axes: Axes, table: pd.DataFrame, config: TrainedConfig) -> None:
     """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm.
 
-    Below a line are the pairs of the other tasks, which other networks learned.
+    Below a line are the pairs of other tasks than the battery, which other networks learned.
     """
-    rows = table[table["group"].isin(["parameters", "other_parameters"])]
+    rows = table[table["group"].isin(["parameters", "other_parameters", "streams_parameters"])]
     names, own = list(dict.fromkeys(rows["pair"])), select(rows, group="parameters")["pair"].nunique()
     if own < len(names):
         axes.axhline(own - 0.5, color="0.6", linewidth=0.7)

@@ -17,12 +17,18 @@ from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.ambiguity import list_pairs
 from cemrnn.figures.shared.conflict_groups import PopulationKey
 from cemrnn.figures.shared.conflict_tests import RobustnessConfig
+from cemrnn.tasks import TaskSet
 from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
 UNTRAINED, STEP_NOISE = "parameters", "trained"  # groups that figure 2 has in any case
 TRAINED_UNITS = "trained_units"  # group of networks trained with the same noise, at equal units
-OTHER_TASKS = {"other_parameters": "parameters", "other_units": "units"}  # group of networks on other tasks -> reading
+# Group of networks on other tasks than the battery -> the setting that names these tasks, and the reading.
+OTHER_TASKS = {
+    f"{group}_{match}": (setting, match)
+    for group, setting in (("other", "other_tasks"), ("streams", "stream_tasks"))
+    for match in ("parameters", "units")
+}
 SETTLE_MS = 200.0  # from the latest switch to the end of a trial in training, as in figure 6
 LEAST_NETWORKS = 2  # of each arm that learned their tasks, for a kind to be compared
 # Group of networks that were trained for it -> its test.
@@ -46,28 +52,36 @@ class TrainedConfig(RobustnessConfig):
     trained_weak_sigma: float  # noise on every context unit in training for the weak kinds of noise
     train_at_units: bool  # whether networks of equal units are trained with noise of steps as well
     other_tasks: tuple[str, ...] = ()  # on which more networks are compared, if there are any; some of them conflict
+    stream_tasks: tuple[str, ...] = ()  # the same, for tasks whose answers are of another kind, as of two streams
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if both := set(self.other_tasks) & set(self.tasks):
-            raise ValueError(f"other_tasks: expected none of the battery, got {', '.join(sorted(both))}")
-        others = dataclasses.replace(self.task_set, names=self.other_tasks) if self.other_tasks else None
-        if others and not len(list_pairs(others)):
-            raise ValueError(f"other_tasks: expected tasks that can conflict on one stimulus, got {self.other_tasks}")
+        for setting in ("other_tasks", "stream_tasks"):
+            names = getattr(self, setting)
+            if both := set(names) & set(self.tasks):
+                raise ValueError(f"{setting}: expected none of the battery, got {', '.join(sorted(both))}")
+            if names and not len(list_pairs(self._other_set(setting))):
+                raise ValueError(f"{setting}: expected tasks that can conflict on one stimulus, got {names}")
         known = [kind for kind in (*TESTS, *WEAKER) if kind != STEP_NOISE]
         if not set(self.trained_kinds) <= set(known):
             raise ValueError(f"trained_kinds: expected some of {', '.join(known)}, got {', '.join(self.trained_kinds)}")
 
     @property
-    def on_other_tasks(self) -> TrainedConfig | None:
-        """The same with the other tasks, if there are any."""
-        if not self.other_tasks:
-            return None
-        return dataclasses.replace(self, tasks=self.other_tasks, other_tasks=())
+    def on_battery(self) -> TrainedConfig:
+        """The same without networks on other tasks."""
+        return dataclasses.replace(self, other_tasks=(), stream_tasks=())
 
     def of_group(self, group: str) -> TrainedConfig:
-        """The settings of a group: these, or those with the other tasks."""
-        return (group in OTHER_TASKS and self.on_other_tasks) or self
+        """The settings of a group: these, or those with other tasks; expects that there are such tasks."""
+        if group not in OTHER_TASKS:
+            return self
+        others = self._other_set(OTHER_TASKS[group][0])
+        return dataclasses.replace(self.on_battery, tasks=others.names, encoding=others.encoding)
+
+    def _other_set(self, setting: str) -> TaskSet:
+        """The tasks that a setting names; streams have no direction that could be encoded otherwise."""
+        encoding = "cosine" if setting == "stream_tasks" else self.encoding
+        return TaskSet(names=getattr(self, setting), preset=self.preset, encoding=encoding)
 
     def count_networks(self, key: PopulationKey) -> int:
         """The most networks that a population has."""
@@ -100,10 +114,10 @@ class TrainedConfig(RobustnessConfig):
             if self.train_at_units and arm != "combined":
                 networks = self.training(arm, "units", cue=noisy)[: self.trained_replicates]
                 yield PopulationKey(TRAINED_UNITS, arm), networks
-        for group, match in OTHER_TASKS.items() if self.other_tasks else ():
-            for arm in self.compared_arms:
+        for group, (setting, match) in OTHER_TASKS.items():
+            for arm in self.compared_arms if getattr(self, setting) else ():
                 if (match, arm) != ("units", "combined"):
-                    yield PopulationKey(group, arm), self.on_other_tasks.training(arm, match)
+                    yield PopulationKey(group, arm), self.of_group(group).training(arm, match)
         for kind in dict.fromkeys(self.trained_kinds):
             for arm in self.compared_arms:
                 yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.kind_replicates]
