@@ -13,6 +13,7 @@ from cemrnn.training.recipe import Recipe
 
 ALL = "all"  # name of the last row
 TINY = 0.001  # hours or GiB that nobody plans for
+LONGEST_NUMBER = len("0.0012")  # as it is written where the head of a column is shorter
 
 
 @dataclass
@@ -84,12 +85,11 @@ def tabulate_costs(costs: Mapping[str, Cost], n_cores: int, gpu: str) -> str:
     heads += [] if gpu == "none" else ["hours on one GPU"]
     rows = {name: _list_numbers(cost, n_cores) for name, cost in costs.items()}
     rows[ALL] = [sum(column) for column in zip(*rows.values(), strict=True)]
-    lines = [f"{'':<24}" + "".join(f"{head:>{len(head) + 3}}" for head in heads)]
+    widths = [max(len(head), LONGEST_NUMBER) + 3 for head in heads]
+    lines = [f"{'':<24}" + "".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True))]
     for name, numbers in rows.items():
         texts = [f"{numbers[0]:,}", f"{numbers[1]:,}", *map(write_number, numbers[2:])]
-        lines.append(
-            f"{name:<24}" + "".join(f"{text:>{len(head) + 3}}" for head, text in zip(heads, texts, strict=True))
-        )
+        lines.append(f"{name:<24}" + "".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)))
     about = "not timed, because there is no CUDA device here" if gpu == "none" else (
         f"{gpu}; the largest missing job of a figure was timed on it and on a core"
     )  # fmt: skip

@@ -46,3 +46,8 @@ def test_the_table_ends_with_the_sum_and_tells_of_a_gpu_that_was_timed_alone(gpu
 )
 def test_numbers_have_two_digits_that_count(value, text):
     assert write_number(value) == text
+
+
+def test_numbers_that_are_wider_than_the_head_of_their_column_stay_apart():
+    _, row, *_ = tabulate_costs({"fig1": Cost(1200, 20, 1.743, 0.0098, None)}, 2, "none").splitlines()
+    assert row.split() == ["fig1", "1,200", "20", "1.7", "0.87", "0.0098"]
