@@ -39,6 +39,7 @@ CRITERIA = {
     "positive": "at least {size} ({unit})",
     "negative": "at most -{size} ({unit})",
     "zero": "within ±{size} of 0 ({unit})",
+    "above": "above {size} ({unit})",
 }
 
 
@@ -53,7 +54,8 @@ class Claim(Config):
             or a control of ours.
         figure: stem of the figure that tests it.
         measure: name of the scalar in the figure's results.
-        direction: sign of the effect that is claimed; "zero" claims that there is none worth the name.
+        direction: sign of the effect that is claimed; "zero" claims that there is none worth the name, "above" that a
+            share is larger than the smallest that counts, so that any smaller one is the opposite.
         smallest_effect: size from which an effect is worth the name, in `unit`, positive.
         unit: of measure and smallest effect.
         note: how the measure is to be read.
@@ -69,7 +71,7 @@ class Claim(Config):
     source: Literal[SOURCES]
     figure: str
     measure: str
-    direction: Literal["positive", "negative", "zero"]
+    direction: Literal[tuple(CRITERIA)]
     smallest_effect: float
     unit: str
     note: str
@@ -162,7 +164,8 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
 
     Returns:
         "supported": the whole interval is beyond the smallest effect in the claimed direction; for a zero claim, the
-        whole interval is within it. "opposite": beyond it in the other direction; for a zero claim, in either.
+        whole interval is within it. "opposite": beyond it in the other direction; for a zero claim, in either; for a
+        share that should be above it, the whole interval is below.
         "equivalent": within it, so that any effect is too small to matter. "no evidence": a number is missing or
         there are too few networks. Else "undecided".
 
@@ -174,6 +177,8 @@ def judge(claim: Claim, effect: float, low: float, high: float, n: int) -> str:
     if low > high:
         raise ValueError(f"low: expected at most high = {high}, got {low}")
     size = claim.smallest_effect
+    if claim.direction == "above":
+        return "supported" if low >= size else "opposite" if high < size else "undecided"
     rises, falls, within = low >= size, high <= -size, -size < low and high < size
     claimed = {"positive": rises, "negative": falls, "zero": within}[claim.direction]
     if claimed:
@@ -190,7 +195,8 @@ def count_networks_to_decide(claim: Claim, effect: float, low: float, high: floa
     networks and conditions together: as many times more of both are needed. None where even `MOST_NETWORKS` would not
     do, because the effect is as large as the smallest one that counts.
     """
-    room = abs(abs(effect) - claim.smallest_effect)  # to the nearer edge of what does not matter
+    beside = effect if claim.direction == "above" else abs(effect)
+    room = abs(beside - claim.smallest_effect)  # to the nearer edge of what does not matter
     half = (high - low) / 2
     if half >= room * math.sqrt(MOST_NETWORKS / n):
         return None

@@ -56,7 +56,8 @@ class Evidence:
         if not claim.settings or None in counts:
             return ""
         told, positive, above, below = counts
-        return f"positive in {positive} of {told} settings of training, clearly in {above}; clearly negative in {below}"
+        signs = f"positive in {positive} of {told} settings of training, clearly in {above}"
+        return f"on random maps, as in figure 16: {signs}; clearly negative in {below}"
 
 
 def weigh_evidence(project: Project, profile: str) -> Evidence:

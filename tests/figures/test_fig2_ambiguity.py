@@ -40,6 +40,7 @@ CONFIG = dataclasses.replace(
 PAIRS = np.array(conflict_pairs(CONFIG.task_set))
 JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of networks
 CHANCE = np.full(len(TASKS), 0.2)
+SHARES = dict(own=0.5, other=0.25, silent=0.15, astray=0.1)  # of answers in every test
 
 
 def make_curves(key, slope, *, spread, of_pairs, among=PAIRS):
@@ -89,7 +90,7 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0, made=CONFI
         fig2_ambiguity,
         "measure_tests",
         lambda key, *_: pd.DataFrame(
-            dict(group=key.group, arm=key.arm, test=test, network=m, accuracy=0.5 + 0.01 * JITTER[m])
+            dict(group=key.group, arm=key.arm, test=test, network=m, accuracy=0.5 + 0.01 * JITTER[m]) | SHARES
             for test in TESTS
             for m in range(8)
         ),
@@ -114,6 +115,7 @@ def test_planted_slopes_come_back_as_areas_and_thresholds(monkeypatch):
     assert scalars["noise_units_excitability_minus_synaptic"] == pytest.approx(-0.4 * 0.4)
     assert scalars["noise_units_combined_minus_best_single"] == pytest.approx(-0.1 * 0.4)
     assert scalars["noise_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)
+    assert scalars["learned_units"] == scalars["learned_parameters"] == 8  # of the compared arms: no plain one passed
     assert scalars["noise_trained_combined_minus_best_single"] == pytest.approx(0.1 * 0.4)
     assert scalars["noise_trained_units_excitability_minus_synaptic"] == pytest.approx(-0.2 * 0.4)
     assert scalars["noise_trained_units_combined_minus_best_single"] == pytest.approx(0.2 * 0.4)  # the same combined
@@ -167,14 +169,20 @@ def test_known_answers_get_their_verdict(monkeypatch, tmp_path, name):
 def test_the_figure_shows_the_tables(monkeypatch):
     result = run(monkeypatch, everywhere((0.9, 0.5, 0.7)))
     panels = panels_of(plot(result))
-    assert set(panels) == set("abcde") and all(set(panels_of(plot(result), part)) == set("abc") for part in "bc")
+    parts = {part: panels_of(plot(result), part) for part in "bcd"}
+    assert set(panels) == set("abcde")
+    assert {part: "".join(sorted(found)) for part, found in parts.items()} == {"b": "abcdef", "c": "abc", "d": "ab"}
     rows = result.tables["curves"]
     rows = rows[(rows["group"] == "units") & (rows["manipulation"] == "noise") & (rows["arm"] == "synaptic")]
     drawn = {line.get_label(): line.get_ydata() for line in panels["b"].get_lines()}
     np.testing.assert_array_equal(drawn["synaptic"], rows["normalised"])
     assert "combined" in drawn  # of the parameters' reading, which is the same
-    names = [label.get_text() for label in panels["d"].get_yticklabels()]
+    for panel in parts["d"].values():
+        assert len(panel.get_lines()) >= len(("excitability", "synaptic", "combined"))  # combined at both readings
+    names = [label.get_text() for label in parts["d"]["a"].get_yticklabels()]
     assert names[0] == "delay pro / anti" and len(names) == 5
+    bars = [(bar.get_x(), bar.get_width()) for bar in parts["b"]["d"].patches if bar.get_y() < 0]  # of the first test
+    np.testing.assert_allclose(bars, [(0, 0.5), (0.5, 0.25), (0.75, 0.15), (0.9, 0.1)])
 
 
 def test_the_title_tells_both_readings_and_the_budgets_are_those_of_the_arms(monkeypatch):
@@ -204,7 +212,7 @@ def test_networks_on_other_tasks_are_compared_by_themselves(monkeypatch, tmp_pat
     assert "map_1_of_8 / map_2_of_8" in pairs["other_units"] and not pairs["other_units"] & pairs["units"]
     rows = judge_result(result, tmp_path)
     assert rows.loc["ambiguity-noise-other-tasks", "verdict"] == "supported"
-    panel = panels_of(plot(result))["d"]
+    panel = panels_of(plot(result), "d")["a"]
     names = [label.get_text() for label in panel.get_yticklabels()]
     assert names[:5] == ["delay pro / anti", *names[1:5]] and "map 1 / 2 of 8" in names[5:] and len(names) == 5 + 4
     assert [line.get_ydata()[0] for line in panel.lines if set(line.get_ydata()) == {4.5}] == [4.5]
@@ -231,7 +239,7 @@ def test_networks_on_two_streams_are_compared_by_themselves_over_networks_alone(
     rows = judge_result(alike, tmp_path)
     assert rows.loc["ambiguity-noise-streams", "verdict"] == "supported"
     assert rows.loc["ambiguity-noise-streams-combined", "verdict"] == "supported"
-    names = [label.get_text() for label in panels_of(plot(alike))["d"].get_yticklabels()]
+    names = [label.get_text() for label in panels_of(plot(alike), "d")["a"].get_yticklabels()]
     assert names[5:] == ["integrate 1 / 2", "integrate late 1 / 2"]
 
 

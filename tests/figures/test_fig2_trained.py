@@ -105,7 +105,7 @@ def test_planted_training_gets_its_verdict(tmp_path, name):
         claim = claims[f"ambiguity-own-kind-{short}"]
         ends = (scalars[f"{claim.measure}{end}"] for end in ("", "_low", "_high", "_n"))
         assert judge(claim, *ends) == verdict, short
-    assert scalars["n_trained_kinds"] == 5
+    assert scalars["n_trained_kinds"] == len(trained.TESTS)
 
 
 def test_weaker_noise_is_told_apart_and_in_no_mean_over_kinds():
@@ -115,7 +115,7 @@ def test_weaker_noise_is_told_apart_and_in_no_mean_over_kinds():
     table = accuracies(of)
     few = (table["group"] == "weak frozen noise") & (table["arm"] == "synaptic") & (table["network"] > 2)
     scalars = trained.measure_training(table.assign(accuracy=table["accuracy"].mask(few)))
-    assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9) and scalars["n_trained_kinds"] == 5
+    assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9) and scalars["n_trained_kinds"] == len(trained.TESTS)
     assert scalars["weak_step_noise_learned"] == 8 and scalars["weak_frozen_noise_learned"] == 3
     assert scalars["weak_step_noise_excitability_minus_synaptic"] == pytest.approx(-0.1)
     assert scalars["frozen_noise_excitability_minus_synaptic"] == pytest.approx(0, abs=1e-9)
@@ -127,7 +127,7 @@ def test_a_kind_that_an_arm_does_not_learn_is_left_out():
     table = accuracies(lambda group, arm, test: 0.9 if group == "brief" else 0.5)
     failed = (table["group"] == "brief") & (table["arm"] == "synaptic") & (table["network"] > 0)
     scalars = trained.measure_training(table.assign(accuracy=table["accuracy"].mask(failed)))
-    assert (scalars["n_trained_kinds"], scalars["n_learned_kinds"]) == (5, 4)
+    assert (scalars["n_trained_kinds"], scalars["n_learned_kinds"]) == (len(trained.TESTS), len(trained.TESTS) - 1)
     assert scalars["own_kind_combined_minus_best_single"] == pytest.approx(0, abs=1e-9)
     assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9)
 

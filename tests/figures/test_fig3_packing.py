@@ -168,6 +168,39 @@ def test_bits_that_differ_between_arms_are_not_explained(monkeypatch):
     assert scalars["law_explained"] < 0.7
 
 
+def test_the_law_is_held_against_what_is_asked_for_and_counts_no_network_twice(monkeypatch):
+    result = run(monkeypatch, density=dict.fromkeys(CONFIG.arms, 0.1))
+    scalars, rows = result.scalars, result.tables["networks"]
+    assert scalars["law_beyond_demand"] > 0.99 > scalars["demand_explained"]
+    rows = rows[rows["arm"].isin(CONFIG.arms) & (rows["bits"] > 0) & (rows["n_sites"] > 0)]
+    rows = rows[rows["match"] == "parameters"]  # made-up combined networks are the same at equal units
+    error = np.log(rows["bits"] / (rows["n_tasks"] * rows["n_sites"].map(bits_per_map))) ** 2
+    groups, log = rows["network"], np.log(rows["bits"])
+    spread = (log - log.groupby(groups).transform("mean")) ** 2
+    expected = 1 - error.groupby(groups).sum() / spread.groupby(groups).sum()
+    assert scalars["demand_explained"] == pytest.approx(expected.mean(), abs=0.02)
+
+
+def test_a_contrast_of_two_arms_needs_no_third_one_to_have_settled(monkeypatch):
+    both = run(monkeypatch, settled=lambda cell: cell.arm != "combined").scalars
+    full = run(monkeypatch).scalars
+    assert (both["n_counted_units"], both["n_pair_units"]) == (0, 6)
+    measure = "accuracy_units_excitability_minus_synaptic"
+    assert both[measure] == full[measure] and np.isnan(both["accuracy_units_combined_minus_best_single"])
+    few, many = (full[f"accuracy_units_{end}_excitability_minus_synaptic"] for end in ("fewest", "most"))
+    assert few < full[measure] < many
+
+
+def test_every_arm_size_reading_and_number_of_sites_has_its_predicted_number_of_maps(result):
+    contexts, bits = result.tables["contexts"], result.scalars["law_bits"]
+    sites = {CONFIG.n_sites, *CONFIG.site_counts}
+    assert len(contexts) == len(CONFIG.arms) * 2 * len(CONFIG.units) * len(sites)
+    lacking = contexts["bits_per_map"] - bits * contexts["n_per_context"]
+    finite = lacking > 0
+    np.testing.assert_allclose(contexts["kstar"][finite], (bits * contexts["n_shared"] / lacking)[finite])
+    assert np.isinf(contexts["kstar"][~finite]).all()
+
+
 def test_cells_that_are_still_learning_are_left_out_of_claims(monkeypatch):
     full = run(monkeypatch).scalars
     some = run(monkeypatch, settled=lambda cell: cell.n_tasks < 32 or cell.arm != "synaptic").scalars
@@ -251,7 +284,7 @@ def test_sizes_that_are_needed_are_read_between_those_that_were_tested(monkeypat
 def test_the_figure_shows_the_tables_and_hollow_marks_are_still_learning(monkeypatch):
     result = run(monkeypatch, settled=lambda cell: cell.n_tasks < 32)
     panels = panels_of(plot(result))
-    assert set(panels) == set(panels_of(plot(result), "b")) == set("abcd")
+    assert set(panels) == {*panels_of(plot(result), "b"), "e"} == set("abcde")
     cells = result.tables["cells"]
     shown = cells[(cells["match"] == "units") & (cells["n_sites"] == 4) & (cells["n_units"] == 4)]
     curves = [line for line in panels["a"].get_lines() if line.get_linestyle() == "-" and len(line.get_xdata()) == 3]

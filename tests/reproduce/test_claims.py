@@ -137,6 +137,22 @@ def test_a_stricter_size_never_turns_a_claim_into_support(values, size, factor):
     assert strict != "supported" or lenient == "supported"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.5, 0.8, "supported"), (0.4, 0.6, "undecided"), (-0.2, 0.2, "opposite"), (-3.0, -1.0, "opposite")],
+)
+def test_a_share_that_is_surely_below_what_is_claimed_is_the_opposite(low, high, verdict):
+    share = claim(direction="above", smallest_effect=0.5)
+    assert judge(share, (low + high) / 2, low, high, 8) == verdict
+    assert share.criterion.startswith("above 0.5")
+
+
+def test_a_share_far_below_zero_needs_few_networks_to_decide():
+    share = claim(direction="above", smallest_effect=0.5)
+    assert count_networks_to_decide(share, 0.45, 0.351, 0.549, 8) == 32  # a width of half the one that it has
+    assert count_networks_to_decide(share, -0.6, -2.0, 0.8, 8) == 13  # not that to the negative edge
+
+
 def test_bounds_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match="low: expected at most high = 0.1, got 0.2"):
         judge(claim(), 0.15, 0.2, 0.1, 5)

@@ -177,7 +177,8 @@ def test_a_claim_that_was_repeated_says_in_how_many_settings_its_effect_has_whic
     counts = dict(held_told=8, held_positive=6, held_above=5, held_below=1)
     text = describe_ledgers(evidence(OWN, KEPT, **counts))
     told = (
-        "<dt>other settings</dt><dd>positive in 6 of 8 settings of training, clearly in 5; clearly negative in 1</dd>"
+        "<dt>other settings</dt><dd>on random maps, as in figure 16: positive in 6 of 8 settings of training, "
+        "clearly in 5; clearly negative in 1</dd>"
     )
     assert text.count("other settings") == 1 and told in text.partition('id="third"')[2]
     assert "other settings" not in describe_ledgers(evidence(OWN, KEPT))  # where that figure has no result

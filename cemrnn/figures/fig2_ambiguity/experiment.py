@@ -16,7 +16,14 @@ from cemrnn.figures.fig2_ambiguity.trained import (
 )
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
-from cemrnn.figures.shared.ambiguity import ArmCurves, list_pairs, list_unordered, measure_ambiguity, measure_ideal
+from cemrnn.figures.shared.ambiguity import (
+    ANSWERS,
+    ArmCurves,
+    list_pairs,
+    list_unordered,
+    measure_ambiguity,
+    measure_ideal,
+)
 from cemrnn.figures.shared.battery import estimate_chance, load_arm
 from cemrnn.figures.shared.conflict_groups import GROUPS, PopulationKey, conditions, seen_by
 from cemrnn.figures.shared.conflict_tests import measure_tests
@@ -28,7 +35,6 @@ from cemrnn.network.budget import budget_gap
 from cemrnn.tasks import Family
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
-ANSWERS = ("own", "other", "silent", "astray")
 MEASURED = (*GROUPS, TRAINED_UNITS, *OTHER_TASKS)  # groups with curves, which are compared
 # Group -> that with its combined networks.
 SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained"}
@@ -57,7 +63,8 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
     networks = [of_key.networks().assign(group=key.group) for key, of_key in curves.items()]
     tables = {
         "curves": frames.summarise(rows, ["group", "arm", "manipulation", "level"], "normalised"),
-        "answers": _answer_table(rows),
+        "answers": _answer_table(rows, ["group", "arm", "manipulation", "level"]),
+        "test_answers": _answer_table(tested, ["group", "arm", "test"]),
         "pairs": _pair_table(curves, config),
         "ideal": pd.DataFrame({"sigma": config.sigmas, "normalised": ideal}),
         "tests": frames.summarise(tested, ["group", "arm", "test"], "accuracy"),
@@ -66,9 +73,9 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
     return tables, _scalars(curves, tables, ideal, chance, config) | measure_training(tested)
 
 
-def _answer_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Share of answers for the cued task, for the other, of silence, and of any other direction, at each level."""
-    table = frames.summarise_columns(rows, ["group", "arm", "manipulation", "level"], ANSWERS)
+def _answer_table(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Share of answers for the cued task, for the other, of silence, and of any other direction."""
+    table = frames.summarise_columns(rows, by, ANSWERS)
     return table.rename(columns={"value": "share", "measure": "answer"})
 
 
@@ -149,7 +156,9 @@ def _compare(group: str, curves: Curves, config: TrainedConfig) -> Scalars:
     noise = {arm: of_arm.areas("noise") for arm, of_arm in found.items()}
     mixture = {arm: of_arm.areas("mixture", until=0.5) for arm, of_arm in found.items()}
     estimate = _over_networks if group.startswith("streams") else estimate_crossed
-    scalars = frames.weigh_pathways(f"noise_{group}", noise, estimate)
+    compared = [found[arm].passed.sum() for arm in config.compared_arms if arm in found]
+    scalars: Scalars = {f"learned_{group}": int(min(compared, default=0))}
+    scalars |= frames.weigh_pathways(f"noise_{group}", noise, estimate)
     scalars |= frames.weigh_pathways(f"mixture_{group}", mixture, estimate)
     if group in GROUPS:
         families = group_by_family(config)

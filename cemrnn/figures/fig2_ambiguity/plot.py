@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cemrnn.figures import style
-from cemrnn.figures.fig2_ambiguity.experiment import ANSWERS
+from cemrnn.figures.fig2_ambiguity.experiment import SAME_COMBINED
 from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig
 from cemrnn.figures.result import Result
+from cemrnn.figures.shared.ambiguity import ANSWERS
 from cemrnn.figures.shared.conflict_tests import TESTS
 from cemrnn.figures.shared.frames import select
 
@@ -21,52 +22,72 @@ PANELS = (  # letter, group, manipulation, title
     ("a", "parameters", "noise", "equal parameters"),
     ("b", "units", "noise", "equal units"),
     ("c", "trained", "noise", "trained with noise"),
-    ("e", "parameters", "mixture", "equal parameters"),
+    ("d", "parameters", "mixture", "equal parameters"),
+    ("e", "units", "mixture", "equal units"),
 )
-LEAST_IN, PAIR_IN = 2.6, 0.22  # height of the lower panels: at least, and for each pair of tasks
+BATTERY, OTHERS = "parameters", ("other_parameters", "streams_parameters")  # groups whose pairs are shown
+MATCHES = {"a": "equal parameters", "b": "equal units"}
+PAIR_IN = 0.22  # height of a panel for each pair of tasks
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
 # Group -> what its networks were trained with.
 TRAINED = (
     {"parameters": "clean cues", "trained": "step noise"}
-    | {kind: kind for kind in ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief")}
+    | {kind: kind for kind in ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief", "late")}
     | {"switch": "late, switch"}
 )
 ANSWER_LINES = dict(zip(ANSWERS, ("-", "--", ":", "-."), strict=True))
+ANSWER_FILLS = dict(zip(ANSWERS, ("", "0.25", "white", "0.8"), strict=True))  # own answers have the arm's colour
 
 
 @style.in_style
 def plot(result: Result) -> style.Figures:
-    """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`; part b: whose answers; c: trained by tested."""
-    return {"": _plot_accuracy(result), "b": _plot_answers(result), "c": _plot_tests(result)}
+    """The figure of `cemrnn.figures.fig2_ambiguity.experiment.run`, in parts.
+
+    b: whose answers; c: trained by tested; d: pairs of tasks.
+    """
+    parts = {"": _plot_accuracy, "b": _plot_answers, "c": _plot_tests, "d": _plot_pairs}
+    return {part: draw(result) for part, draw in parts.items()}
 
 
 def _plot_accuracy(result: Result) -> Figure:
     tables, config = result.tables, result.config
-    heights = 3.1, max(LEAST_IN, PAIR_IN * tables["pairs"]["pair"].nunique() + 0.7)
-    figure, panels = style.open_panels(["abc", "dde"], sum(heights), height_ratios=heights)
+    figure, panels = style.open_panels(["abc", "de"], 5.6)
     for letter, group, manipulation, title in PANELS:
-        rows = select(tables["curves"], group=group, manipulation=manipulation)
-        if group == "units":  # the combined arm is the same at both readings
-            rows = pd.concat(
-                [rows, select(tables["curves"], group="parameters", manipulation=manipulation, arm="combined")]
-            )
+        rows = _with_combined(select(tables["curves"], manipulation=manipulation), group)
         _draw_curves(panels[letter], rows)
         panels[letter].set_title(title)
         style.name_axes(panels[letter], letter, LABELS[manipulation], "normalised accuracy")
     for letter in "abc":
         panels[letter].set_ylim(-0.15, 1.05)
         panels[letter].plot(tables["ideal"]["sigma"], tables["ideal"]["normalised"], zorder=1, **IDEAL)
-    _draw_pairs(panels["d"], tables["pairs"], config)
     style.add_legend(figure, config.arms, style.make_handles({"ideal observer": IDEAL}))
     return figure
 
 
+def _with_combined(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The rows of a group, and those of the combined networks that it has in common with another one."""
+    rows = select(table, group=group)
+    same = SAME_COMBINED.get(group)
+    return pd.concat([rows, select(table, group=same, arm="combined")]) if same and len(rows) else rows
+
+
 def _plot_answers(result: Result) -> Figure:
-    """Whose answers they are as the noise grows, in the compared arms at equal parameters."""
+    """Whose answers they are as the noise grows, and in every test, in the compared arms at equal parameters."""
     config, table = result.config, select(result.tables["answers"], group="parameters", manipulation="noise")
-    letters = "abc"[: len(config.compared_arms)]
-    figure, panels = style.open_panels([letters], 2.6)
-    for letter, arm in zip(letters, config.compared_arms, strict=True):
+    tests = select(result.tables["test_answers"], group="parameters")
+    letters, n = "abcdef", len(config.compared_arms)
+    figure, panels = style.open_panels([letters[:n], letters[n : 2 * n]], 5.4)
+    for letter, below, arm in zip(letters[:n], letters[n : 2 * n], config.compared_arms, strict=True):
+        is_named = letter == "a" or style.is_narrow()  # side by side the names of the first hold for all
+        shares = select(tests, arm=arm).pivot(index="test", columns="answer", values="share").reindex(TESTS)
+        left = np.zeros(len(shares))
+        for answer, fill in ANSWER_FILLS.items():
+            colour = style.LOOKS[arm].colour if answer == "own" else fill
+            panels[below].barh(range(len(shares)), shares[answer], left=left, color=colour, edgecolor="0.4", linewidth=0.5)
+            left += shares[answer].to_numpy(float)
+        style.name_rows(panels[below], TESTS if is_named else [""] * len(TESTS))
+        panels[below].set_title(arm, loc="right", color=style.LOOKS[arm].colour)
+        style.name_axes(panels[below], below, "share of answers", xlim=(0, 1))
         for answer, line in ANSWER_LINES.items():
             part = select(table, arm=arm, answer=answer)
             style.draw_curve(
@@ -75,7 +96,25 @@ def _plot_answers(result: Result) -> Figure:
         style.name_axes(panels[letter], letter, LABELS["noise"], "share of answers", ylim=(-0.02, 1.02))
     names = {"own": "of the cued task", "other": "of the other task", "silent": "no answer", "astray": "elsewhere"}
     lines = {names[answer]: dict(linestyle=line, color="0.4") for answer, line in ANSWER_LINES.items()}
-    style.add_legend(figure, config.compared_arms, style.make_handles(lines))
+    boxes = dict(linestyle="", marker="s", markeredgecolor="0.4", markersize=8)
+    fills = style.make_handles({names[a]: dict(color=fill) for a, fill in ANSWER_FILLS.items() if a != "own"}, **boxes)
+    style.add_legend(figure, config.compared_arms, [*style.make_handles(lines), *fills])
+    return figure
+
+
+def _plot_pairs(result: Result) -> Figure:
+    """Mean accuracy over the levels of noise of every pair of tasks, at both readings."""
+    table, config = result.tables["pairs"], result.config
+    figure, panels = style.open_panels(["ab"], PAIR_IN * table["pair"].nunique() + 1.1)
+    panels["b"].sharex(panels["a"])
+    for (letter, title), match in zip(MATCHES.items(), ("parameters", "units"), strict=True):
+        groups = [group.replace("parameters", match) for group in (BATTERY, *OTHERS)]
+        _draw_pairs(panels[letter], pd.concat([_with_combined(table, group) for group in groups]), config, groups[0])
+        panels[letter].set_title(title, loc="right")
+        if letter == "b" and not style.is_narrow():
+            panels[letter].tick_params(labelleft=False)  # the names of the first hold for both
+        style.name_axes(panels[letter], letter, "normalised accuracy, mean over σ")
+    style.add_legend(figure, config.compared_arms)
     return figure
 
 
@@ -105,23 +144,18 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axhline(level, color="0.8", linewidth=0.6, zorder=0)
 
 
-def _draw_pairs(axes: Axes, table: pd.DataFrame, config: TrainedConfig) -> None:
-    """Mean accuracy over the levels of noise of every pair of tasks, a point for each compared arm.
+def _draw_pairs(axes: Axes, rows: pd.DataFrame, config: TrainedConfig, battery: str) -> None:
+    """A point for each compared arm and pair of tasks.
 
     Below a line are the pairs of other tasks than the battery, which other networks learned.
     """
-    rows = table[table["group"].isin(["parameters", "other_parameters", "streams_parameters"])]
-    names, own = list(dict.fromkeys(rows["pair"])), select(rows, group="parameters")["pair"].nunique()
+    names, own = list(dict.fromkeys(rows["pair"])), select(rows, group=battery)["pair"].nunique()
     if own < len(names):
         axes.axhline(own - 0.5, color="0.6", linewidth=0.7)
     for offset, arm in style.spread_over(config.compared_arms, 0.22):
         part = select(rows, arm=arm).set_index("pair").loc[names]
         style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=4)
     style.name_rows(axes, [_shorten(name) for name in names])
-    axes.set_title("equal\nparameters" if style.is_narrow() else "equal parameters", loc="right")  # beside long names
-    style.name_axes(
-        axes, "d", "normalised accuracy,\nmean over σ" if style.is_narrow() else "normalised accuracy, mean over σ"
-    )
 
 
 def _shorten(pair: str) -> str:

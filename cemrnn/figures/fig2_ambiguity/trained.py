@@ -17,6 +17,7 @@ from cemrnn.figures.shared import frames
 from cemrnn.figures.shared.ambiguity import list_pairs
 from cemrnn.figures.shared.conflict_groups import PopulationKey
 from cemrnn.figures.shared.conflict_tests import RobustnessConfig
+from cemrnn.measures.intervals import estimate_crossed
 from cemrnn.tasks import TaskSet
 from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
@@ -37,6 +38,7 @@ TESTS = {
     "frozen noise": "frozen noise",
     "mixture": "mixture",
     "brief": "brief",
+    "late": "late",
     "switch": "switch",
 }
 # Noise that is weaker in training than in its test, shown beside these and in no mean over kinds.
@@ -98,6 +100,7 @@ class TrainedConfig(RobustnessConfig):
             "frozen noise": CueConfig(frozen_sigma=self.test_sigma),
             "mixture": CueConfig(mixture=self.test_mixture),
             "brief": CueConfig(brief_share=0.5, brief_ms=self.test_ms),
+            "late": CueConfig(late_share=0.5, settle_ms=SETTLE_MS),
             "switch": CueConfig(switch_share=0.25, late_share=0.25, settle_ms=SETTLE_MS),
             "weak step noise": CueConfig(noise_sigma=self.trained_weak_sigma),
             "weak frozen noise": CueConfig(frozen_sigma=self.trained_weak_sigma),
@@ -141,12 +144,13 @@ def measure_training(tests: pd.DataFrame) -> Scalars:
         n = min(len(table.loc[group]) for group in groups)
         values = {group: table.loc[group].iloc[:n] for group in (UNTRAINED, *groups)}
         right = {kind: {group: values[group][TESTS[kind]].to_numpy(float) for group in values} for kind in groups}
-        own[arm] = np.mean([right[kind][kind] for kind in groups], axis=0)
+        own[arm] = np.stack([right[kind][kind] for kind in groups], axis=1)  # (M, kinds)
         for kind in groups:
             gained.append(right[kind][kind] - right[kind][UNTRAINED])
             elsewhere += [right[kind][group] - right[kind][UNTRAINED] for group in groups if group != kind]
     n_kinds = len({*TESTS} & {*tests["group"]})
-    scalars = {"n_trained_kinds": n_kinds, "n_learned_kinds": len(groups)} | frames.weigh_pathways("own_kind", own)
+    scalars = {"n_trained_kinds": n_kinds, "n_learned_kinds": len(groups)} 
+    scalars |= frames.weigh_pathways("own_kind", own, estimate_crossed)  # for other networks and other kinds
     scalars |= frames.mean_scalars({"own": _mean(gained), "other": _mean(elsewhere)}, name="gain_{}_kind")
     scalars |= frames.weigh_mean("gain_own_minus_other_kind", _mean(gained) - _mean(elsewhere))
     for group, test in {**WEAKER, "frozen noise": TESTS["frozen noise"]}.items():

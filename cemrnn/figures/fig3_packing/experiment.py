@@ -28,6 +28,13 @@ from cemrnn.network.config import count_context_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
 
 CELL = list(PackingCell._fields)
+# Trained networks that are the same at both readings agree in these.
+NETWORK = ["arm", "own_units", "rank", "n_parameters", "n_tasks", "n_sites", "network", "bits"]
+LAW_SHARES = (  # measure, whose squared errors, as a share of whose
+    ("law_explained", "law", "all"),
+    ("demand_explained", "demand", "all"),
+    ("law_beyond_demand", "law", "demand"),
+)
 FULL = 0.9  # share of what is asked for, below which a network is full
 
 
@@ -50,7 +57,9 @@ def run(config: PackingConfig) -> tuple[Tables, Scalars]:
         "added": frames.summarise_columns(added, ["arm", "n_trained"], ["score", "n_updates"]),
         "contexts": _context_table(config),
     }
-    return tables, _scalars(tables, counted, config)
+    scalars = _scalars(tables, counted, config)
+    tables["contexts"] = _predict_packed(tables["contexts"], scalars["law_bits"])
+    return tables, scalars
 
 
 def _summarise_cells(networks: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
@@ -87,16 +96,22 @@ def _speed_table(networks: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
 
 
 def _context_table(config: PackingConfig) -> pd.DataFrame:
-    """What a context brings to every arm at equal units, and the K* that follows from one bit per trained number."""
-    rows, bits = [], bits_per_map(config.n_sites)
-    for arm, n_units in itertools.product(config.arms, config.units):
-        cell = PackingCell(arm, "units", n_units, config.middle_count, config.n_sites)
+    """What a context brings to every arm of every size, at both readings, and how many bits a map asks for."""
+    rows, sites = [], sorted({config.n_sites, *config.site_counts})
+    for arm, match, n_units in itertools.product(config.arms, MATCHES, config.units):
+        cell = PackingCell(arm, match, n_units, config.middle_count, config.n_sites)
         training = config.packed(cell)[0]
         own = count_context_parameters(training.network)
-        shared = training.n_parameters - own * cell.n_tasks
-        row = {"arm": arm, "n_units": n_units, "n_shared": shared, "n_per_context": own, "bits_per_map": bits}
-        rows.append(row)
+        row = {"arm": arm, "match": match, "n_units": n_units, "n_per_context": own}
+        row["n_shared"] = training.n_parameters - own * cell.n_tasks
+        rows += [row | {"n_sites": n_sites, "bits_per_map": bits_per_map(n_sites)} for n_sites in sites]
     return pd.DataFrame(rows)
+
+
+def _predict_packed(contexts: pd.DataFrame, bits: float) -> pd.DataFrame:
+    """The table of contexts with the K* that follows from a number of bits per trained number; infinite: no bound."""
+    rows = contexts[["n_shared", "n_per_context", "bits_per_map"]].itertuples(index=False)
+    return contexts.assign(kstar=[packing.predict_packed(*row, bits) for row in rows])
 
 
 def _scalars(tables: Tables, counted: pd.DataFrame, config: PackingConfig) -> Scalars:
@@ -151,14 +166,19 @@ def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConf
     """Accuracy and speed at both readings, and the control."""
     scalars: Scalars = {}
     usual = frames.select(networks, n_sites=config.n_sites)
+    n_cells = len(config.units) * len(config.task_counts)
     for match in MATCHES:
         rows = frames.select(usual, match=match)
-        common, n_cells = common_cells(rows, config.arms, counted), len(config.units) * len(config.task_counts)
         scalars[f"n_cells_{match}"] = n_cells
-        scalars[f"n_counted_{match}"] = len(common[["n_units", "n_tasks"]].drop_duplicates())
-        decisive = decisive_cells(rows, config.arms, counted, n_cells)
-        means = decisive.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
-        scalars |= frames.weigh_pathways(f"accuracy_{match}", frames.collect_samples(means, "arm", "accuracy"))
+        for name, arms in (("counted", config.arms), ("pair", frames.SINGLE)):
+            common = common_cells(rows, arms, counted)
+            scalars[f"n_{name}_{match}"] = len(common[["n_units", "n_tasks"]].drop_duplicates())
+        decisive, pair = (decisive_cells(rows, arms, counted, n_cells) for arms in (config.arms, frames.SINGLE))
+        scalars |= frames.weigh_pathways(f"accuracy_{match}", _mean_samples(decisive))
+        scalars |= frames.weigh_pathways(f"accuracy_{match}", _mean_samples(pair), both=False)  # where these two count
+        for name, n_tasks in (("fewest", min(config.task_counts)), ("most", max(config.task_counts))):
+            among = _mean_samples(frames.select(pair, n_tasks=n_tasks))
+            scalars |= frames.weigh_pathways(f"accuracy_{match}_{name}", among, both=False)
         scalars |= _below_ceiling(decisive, match, config.target_score)
         everywhere = rows[rows["arm"].isin([*config.arms, SEPARATE])]
         everywhere = everywhere.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
@@ -169,6 +189,12 @@ def _evidence(networks: pd.DataFrame, counted: pd.DataFrame, config: PackingConf
     return scalars | frames.weigh_mean("plain_above_chance", _above_chance(networks, config))
 
 
+def _mean_samples(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Arm -> (M,) mean accuracy over the cells of the rows."""
+    means = rows.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
+    return frames.collect_samples(means, "arm", "accuracy")
+
+
 def _below_ceiling(decisive: pd.DataFrame, match: str, target: float) -> Scalars:
     """In how many cells that count every arm scores the target, and the differences in the others.
 
@@ -177,8 +203,7 @@ def _below_ceiling(decisive: pd.DataFrame, match: str, target: float) -> Scalars
     cell = ["n_units", "n_tasks"]
     reached = decisive.groupby([*cell, "arm"])["accuracy"].mean().groupby(cell).min() >= target
     left = decisive[~pd.MultiIndex.from_frame(decisive[cell]).isin(reached.index[reached])]
-    means = left.groupby(["arm", "network"], as_index=False)["accuracy"].mean()
-    scalars = frames.weigh_pathways(f"below_{match}", frames.collect_samples(means, "arm", "accuracy"))
+    scalars = frames.weigh_pathways(f"below_{match}", _mean_samples(left))
     return scalars | {f"n_ceiling_{match}": int(reached.sum()), "target_score": target}
 
 
@@ -201,20 +226,24 @@ def _law(networks: pd.DataFrame, counted: pd.DataFrame, contexts: pd.DataFrame, 
         maps = maps[:0]
         fitted = fitted[:0]
     bits = packing.fit_bits_per_parameter(*(maps[fitted][name] for name in ("demand", "n_parameters", "bits")))
-    rest = maps[~fitted]
+    rest = maps[~fitted].drop_duplicates(NETWORK)  # small combined networks are the same at both readings
     predicted = packing.predict_bits(rest["demand"], rest["n_parameters"], bits)
-    rest = rest.assign(error=np.log(rest["bits"] / predicted) ** 2, log=np.log(rest["bits"]))
+    errors = {"law": rest["bits"] / predicted, "demand": rest["bits"] / rest["demand"]}
+    rest = rest.assign(log=np.log(rest["bits"]), **{name: np.log(error) ** 2 for name, error in errors.items()})
     groups = rest.groupby("network")
-    spread = groups["log"].apply(lambda x: np.sum((x - x.mean()) ** 2))
-    explained = 1 - groups["error"].sum() / spread.where(spread > 0)  # without spread there is nothing to explain
-    scalars = frames.weigh_mean("law_explained", explained.to_numpy(float) if len(explained) else np.full(2, np.nan))
+    left = {name: groups[name].sum() for name in errors}
+    left["all"] = groups["log"].apply(lambda x: np.sum((x - x.mean()) ** 2))
+    scalars: Scalars = {}
+    for name, numerator, denominator in LAW_SHARES:  # where nothing is left there is nothing to explain
+        share = 1 - left[numerator] / left[denominator].where(left[denominator] > 0)
+        scalars |= frames.weigh_mean(name, share.to_numpy(float) if len(share) else np.full(2, np.nan))
     most = maps["bits"] / maps["n_parameters"]
     scalars |= {"law_bits": bits, "most_bits_per_parameter": float(most.max()) if len(most) else np.nan}
     scalars["most_bits_per_unit"] = float((maps["bits"] / maps["own_units"]).max()) if len(maps) else np.nan
-    kstar = dict.fromkeys(frames.TOLD, np.nan)  # also where it is without bound
-    for row in frames.select(contexts, n_units=config.units[-1]).itertuples():
-        kstar[row.arm] = packing.predict_packed(row.n_shared, row.n_per_context, row.bits_per_map, bits)
-    scalars |= {f"law_kstar_{arm}": n if np.isfinite(n) else np.nan for arm, n in kstar.items()}
+    largest = frames.select(contexts, n_units=config.units[-1], n_sites=config.n_sites, match="units")
+    largest = _predict_packed(largest, bits)
+    kstar = dict.fromkeys(frames.TOLD, np.nan) | dict(zip(largest["arm"], largest["kstar"], strict=True))
+    scalars |= {f"law_kstar_{arm}": n if np.isfinite(n) else np.nan for arm, n in kstar.items()}  # or without bound
     return scalars
 
 

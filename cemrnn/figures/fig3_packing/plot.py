@@ -30,14 +30,17 @@ def _plot_maps(result: Result) -> Figure:
     config, tables = result.config, result.tables
     cells, arms = tables["cells"], [*config.arms, SEPARATE]
     usual = select(cells, n_sites=config.n_sites)
-    figure, panels = style.open_panels(["ab", "cd"], 6.4)
+    figure, panels = style.open_panels(["ab", "cde"], 6.4)
     for letter, match in zip("ab", MATCHES, strict=True):
         _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
         panels[letter].set_title(f"equal {match}")
     maps = cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)]
     _draw_bits(panels["c"], maps, float(result.scalars["law_bits"]))
-    _draw_speed(panels["d"], select(tables["speed"], match="units"), config)
+    for letter, match in zip("de", MATCHES, strict=True):
+        _draw_speed(panels[letter], select(tables["speed"], match=match), config)
+        style.name_axes(panels[letter], letter, "number of maps K", f"updates to {config.criterion:g}")
+        panels[letter].set_title(f"equal {match}")
     lines = {f"N = {n}": dict(linestyle=line) for n, line in zip(config.units, SIZE_LINES, strict=False)}
     style.add_legend(figure, arms, style.make_handles(lines, color="0.4"))
     return figure
@@ -125,9 +128,7 @@ def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
     for n_updates in allowed:
         axes.axhline(n_updates, color="0.6", linewidth=0.7)
     style.use_octaves(axes, config.task_counts)
-    axes.set_title("equal units; grey: never")
-    limits = allowed[0] / N_LOOKS, 1.5 * allowed[-1]
-    style.name_axes(axes, "d", "number of maps K", f"updates to {config.criterion:g}", yscale="log", ylim=limits)
+    axes.set(yscale="log", ylim=(allowed[0] / N_LOOKS, 1.5 * allowed[-1]))
 
 
 def _draw_battery(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
@@ -136,7 +137,7 @@ def _draw_battery(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> Non
             part = select(table, arm=arm, match=match)
             points = dict(linestyle=line, fillstyle=READINGS[match])
             style.draw_points(axes, part["n_units"] * 2**offset, part, "worst", style.LOOKS[arm], **points)
-    axes.axhline(config.battery_target, color="0.6", linewidth=0.7)
+    axes.axhline(config.criterion, color="0.6", linewidth=0.7)
     style.use_octaves(axes, config.battery_units)
     axes.set_title(f"{config.battery_count} tasks of the battery")
     style.name_axes(axes, "b", "units N of the combined arm", "score on the worst task", ylim=(-0.02, 1.04))

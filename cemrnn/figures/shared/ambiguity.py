@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from cemrnn.tasks.cues import centre, draw_frozen_noise, mix_cues, weaken_cue
 from cemrnn.tasks.scores import matches_response
 
 
+ANSWERS = ("own", "other", "silent", "astray")  # for the cued task, for the other, none, and any other direction
+
+
 @dataclass(frozen=True)
 class ConflictTrials:
     """Trials on which two tasks require different answers; trial b belongs to pair b % P."""
@@ -30,6 +34,13 @@ class ConflictTrials:
     other: Tensor  # (M, B, K) cues of the second task
     other_response: Tensor  # (M, B) what the second task requires, NaN: keep fixation
     possible: Tensor  # (B, K) bool, tasks that show the same stimuli at the same times
+
+    def shown(self, cue: Tensor) -> Tensor:
+        """A cue (M, B, K) or (M, B, T, K) as networks receive it: as in training, nothing before its trial's onset."""
+        if cue.ndim == 3:
+            return dataclasses.replace(self.trials, context=cue).cue()
+        steps = torch.arange(cue.shape[2], device=cue.device)
+        return cue * (steps >= self.trials.context_onset_steps[..., None])[..., None]
 
     def answers(self, outputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Share of answers that each pair's first and second task require, (M, P) each."""
@@ -219,7 +230,7 @@ def answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], 
     """Shares of answers of the first and of the second task, and of silence, (M, P, L) each."""
     shares = []
     for cue in cues:
-        outputs = simulate(model, conflicts.trials, cue, config, "ambiguity")
+        outputs = simulate(model, conflicts.trials, conflicts.shown(cue), config, "ambiguity")
         shares.append((*conflicts.answers(outputs), conflicts.silences(outputs)))
     return tuple(np.stack(share, axis=-1) for share in zip(*shares, strict=True))
 

@@ -8,8 +8,15 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from cemrnn.figures.shared.ambiguity import AmbiguityConfig, ConflictTrials, draw_conflicts, draw_cue_noise
-from cemrnn.figures.shared.battery import Population, simulate
+from cemrnn.figures.shared.ambiguity import (
+    ANSWERS,
+    AmbiguityConfig,
+    ConflictTrials,
+    answer_shares,
+    draw_conflicts,
+    draw_cue_noise,
+)
+from cemrnn.figures.shared.battery import Population
 from cemrnn.figures.shared.conflict_groups import GroupsConfig, GroupSizes, PopulationKey, seen_by
 from cemrnn.figures.shared.frames import lay_out
 from cemrnn.measures.robustness import average_pairs, normalise_accuracy
@@ -60,15 +67,17 @@ def disturb(conflicts: ConflictTrials, config: RobustnessConfig) -> dict[str, Te
 def measure_tests(
     key: PopulationKey, population: Population, config: RobustnessConfig, chance: np.ndarray
 ) -> pd.DataFrame:
-    """One row per network and test: normalised accuracy on conflict trials; NaN for networks that are not compared."""
+    """One row per network and test: normalised accuracy on conflict trials, and shares of answers (`ANSWERS`).
+
+    NaN for networks that are not compared.
+    """
     config = seen_by(key, config)
     conflicts = draw_conflicts(config, population.model.flat.device)
-    right = {}
-    for name, cue in disturb(conflicts, config).items():
-        outputs = simulate(population.model, conflicts.trials, cue, config, "ambiguity")
-        right[name] = conflicts.answers(outputs)[0]  # (M, P)
-    passed, zero = population.passed(config.passing_score), chance[conflicts.pairs[:, 0]]
-    normal = [normalise_accuracy(own, zero, right["clean"]) for own in right.values()]
-    accuracy = np.stack([average_pairs(values[..., None], passed)[:, 0] for values in normal])
-    axes = {"group": [key.group], "arm": [key.arm], "test": list(right), "network": range(len(passed))}
-    return lay_out(axes, accuracy=accuracy)
+    cues = disturb(conflicts, config)
+    own, other, silent = answer_shares(population.model, conflicts, list(cues.values()), config)  # (M, P, L) each
+    passed, zero = population.passed(config.passing_score), chance[conflicts.pairs[:, 0], None]
+    normal = normalise_accuracy(own, zero, own[..., :1])  # the first cue is the clean one
+    shares = dict(zip(ANSWERS, (own, other, silent, 1 - own - other - silent), strict=True))
+    values = {name: average_pairs(x, passed).T for name, x in ({"accuracy": normal} | shares).items()}
+    axes = {"group": [key.group], "arm": [key.arm], "test": list(cues), "network": range(len(passed))}
+    return lay_out(axes, **values)
