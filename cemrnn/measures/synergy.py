@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+LEAST_ROOM = 0.05  # of the scale, by which perfect combined networks have to exceed what they are compared with
+
 
 def beyond_best(both, excitability, synaptic, neither=None, *, axis: int) -> np.ndarray:
     """both - max(E, S), of means: what combining adds to the better single pathway.

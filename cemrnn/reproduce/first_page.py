@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -56,9 +57,17 @@ def describe_found(sentences: Mapping[str, Mapping[str, str]], table: pd.DataFra
         link = f'<a href="{row.figure}.html">figure {number_of(row.figure)}</a>'
         firm = f'<a href="ledger.html#{claim}">{mark(row.verdict)}</a>'
         effect = write_effect(row)
-        unit = f' <span class="unit">{html.escape(units[claim])},</span>' if effect else ""
+        unit = f' <span class="unit">{html.escape(units[claim])}{_describe_beside(row)},</span>' if effect else ""
         items.append(f"<li>{html.escape(told)} <small>{effect}{unit} {link} {firm}</small></li>")
     return f'<ul class="found">{"".join(items)}</ul>' if items else ""
+
+
+def _describe_beside(row: pd.Series) -> str:
+    """The same measure at the other reading of a network of finite size, if it was taken."""
+    if not row.reading or math.isnan(row.other_effect):
+        return ""
+    (other,) = {*READINGS} - {row.reading}
+    return f" (at {READINGS[other]} {row.other_effect:.3f})"
 
 
 @style.in_style

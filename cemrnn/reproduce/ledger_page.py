@@ -131,7 +131,7 @@ def _judged_beside(row: pd.Series) -> str:
     if not row.other_verdict:
         return '<span class="beside">not measured</span>'
     other = pd.Series({name: row[f"other_{name}"] for name in ("effect", "low", "high", "verdict")})
-    title = "the same measure at the other reading, judged as this claim is"
+    title = f"the same measure at the other reading, judged as this claim is; {row.other_n} networks"
     return f'<span class="beside" title="{title}">{_judged(other)}</span>'
 
 

@@ -144,3 +144,11 @@ def test_the_figure_shows_the_tables(monkeypatch):
     assert set(added["way"]) == {CONTEXT, SCRATCH}
     heights = sorted(float(line.get_ydata()[0]) for line in panels["d"].get_lines() if len(line.get_ydata()) == 1)
     np.testing.assert_allclose(heights, sorted(added[added["way"] == CONTEXT]["score"]))
+
+
+def test_no_gain_is_told_where_the_best_single_pathway_leaves_no_room():
+    both, near, far = (np.array([x, x + 0.01, x - 0.01]) for x in (0.99, 0.98, 0.9))
+    told = fig17._compare_with_room(both, far, far - 0.2)
+    assert told.value == pytest.approx(0.09) and told.low < told.value
+    hidden = fig17._compare_with_room(both, near, far)
+    assert np.isnan([hidden.value, hidden.low, hidden.high]).all() and hidden.n == 3

@@ -41,6 +41,8 @@ def test_the_sentence_is_that_of_the_verdict(verdict):
     assert told in text and text.count("<li>") == 1
     unit = next(claim.unit for claim in CLAIMS if claim.id == "first")
     assert re.search(rf"0\.020 \[0\.050, 0\.110\] <span class=\"unit\">{unit},</span>", text)
+    both = table.assign(reading="units", other_verdict="undecided", other_effect=0.25)
+    assert f"{unit} (at equal parameters 0.250)," in describe_found(TEXTS, both, CLAIMS)
     without = describe_found(TEXTS, table.assign(effect=np.nan), CLAIMS)
     assert "unit" not in without
     assert 'href="fig0_made_up.html"' in text and 'href="ledger.html#first"' in text

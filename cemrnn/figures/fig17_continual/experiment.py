@@ -12,7 +12,8 @@ from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.battery import score_fresh
 from cemrnn.measures.evidence import weigh
-from cemrnn.measures.intervals import estimate_difference
+from cemrnn.measures.intervals import Interval, estimate_difference
+from cemrnn.measures.synergy import LEAST_ROOM
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.tasks import TaskSet
@@ -137,10 +138,20 @@ def _added_scalars(tables: Tables) -> Scalars:
         samples = frames.collect_samples(rows, "arm", "score")
         scalars |= frames.mean_scalars(samples, name=name)
         if way == CONTEXT:
-            scalars |= frames.weigh_pathways("added", samples)
+            scalars |= frames.weigh_pathways("added", samples, _compare_with_room)
             above = samples.get("excitability", np.full(2, np.nan)) - chance
             scalars |= frames.weigh_mean("added_above_chance_excitability", above)
     return scalars
+
+
+def _compare_with_room(first: np.ndarray, *others: np.ndarray) -> Interval:
+    """The difference of mean scores, hidden where even perfect networks would exceed the best of the others too little.
+
+    That none is seen says nothing then, see `LEAST_ROOM`.
+    """
+    interval = estimate_difference(first, *others, paired=False)
+    room = 1 - max(np.mean(scores) for scores in others)
+    return interval if room >= LEAST_ROOM else interval.hide()
 
 
 def name_outcome(scalars: Scalars) -> str:

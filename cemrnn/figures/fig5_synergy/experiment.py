@@ -31,14 +31,13 @@ from cemrnn.measures.intervals import Interval, estimate_mean, estimate_statisti
 from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import threshold_level
-from cemrnn.measures.synergy import SYNERGY, beyond_best, lesion_excess, swap_statistic
+from cemrnn.measures.synergy import LEAST_ROOM, SYNERGY, beyond_best, lesion_excess, swap_statistic
 from cemrnn.network.budget import budget_gap
 from cemrnn.network.pathways import ARMS
 from cemrnn.training.config import TrainingConfig
 
 DESIGN = ("combined", *SINGLE, "plain")  # both, excitability, synaptic, neither
 OUTCOMES = ("mixture", "noise", "packing", "joint")
-LEAST_ROOM = 0.05  # of the scale, by which perfect combined networks would exceed a measure that is asked for
 LESION_NAMES = dict(zip(LESIONS, ("intact", "without_e", "without_s", "without"), strict=True))  # in scalars
 
 

@@ -17,7 +17,7 @@ from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.conflict_tests import TESTS
-from cemrnn.figures.shared.frames import select
+from cemrnn.figures.shared.frames import SINGLE, select
 from cemrnn.figures.shared.packing import MATCHES
 from cemrnn.network.pathways import Look
 
@@ -39,7 +39,7 @@ def plot(result: Result) -> style.Figures:
 def _plot_design(result: Result) -> Figure:
     tables, arms = result.tables, result.config.shown_arms
     figure, panels = style.open_panels(["ab", "cde"], 6)
-    _draw_outcomes(panels["a"], tables["outcomes"], arms)
+    _draw_outcomes(panels["a"], tables["outcomes"], tables["outcomes_units"], arms)
     _draw_synergy(panels["b"], tables["synergy"])
     _draw_plane(panels["c"], tables["outcomes_networks"], arms)
     _draw_shares(panels["d"], tables["lesions"].set_index("lesion").loc[list(LESIONS)], "accuracy")
@@ -50,10 +50,14 @@ def _plot_design(result: Result) -> Figure:
     return figure
 
 
-def _draw_outcomes(axes: Axes, table: pd.DataFrame, arms: Sequence[str]) -> None:
+def _draw_outcomes(axes: Axes, table: pd.DataFrame, at_units: pd.DataFrame, arms: Sequence[str]) -> None:
+    """Outcomes at equal parameters and, beside them with open markers, at equal units where networks are others."""
     for offset, arm in style.spread_over(arms, 0.24):
-        part = select(table, arm=arm).set_index("outcome").loc[list(OUTCOMES)]
-        style.draw_points(axes, np.arange(len(OUTCOMES)) + offset, part, "value", style.LOOKS[arm], markersize=5)
+        for rows, shift, fill in ((table, 0, "full"), (at_units, 0.05, "none")):
+            part = select(rows, arm=arm).set_index("outcome")
+            if len(part) and (fill == "full" or arm in SINGLE):
+                at, look = np.arange(len(OUTCOMES)) + offset + shift, style.LOOKS[arm]
+                style.draw_points(axes, at, part.loc[list(OUTCOMES)], "value", look, markersize=5, fillstyle=fill)
     names = ["mixture\n(area)", "noise\n(σ₇₅ /\nideal)", "packing\n(share\nof bits)", "joint\n(mean)"]
     axes.set_xticks(range(len(OUTCOMES)), names)
     axes.axhline(1, color="0.8", linewidth=0.6, zorder=0)

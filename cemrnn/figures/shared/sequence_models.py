@@ -237,7 +237,8 @@ def describe_lead(scalars: Mapping[str, float | int | str], measure: str, rival:
     if round(abs(lead), 3) == 0:
         return f"does as well as {rival}"
     is_clear = low > 0 or high < 0
-    what = "loses to" if lead < 0 else "beats" if is_clear else "is ahead of"
+    surely, perhaps = ("loses to", "is behind") if lead < 0 else ("beats", "is ahead of")
+    what = surely if is_clear else perhaps
     doubt = "" if is_clear else " (no interval)" if np.isnan(low) else " (interval includes zero)"
     return f"{what} {rival}{f' by {abs(lead):.3f}' if sized else ''}{doubt}"
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy import optimize, stats
 
 from cemrnn.figures.shared import ambiguity
@@ -67,3 +68,31 @@ def test_tasks_are_a_pair_where_the_answers_conflict_on_the_trials_of_either():
     assert (2, 0) in conflict_pairs(tasks) and (0, 2) not in conflict_pairs(tasks)  # sites are among all directions
     assert list_pairs(tasks).tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
     assert list_pairs(TaskSet(names=("delay_pro", "memory_pro"), preset="fast")).shape == (0, 2)
+
+
+def test_a_late_context_is_not_shown_before_its_trial_shows_it_in_training():
+    config = dataclasses.replace(CONFIG, tasks=("integrate_late_1", "integrate_late_2"), n_replicates=2, pair_trials=3)
+    conflicts = ambiguity.draw_conflicts(config, torch.device("cpu"))
+    clean, onset = conflicts.trials.cue(), conflicts.trials.context_onset_steps
+    assert clean.ndim == 4 and (onset > 5).all()
+    torch.testing.assert_close(conflicts.shown(conflicts.own), clean)
+    noisy = conflicts.own + ambiguity.draw_cue_noise(config, conflicts.own)
+    moving = noisy[:, :, None].expand_as(clean)
+    torch.testing.assert_close(conflicts.shown(noisy), conflicts.shown(moving))
+    shown = conflicts.shown(noisy).abs().sum(-1) > 0  # (M, B, T)
+    assert torch.equal(shown.int().argmax(-1), onset)
+    seen = []
+
+    def simulate(model, trials, cue, config, name):
+        seen.append(cue)
+        return trials.targets
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ambiguity, "simulate", simulate)
+        ambiguity.answer_shares(None, conflicts, [conflicts.own], config)
+    torch.testing.assert_close(seen[0], clean)
+
+
+def test_early_contexts_are_shown_as_they_are():
+    conflicts = ambiguity.draw_conflicts(dataclasses.replace(CONFIG, n_replicates=2), torch.device("cpu"))
+    assert conflicts.shown(conflicts.own) is conflicts.own or torch.equal(conflicts.shown(conflicts.own), conflicts.own)
