@@ -280,9 +280,11 @@ def test_the_figure_shows_the_tables(monkeypatch):
     conflict = result.tables["conflict"].set_index("decides")["share"]
     shares = [bar.get_width() for bar in panels["e"].patches]
     assert shares == [conflict[name] for name in ("excitability", "synapses", "neither")]
-    outcomes = result.tables["outcomes"].set_index(["arm", "outcome"])["value"]
-    for line, arm in zip(panels["a"].get_lines(), DESIGN, strict=False):
-        np.testing.assert_array_equal(line.get_ydata(), [outcomes[arm, outcome] for outcome in OUTCOMES])
+    for name, fill, arms in (("outcomes", "full", DESIGN), ("outcomes_units", "none", DESIGN[1:3])):
+        outcomes = result.tables[name].set_index(["arm", "outcome"])["value"]
+        lines = [line for line in panels["a"].get_lines() if line.get_fillstyle() == fill]
+        for line, arm in zip(lines, arms, strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), [outcomes[arm, outcome] for outcome in OUTCOMES])
 
 
 def test_a_figure_without_comparable_networks_is_drawn_without_a_warning(monkeypatch):

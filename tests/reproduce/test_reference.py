@@ -159,3 +159,12 @@ def test_what_the_project_keeps_can_be_drawn_and_told():
         assert load_plot(stem).plot(kept) and write_finding(kept)
         if name := getattr(load_experiment(stem), "name_outcome", None):
             assert kept.scalars["title"] == name(kept.scalars)  # by the smallest effects of now
+
+
+def test_figures_2_and_6_disagree_in_the_kept_results_as_both_pages_say():
+    on_rotations, on_battery = (
+        read_reference(Project(), stem).scalars for stem in ("fig6_timescales", "fig2_ambiguity")
+    )
+    assert on_rotations["sigma75_excitability_fast_low"] > on_rotations["sigma75_synaptic_fast_high"]
+    ends = [on_battery[f"noise_trained_excitability_minus_synaptic_{end}"] for end in ("low", "high")]
+    assert ends[0] < 0 < ends[1]

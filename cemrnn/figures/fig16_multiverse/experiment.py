@@ -1,4 +1,4 @@
-"""Figure 16: in what share of the settings of training the main effects of figures 2 and 3 stand, both of them on random maps."""
+"""Figure 16: in what share of the settings of training main effects of figures 2 and 3 stand, on random maps."""
 
 from __future__ import annotations
 

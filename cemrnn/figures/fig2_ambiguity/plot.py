@@ -83,7 +83,9 @@ def _plot_answers(result: Result) -> Figure:
         left = np.zeros(len(shares))
         for answer, fill in ANSWER_FILLS.items():
             colour = style.LOOKS[arm].colour if answer == "own" else fill
-            panels[below].barh(range(len(shares)), shares[answer], left=left, color=colour, edgecolor="0.4", linewidth=0.5)
+            panels[below].barh(
+                range(len(shares)), shares[answer], left=left, color=colour, edgecolor="0.4", linewidth=0.5
+            )
             left += shares[answer].to_numpy(float)
         style.name_rows(panels[below], TESTS if is_named else [""] * len(TESTS))
         panels[below].set_title(arm, loc="right", color=style.LOOKS[arm].colour)

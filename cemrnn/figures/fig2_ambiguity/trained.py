@@ -149,7 +149,7 @@ def measure_training(tests: pd.DataFrame) -> Scalars:
             gained.append(right[kind][kind] - right[kind][UNTRAINED])
             elsewhere += [right[kind][group] - right[kind][UNTRAINED] for group in groups if group != kind]
     n_kinds = len({*TESTS} & {*tests["group"]})
-    scalars = {"n_trained_kinds": n_kinds, "n_learned_kinds": len(groups)} 
+    scalars = {"n_trained_kinds": n_kinds, "n_learned_kinds": len(groups)}
     scalars |= frames.weigh_pathways("own_kind", own, estimate_crossed)  # for other networks and other kinds
     scalars |= frames.mean_scalars({"own": _mean(gained), "other": _mean(elsewhere)}, name="gain_{}_kind")
     scalars |= frames.weigh_mean("gain_own_minus_other_kind", _mean(gained) - _mean(elsewhere))

@@ -20,7 +20,6 @@ from cemrnn.tasks import TaskSet, Trials, TrialStream, conflict_pairs
 from cemrnn.tasks.cues import centre, draw_frozen_noise, mix_cues, weaken_cue
 from cemrnn.tasks.scores import matches_response
 
-
 ANSWERS = ("own", "other", "silent", "astray")  # for the cued task, for the other, none, and any other direction
 
 
