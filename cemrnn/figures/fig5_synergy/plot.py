@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from cemrnn.figures import style
 from cemrnn.figures.fig5_synergy.experiment import OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
+from cemrnn.figures.remember import Tables
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.conflict_tests import TESTS
@@ -39,7 +40,7 @@ def plot(result: Result) -> style.Figures:
 def _plot_design(result: Result) -> Figure:
     tables, arms = result.tables, result.config.shown_arms
     figure, panels = style.open_panels(["ab", "cde"], 6)
-    _draw_outcomes(panels["a"], tables["outcomes"], tables["outcomes_units"], arms)
+    _draw_outcomes(panels["a"], tables, arms)
     _draw_synergy(panels["b"], tables["synergy"])
     _draw_plane(panels["c"], tables["outcomes_networks"], arms)
     _draw_shares(panels["d"], tables["lesions"].set_index("lesion").loc[list(LESIONS)], "accuracy")
@@ -50,9 +51,13 @@ def _plot_design(result: Result) -> Figure:
     return figure
 
 
-def _draw_outcomes(axes: Axes, table: pd.DataFrame, at_units: pd.DataFrame, arms: Sequence[str]) -> None:
-    """Outcomes at equal parameters and, beside them with open markers, at equal units where networks are others."""
+def _draw_outcomes(axes: Axes, tables: Tables, arms: Sequence[str]) -> None:
+    """Outcomes at equal parameters, with all networks, and with open markers at equal units where networks differ."""
+    table, at_units, networks = (tables[f"outcomes{end}"] for end in ("", "_units", "_networks"))
     for offset, arm in style.spread_over(arms, 0.24):
+        for k, outcome in enumerate(OUTCOMES):
+            values, look = select(networks, arm=arm, outcome=outcome)["value"], style.LOOKS[arm]
+            axes.scatter([k + offset - 0.05] * len(values), values, s=4, color=look.colour, alpha=0.35, linewidth=0)
         for rows, shift, fill in ((table, 0, "full"), (at_units, 0.05, "none")):
             part = select(rows, arm=arm).set_index("outcome")
             if len(part) and (fill == "full" or arm in SINGLE):
