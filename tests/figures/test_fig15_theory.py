@@ -346,5 +346,18 @@ def test_the_figure_shows_the_tables(monkeypatch):
 @pytest.mark.parametrize("profile", ["smoke", "quick"])
 def test_the_networks_are_some_of_those_of_figure_2(profile):
     own, others = (make_config(Project(ROOT), stem, profile) for stem in ("fig15_theory", "fig2_ambiguity"))
-    others = dataclasses.replace(others, trained_kinds=())  # which figure 15 says nothing of
+    others = dataclasses.replace(others, trained_kinds=("weak step noise",))  # figure 15 says nothing of other kinds
     assert {n.digest() for n in conditions(own)} <= {n.digest() for n in conditions(others)}
+
+
+def test_networks_that_are_trained_with_weak_noise_are_those_of_figure_2():
+    ambiguity = make_config(Project(ROOT), "fig2_ambiguity", "night")
+    theory = make_config(Project(ROOT), "fig15_theory", "night")
+    weakly = {key.arm: networks for key, networks in theory.populations() if key.group == fig15_theory.WEAKLY}
+    found = dict(ambiguity.populations())
+    assert weakly == {arm: found["weak step noise", arm] for arm in theory.compared_arms}
+    assert {key: theory.count_networks(key) for key, _ in theory.populations()} == {
+        key: len(networks) for key, networks in theory.populations()
+    }
+    none = dataclasses.replace(theory, trained_weak_sigma=0.0)
+    assert not any(key.group == fig15_theory.WEAKLY for key, _ in none.populations())

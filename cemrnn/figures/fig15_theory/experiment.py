@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,10 @@ from cemrnn.measures.robustness import normalise_accuracy, threshold_level
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.pathways import ARMS
 from cemrnn.random import stream
+from cemrnn.tasks.cues import CueConfig
+from cemrnn.training.config import TrainingConfig
 
+WEAKLY = "weakly"  # group of networks that were trained with weak noise
 SIGMA75 = ("sigma75", "predicted_sigma75")
 BEYOND = tuple(f"{name}_beyond" for name in SIGMA75)  # share of ordered pairs in which it is beyond the largest noise
 GAINS = ("gain", "predicted_gain")  # of accuracy when the common shift is taken away
@@ -54,10 +58,22 @@ class TheoryConfig(GroupsConfig):
     n_draws: int  # noisy cues per trial, to which answers are extended linearly
     corrected_sigma: float  # noise on every context unit, shared by trials, whose common effect is taken from answers
     corrected_draws: int  # draws of that noise
+    trained_weak_sigma: float = 0.0  # noise on every context unit in training of networks more; 0: there are none
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_increasing(self, "lambdas", 3, (0.0, 1.0))
+
+    def count_networks(self, key: PopulationKey) -> int:
+        """The most networks that a population has."""
+        return self.trained_replicates if key.group == WEAKLY else super().count_networks(key)
+
+    def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
+        """Those of the groups, then those that are trained with weak noise, if there are any."""
+        yield from super().populations()
+        for arm in self.compared_arms if self.trained_weak_sigma else ():
+            networks = self.training(arm, cue=CueConfig(noise_sigma=self.trained_weak_sigma))
+            yield PopulationKey(WEAKLY, arm), networks[: self.trained_replicates]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cemrnn.figures import style
-from cemrnn.figures.fig15_theory.experiment import SPREADS
+from cemrnn.figures.fig15_theory.experiment import SPREADS, WEAKLY
 from cemrnn.figures.fig15_theory.intervention import TAKEN
 from cemrnn.figures.fig15_theory.mixtures import SWITCHES
 from cemrnn.figures.result import Result
@@ -15,8 +15,9 @@ from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.frames import select
 
 CASES = {"synapses": "-"} | {f"excitability, {s:g}": line for s, line in zip(SPREADS, ("--", "-", ":"), strict=True)}
-FACES = dict(zip(GROUPS, ("full", "none", "left"), strict=True))
+FACES = dict(zip((*GROUPS, WEAKLY), ("full", "none", "left", "bottom"), strict=True))
 NAMES = {"parameters": "equal parameters", "units": "equal units", "trained": "trained with noise"}
+NAMES[WEAKLY] = "trained with weak noise"
 
 
 @style.in_style
@@ -35,7 +36,8 @@ def plot(result: Result) -> Figure:
     style.draw_estimates(panels["e"], common, arms, "value")
     style.name_axes(panels["e"], "e", "share of the response that\nis the same for all stimuli", xlim=(-0.02, 1.02))
     _draw_correction(panels["f"], tables["arms"], arms)
-    faces = {NAMES[g]: dict(fillstyle=face) for g, face in FACES.items()}
+    groups = set(tables["pairs"]["group"])
+    faces = {NAMES[g]: dict(fillstyle=face) for g, face in FACES.items() if g in groups}
     style.add_legend(figure, arms, style.make_handles(faces, **style.GREY))
     return figure
 
