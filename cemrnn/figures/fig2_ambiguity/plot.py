@@ -27,6 +27,7 @@ PANELS = (  # letter, group, manipulation, title
 )
 BATTERY, OTHERS = "parameters", ("other_parameters", "streams_parameters")  # groups whose pairs are shown
 MATCHES = {"a": "equal parameters", "b": "equal units"}
+SHOWN = (-0.15, 1.05)  # of normalised accuracy; intervals from few networks can be wider
 PAIR_IN = 0.22  # height of a panel for each pair of tasks
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
 # Group -> what its networks were trained with.
@@ -58,7 +59,7 @@ def _plot_accuracy(result: Result) -> Figure:
         panels[letter].set_title(title)
         style.name_axes(panels[letter], letter, LABELS[manipulation], "normalised accuracy")
     for letter in "abc":
-        panels[letter].set_ylim(-0.15, 1.05)
+        panels[letter].set_ylim(*SHOWN)
         panels[letter].plot(tables["ideal"]["sigma"], tables["ideal"]["normalised"], zorder=1, **IDEAL)
     style.add_legend(figure, config.arms, style.make_handles({"ideal observer": IDEAL}))
     return figure
@@ -108,14 +109,14 @@ def _plot_pairs(result: Result) -> Figure:
     """Mean accuracy over the levels of noise of every pair of tasks, at both readings."""
     table, config = result.tables["pairs"], result.config
     figure, panels = style.open_panels(["ab"], PAIR_IN * table["pair"].nunique() + 1.1)
-    panels["b"].sharex(panels["a"])
+    break_ = "\n" if style.is_narrow() else " "  # beside long names
     for (letter, title), match in zip(MATCHES.items(), ("parameters", "units"), strict=True):
         groups = [group.replace("parameters", match) for group in (BATTERY, *OTHERS)]
         _draw_pairs(panels[letter], pd.concat([_with_combined(table, group) for group in groups]), config, groups[0])
         panels[letter].set_title(title, loc="right")
         if letter == "b" and not style.is_narrow():
             panels[letter].tick_params(labelleft=False)  # the names of the first hold for both
-        style.name_axes(panels[letter], letter, "normalised accuracy, mean over σ")
+        style.name_axes(panels[letter], letter, f"normalised accuracy,{break_}mean over σ", xlim=SHOWN)
     style.add_legend(figure, config.compared_arms)
     return figure
 
