@@ -153,8 +153,8 @@ def test_the_title_of_the_page_is_computed(result):
     ("lead", "low", "high", "words"),
     [
         (-0.084, -0.1, -0.06, "loses to a GRU by 0.084"),
-        (-0.118, -0.206, 0.083, "loses to a GRU by 0.118 (interval includes zero)"),
-        (-0.118, np.nan, np.nan, "loses to a GRU by 0.118 (no interval)"),
+        (-0.118, -0.206, 0.083, "is behind a GRU by 0.118 (interval includes zero)"),
+        (-0.118, np.nan, np.nan, "is behind a GRU by 0.118 (no interval)"),
         (0.01, -0.01, 0.03, "is ahead of a GRU by 0.010 (interval includes zero)"),
         (0.141, 0.1, 0.2, "beats a GRU by 0.141"),
         (0.0002, -0.01, 0.01, "does as well as a GRU"),
