@@ -172,4 +172,4 @@ def test_the_title_has_the_sign_of_the_bits(result):
         words = result.scalars[f"bits_against_{rival}"]
         difference = bits[rival] - bits["combined"]
         assert f"by {abs(difference):.3f}" in words
-        assert words.startswith("loses to" if difference < 0 else ("beats", "is ahead of"))
+        assert words.startswith(("loses to", "is behind") if difference < 0 else ("beats", "is ahead of"))
