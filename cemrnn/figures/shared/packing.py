@@ -33,6 +33,7 @@ MATCHES = ("units", "parameters")  # what is equal in all arms: the two readings
 ROTATIONS = 0  # instead of a number of sites: the structured family
 FEWEST_COUNTED = 0.5  # share of the cells of a reading that has to count, for accuracy to be evidence
 N_LOOKS = 40  # evaluations in a training
+RISE_SHARE = 0.1  # of what an accuracy lies above chance, by which networks that have settled may still rise
 
 
 class PackingCell(NamedTuple):
@@ -218,9 +219,14 @@ def answer(trainings: list[TrainingConfig], config: MapConfig, rule: str) -> tup
 
 
 def count_cells(rows: pd.DataFrame, settled_rise: float) -> pd.DataFrame:
-    """Every cell, the mean rise of its networks at the end, and in `counts` whether that is small enough."""
-    cells = rows.groupby(list(PackingCell._fields), sort=False)["rise"].mean().reset_index()
-    return cells.assign(counts=cells["rise"] < settled_rise)
+    """Every cell, the mean rise of its networks at the end, and in `counts` whether that is small enough.
+
+    It is to be no more than `settled_rise`, and no more than a tenth of what the accuracy lies above chance.
+    """
+    means = rows.groupby(list(PackingCell._fields), sort=False)[["rise", "accuracy"]].mean().reset_index()
+    chance = (1 / means["n_sites"]).where(means["n_sites"] != ROTATIONS, 0.0)
+    most = (RISE_SHARE * (means["accuracy"] - chance)).clip(0, settled_rise)
+    return means.drop(columns="accuracy").assign(counts=means["rise"] <= most)
 
 
 def common_cells(rows: pd.DataFrame, arms: tuple[str, ...], counted: pd.DataFrame) -> pd.DataFrame:

@@ -196,9 +196,9 @@ def test_a_criterion_is_reached_when_the_mean_over_tasks_is():
     assert packing.updates_to(network, 0.96, ("a", "b")) == np.inf
 
 
-def make_rows(rising):
+def make_rows(rising, accuracy=0.9):
     rows = [
-        dict(arm=arm, match="units", n_units=n, n_tasks=2, n_sites=4, network=m, accuracy=0.5)
+        dict(arm=arm, match="units", n_units=n, n_tasks=2, n_sites=4, network=m, accuracy=accuracy)
         | dict(rise=np.nan if rise is None else 2 * m * rise / 4)
         for (arm, n), rise in rising.items()
         for m in range(5)
@@ -220,6 +220,14 @@ def test_a_cell_counts_when_the_mean_of_its_networks_has_stopped_to_rise_in_all_
     assert set(packing.common_cells(rows, ("synaptic",), counted)["n_units"]) == {4, 8}
     assert packing.common_cells(rows, ("synaptic", "excitability"), counted).empty  # one arm has no such cell
     assert not packing.count_cells(make_rows({("gain", 4): None}), 0.03)["counts"].any()  # all of them failed
+
+
+def test_networks_of_low_accuracy_have_to_rise_by_less_to_have_settled():
+    rising = {("synaptic", 4): 0.01, ("synaptic", 8): 0.02}
+    counts = [packing.count_cells(make_rows(rising, level), 0.05)["counts"].tolist() for level in (0.9, 0.4, 0.3)]
+    assert counts == [[True, True], [True, False], [False, False]]  # chance is .25
+    rotations = make_rows(rising, 0.15).assign(n_sites=packing.ROTATIONS)
+    assert packing.count_cells(rotations, 0.05)["counts"].tolist() == [True, False]
 
 
 def test_cells_are_measured_with_a_row_for_every_replicate(store):
