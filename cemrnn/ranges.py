@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 import re
@@ -34,7 +35,7 @@ RANGES = (
 
 
 def check_ranges(values: Mapping[str, Any], kind: type[Config] = Config, prefix: str = "") -> None:
-    """Check values of settings by their names; lists have an entry or more, and each once.
+    """Check values of settings by their names; lists have each entry once, and one or more unless none is the default.
 
     Args:
         values: by name; those of settings inside the settings as a mapping.
@@ -45,6 +46,7 @@ def check_ranges(values: Mapping[str, Any], kind: type[Config] = Config, prefix:
         ValueError: one is outside its range; the message says which, and why.
     """
     types = field_types(kind)
+    may_be_empty = {field.name for field in dataclasses.fields(kind) if field.default == ()}
     for field, value in values.items():
         name = f"{prefix}{field}"
         if isinstance(value, dict):
@@ -52,7 +54,7 @@ def check_ranges(values: Mapping[str, Any], kind: type[Config] = Config, prefix:
             check_ranges(value, inner if is_config(inner) else Config, f"{name}.")
             continue
         items = list(value) if isinstance(value, list | tuple) else [value]
-        if not items or any(item in items[:i] for i, item in enumerate(items)):
+        if not (items or field in may_be_empty) or any(item in items[:i] for i, item in enumerate(items)):
             raise ValueError(f"{name}: expected one or more, each once, got {','.join(map(str, items)) or 'none'}")
         found = _find_range(str(field), kind)
         for item in items if found else ():

@@ -169,7 +169,7 @@ def check_texts(stem: str, overrides: Iterable[str]) -> None:
     """Refuse values of `name=value` texts by their names alone, before the class of the settings is loaded.
 
     Loading it takes seconds. Whatever passes is checked again by `make_config`; figures of one's own are left to that,
-    because their classes may say other ranges.
+    because their classes may say other ranges, and so are empty lists, which only some classes allow.
 
     Raises:
         ValueError: a value is out of the range of its name.
@@ -180,6 +180,8 @@ def check_texts(stem: str, overrides: Iterable[str]) -> None:
         name, _, text = override.partition("=")
         value = _read_text(text)
         value = _read_text(f"[{text}]") if isinstance(value, str) else value
+        if not value and isinstance(value, list):
+            continue
         try:
             outer, point, inner = name.rpartition(".")
             check_ranges({inner: value}, prefix=outer + point)

@@ -36,7 +36,8 @@ def small_project(tmp_path, monkeypatch):
     sizes = dict(arms=["plain", "combined"], tasks=["reaction_pro", "reaction_anti"], n_replicates=2, n_units=16)
     sizes |= dict(n_updates=5, batch_trials=8, rank=2, device="cpu")
     shutil.copy(root / "notebooks" / "params" / "quick.yml", notebooks / "params")
-    (notebooks / "params" / "tiny.yml").write_text(yaml.safe_dump({"networks": sizes}))
+    alone = {"fig2_ambiguity": {"stream_tasks": []}}  # no networks but those that both share
+    (notebooks / "params" / "tiny.yml").write_text(yaml.safe_dump({"networks": sizes} | alone))
     monkeypatch.chdir(notebooks.parent)
     monkeypatch.setenv("CEMRNN_STORE", str(tmp_path / "store"))
 
@@ -160,7 +161,7 @@ def test_a_run_whose_networks_are_known_to_be_there_looks_for_none_and_loads_no_
 def test_a_sweep_tells_how_many_networks_failed(small_project):
     profile = Path("notebooks/params/tiny.yml")
     sizes = yaml.safe_load(profile.read_text())
-    profile.write_text(yaml.safe_dump({"networks": sizes["networks"] | {"learning_rate": 1e30}}))
+    profile.write_text(yaml.safe_dump(sizes | {"networks": sizes["networks"] | {"learning_rate": 1e30}}))
     told = "8 of them failed: their loss or weights were not finite; cemrnn store ls --status failed lists them"
     assert told in call("sweep", "--profile", "tiny").stdout.splitlines()
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cemrnn.figures import config_class
+from cemrnn.ranges import check_ranges
 from cemrnn.reproduce.notebooks import read_shown
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import (
@@ -217,3 +218,11 @@ def test_what_differs_from_the_notebook_is_found_without_the_class_of_the_settin
             assert find_differing(project, stem, profile, shown) == expected, (stem, profile)
             n_differing += len(expected)
     assert n_differing > 0
+
+
+def test_a_list_may_be_empty_where_none_is_the_default():
+    kind = config_class("fig2_ambiguity")
+    check_ranges({"stream_tasks": [], "side_arms": []}, kind)
+    for values in ({"arms": []}, {"stream_tasks": ["integrate_1", "integrate_1"]}):
+        with pytest.raises(ValueError, match="expected one or more, each once"):
+            check_ranges(values, kind)
