@@ -113,7 +113,7 @@ def _plot_pairs(result: Result) -> Figure:
     for (letter, title), match in zip(MATCHES.items(), ("parameters", "units"), strict=True):
         groups = [group.replace("parameters", match) for group in (BATTERY, *OTHERS)]
         _draw_pairs(panels[letter], pd.concat([_with_combined(table, group) for group in groups]), config, groups[0])
-        panels[letter].set_title(title, loc="right")
+        panels[letter].set_title(title.replace(" ", break_), loc="right")
         if letter == "b" and not style.is_narrow():
             panels[letter].tick_params(labelleft=False)  # the names of the first hold for both
         style.name_axes(panels[letter], letter, f"normalised accuracy,{break_}mean over σ", xlim=SHOWN)
@@ -127,11 +127,12 @@ def _plot_tests(result: Result) -> Figure:
     groups = [group for group in TRAINED if group in set(table["group"])]
     letters = "abc"[: len(config.compared_arms)]
     figure, panels = style.open_panels([letters], 3.6)
+    many = len(groups) > 7 and not style.is_narrow()  # columns that are narrower than a number of the usual size
     for letter, arm in zip(letters, config.compared_arms, strict=True):
         axes, rows = panels[letter], select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
         cells = rows.reindex(index=list(TESTS), columns=groups).to_numpy(float)
         axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6)
+        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6, fontsize=6.5 if many else None)
         axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
         axes.set_xticks(range(len(groups)), [TRAINED[group] for group in groups], rotation=90)
         is_named = letter == "a" or style.is_narrow()  # side by side the names of the first hold for all

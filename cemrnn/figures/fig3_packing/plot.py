@@ -108,7 +108,7 @@ def _draw_bits(axes: Axes, table: pd.DataFrame, fitted: float) -> None:
         if np.isnan(bits):
             continue
         axes.plot(span, bits * span, color="0.5", linewidth=0.8, linestyle=line)
-        end, ha, above = (span[0], "left", 10) if bits == fitted else (span[1], "right", 3)  # clear of the points
+        end, ha, above = (span[0], "left", 20) if bits == fitted else (span[1], "right", 3)  # clear of the points
         place = dict(xytext=(0, above), textcoords="offset points", ha=ha, color="0.4")
         axes.annotate(label, (end, bits * end), **place)
     axes.set(xscale="log", yscale="log")
