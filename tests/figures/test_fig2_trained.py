@@ -59,6 +59,7 @@ def test_networks_are_trained_with_what_they_are_tested_with():
     assert found["weak step noise"].noise_sigma == smoke.trained_weak_sigma < smoke.trained_sigma
     assert len(dict(smoke.populations())["brief", "synaptic"]) == smoke.kind_replicates
     assert found["frozen noise"].frozen_sigma == smoke.test_sigma and found["mixture"].mixture == smoke.test_mixture
+    assert found["late"].late_share > 0 == found["late"].switch_share
     assert found["brief"].brief_ms == smoke.test_ms and found["switch"].late_share == found["switch"].switch_share
     with pytest.raises(ValueError, match="trained_kinds"):
         dataclasses.replace(smoke, trained_kinds=("loud",))
@@ -106,6 +107,14 @@ def test_planted_training_gets_its_verdict(tmp_path, name):
         ends = (scalars[f"{claim.measure}{end}"] for end in ("", "_low", "_high", "_n"))
         assert judge(claim, *ends) == verdict, short
     assert scalars["n_trained_kinds"] == len(trained.TESTS)
+
+
+def test_differences_of_either_sign_are_not_called_equal_because_their_mean_is_zero():
+    lead = dict(zip(trained.TESTS, (0.06, -0.06, 0.05, -0.05, 0.04, -0.04), strict=True))
+    scalars = trained.measure_training(accuracies(lambda g, arm, t: 0.6 + lead.get(g, 0) * (arm == "excitability")))
+    name = "own_kind_excitability_minus_synaptic"
+    assert scalars[name] == pytest.approx(0, abs=1e-9)
+    assert scalars[f"{name}_low"] < -0.03 and scalars[f"{name}_high"] > 0.03  # over networks alone it is ±.01
 
 
 def test_weaker_noise_is_told_apart_and_in_no_mean_over_kinds():

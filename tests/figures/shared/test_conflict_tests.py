@@ -1,14 +1,16 @@
 """Disturbances of the cue, the observer and answers, on real conflict trials."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from cemrnn.figures.shared import ambiguity
+from cemrnn.figures.shared import ambiguity, conflict_tests
 from cemrnn.figures.shared.ambiguity import draw_conflicts, draw_cue_noise, measure_ideal
 from cemrnn.figures.shared.battery import answer_fresh, estimate_chance
+from cemrnn.figures.shared.conflict_groups import PopulationKey
 from cemrnn.figures.shared.conflict_tests import TESTS, disturb
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
@@ -74,6 +76,25 @@ def test_silences_and_answers_share_all_trials(conflicts):
     assert (first + second == 0).all() and (conflicts.silences(outputs) == 1).all()
     outputs[..., 0], outputs[..., 1] = 0.0, 1.0  # every answer is at angle 0
     assert (conflicts.silences(outputs) == 0).all()
+
+
+def test_a_row_of_a_test_has_its_share_of_every_kind_of_answer_and_its_accuracy(monkeypatch):
+    config = dataclasses.replace(CONFIG, n_replicates=2, pair_trials=2)
+    shape, chance = (2, len(PAIRS), len(TESTS)), np.full(len(TASKS), 0.2)
+    own = np.broadcast_to(np.linspace(0.9, 0.2, len(TESTS)), shape)  # from the clean test on
+    known = own, np.full(shape, 0.05), np.full(shape, 0.02)
+    monkeypatch.setattr(conflict_tests, "answer_shares", lambda model, conflicts, cues, config: known)
+    scores = np.array([[1.0] * len(TASKS), [0.1] * len(TASKS)])  # the second network did not learn
+    networks = [SimpleNamespace(status="reached")] * 2
+    model = SimpleNamespace(flat=torch.zeros(1))
+    population = ambiguity.Population("synaptic", model, networks, scores)
+    table = conflict_tests.measure_tests(PopulationKey("parameters", "synaptic"), population, config, chance)
+    first, second = (table[table["network"] == m].set_index("test") for m in (0, 1))
+    assert list(first.index) == list(TESTS) and second["accuracy"].isna().all() and second["own"].isna().all()
+    np.testing.assert_allclose(first["own"], own[0, 0])
+    np.testing.assert_allclose(first["accuracy"], (own[0, 0] - 0.2) / 0.7)
+    np.testing.assert_allclose(first[["other", "silent"]], [[0.05, 0.02]] * len(TESTS))
+    np.testing.assert_allclose(first["astray"], 0.93 - own[0, 0])
 
 
 def test_the_mean_of_fresh_answers_is_the_score():
