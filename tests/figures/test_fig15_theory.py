@@ -12,7 +12,7 @@ from cemrnn.figures.fig15_theory import experiment as fig15_theory
 from cemrnn.figures.fig15_theory import intervention, mixtures, slopes
 from cemrnn.figures.fig15_theory.plot import plot
 from cemrnn.figures.shared.ambiguity import draw_conflicts
-from cemrnn.figures.shared.conflict_groups import conditions
+from cemrnn.figures.shared.conflict_groups import PopulationKey, conditions
 from cemrnn.figures.shared.frames import lay_out
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
@@ -353,11 +353,11 @@ def test_the_networks_are_some_of_those_of_figure_2(profile):
 def test_networks_that_are_trained_with_weak_noise_are_those_of_figure_2():
     ambiguity = make_config(Project(ROOT), "fig2_ambiguity", "night")
     theory = make_config(Project(ROOT), "fig15_theory", "night")
+    fewer = dataclasses.replace(theory, trained_replicates=5)
+    assert {len(networks) for key, networks in fewer.populations() if key.group == fig15_theory.WEAKLY} == {5}
+    assert fewer.count_networks(PopulationKey(fig15_theory.WEAKLY, "synaptic")) == 5 < theory.n_replicates
     weakly = {key.arm: networks for key, networks in theory.populations() if key.group == fig15_theory.WEAKLY}
     found = dict(ambiguity.populations())
     assert weakly == {arm: found["weak step noise", arm] for arm in theory.compared_arms}
-    assert {key: theory.count_networks(key) for key, _ in theory.populations()} == {
-        key: len(networks) for key, networks in theory.populations()
-    }
     none = dataclasses.replace(theory, trained_weak_sigma=0.0)
     assert not any(key.group == fig15_theory.WEAKLY for key, _ in none.populations())

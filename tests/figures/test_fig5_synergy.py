@@ -271,7 +271,7 @@ def test_known_outcomes_get_their_verdict(monkeypatch, tmp_path, made, verdict):
 
 
 def test_the_figure_shows_the_tables(monkeypatch):
-    result = run(monkeypatch)
+    result = run(monkeypatch, units=WORSE)
     panels = panels_of(plot(result)[""])
     assert set(panels) == set("abcde")
     lesions = result.tables["lesions"].set_index("lesion")["accuracy"]

@@ -130,11 +130,12 @@ def test_a_claim_at_one_reading_has_its_verdict_there_alone():
 
 
 def test_a_reading_without_a_claim_is_shown_as_such_and_not_counted():
-    own = make_ledger("quick", "undecided", claims=TWINS[:1])
+    own = make_ledger("quick", "undecided", claims=TWINS[:1]).assign(n=20, other_n=5)
     text = describe_ledgers(Evidence(claims=TWINS[:1], own=own, reference=None, kept={}))
     units, parameters = re.findall(r'<td class="judged".*?</td>', text)
     assert "? undecided" in units and "0.080" in units and "beside" not in units
     assert 'class="beside"' in parameters and "supported" in parameters and "0.310 [0.300,&nbsp;0.320]" in parameters
+    assert "; 5 networks" in parameters  # of the arm that has fewest
     assert "of 1 claims" in text and "<b>1</b>" in tally(own) and "supported" not in tally(own)
 
 
