@@ -232,6 +232,8 @@ def test_networks_on_two_streams_are_compared_by_themselves_over_networks_alone(
     assert scalars[name] == pytest.approx(-0.4 * 0.4)
     assert scalars["noise_streams_parameters_excitability_minus_synaptic"] == pytest.approx(-0.2 * 0.4)
     assert scalars["noise_streams_units_combined_minus_synaptic"] == pytest.approx(-0.1 * 0.4)  # the same combined
+    told = "; where one of two streams is integrated synapses bear more noise, at equal units; to be"
+    assert told in scalars["title"] and "streams" not in run(monkeypatch, everywhere(ALIKE)).scalars["title"]
     width = scalars[f"{name}_high"] - scalars[f"{name}_low"]  # however much pairs differ
     assert pairs_apart.scalars[f"{name}_high"] - pairs_apart.scalars[f"{name}_low"] == pytest.approx(width)
     assert (scalars["n_streams_pairs"], scalars["n_other_pairs"], scalars["streams_tasks_learned"]) == (2, 0, 8)

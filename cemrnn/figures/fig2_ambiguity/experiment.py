@@ -194,8 +194,11 @@ def _preference(plain: ArmCurves) -> np.ndarray:
 
 
 def name_outcome(scalars: Scalars) -> str:
-    """Untrained for, at both readings, and trained for."""
+    """Untrained for, at both readings, and on two streams if that is clear; and trained for."""
     noise = [f"{verb} a noisier context" for verb in ("bears", "bear", "bear")]
     first = titles.at_both_readings(lambda match: titles.compare_pathways(scalars, f"noise_{match}", *noise))
+    more = "; where one of two streams is integrated {} more noise, at equal units"
+    streams = (more.format(who) for who in ("excitability bears", "synapses bear"))
+    first += titles.choose(scalars, titles.PATHWAYS.format("noise_streams_units"), *streams, "")
     helped = [scalars[f"training_gain_{arm}_low"] > 0 for arm in frames.SINGLE]
     return f"{first}; to be trained with noise {'helps both' if all(helped) else 'is not shown to help both'}"
