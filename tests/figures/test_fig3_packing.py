@@ -284,7 +284,14 @@ def test_sizes_that_are_needed_are_read_between_those_that_were_tested(monkeypat
 def test_the_figure_shows_the_tables_and_hollow_marks_are_still_learning(monkeypatch):
     result = run(monkeypatch, settled=lambda cell: cell.n_tasks < 32)
     panels = panels_of(plot(result))
-    assert set(panels) == {*panels_of(plot(result), "b"), "e"} == set("abcde")
+    assert set(panels) == {*panels_of(plot(result), "b"), "e", "f"} == set("abcdef")
+    asked = {
+        line.get_ydata()[0]
+        for line in panels["d"].get_lines()
+        if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2
+    }
+    maps = result.tables["cells"].query("n_sites > 0 and arm in @CONFIG.arms")
+    assert asked >= set(maps["n_tasks"] * maps["n_sites"].map(bits_per_map))
     cells = result.tables["cells"]
     shown = cells[(cells["match"] == "units") & (cells["n_sites"] == 4) & (cells["n_units"] == 4)]
     curves = [line for line in panels["a"].get_lines() if line.get_linestyle() == "-" and len(line.get_xdata()) == 3]

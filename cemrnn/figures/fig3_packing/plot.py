@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from cemrnn.figures import style
 from cemrnn.figures.fig3_packing.populations import PackingConfig
@@ -30,14 +30,15 @@ def _plot_maps(result: Result) -> Figure:
     config, tables = result.config, result.tables
     cells, arms = tables["cells"], [*config.arms, SEPARATE]
     usual = select(cells, n_sites=config.n_sites)
-    figure, panels = style.open_panels(["ab", "cde"], 6.4)
+    figure, panels = style.open_panels(["ab", "cd", "ef"], 9)
     for letter, match in zip("ab", MATCHES, strict=True):
         _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
         panels[letter].set_title(f"equal {match}")
     maps = cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)]
     _draw_bits(panels["c"], maps, float(result.scalars["law_bits"]))
-    for letter, match in zip("de", MATCHES, strict=True):
+    _draw_bits_of_units(panels["d"], maps)
+    for letter, match in zip("ef", MATCHES, strict=True):
         _draw_speed(panels[letter], select(tables["speed"], match=match), config)
         style.name_axes(panels[letter], letter, "number of maps K", f"updates to {config.criterion:g}")
         panels[letter].set_title(f"equal {match}")
@@ -97,11 +98,7 @@ def _draw_sites(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
 
 def _draw_bits(axes: Axes, table: pd.DataFrame, fitted: float) -> None:
     """Bits held against trained numbers, the known bounds, and the number of bits that was fitted, if it was."""
-    for (arm, match, counts), part in table.groupby(["arm", "match", "counts"], sort=False):
-        look = style.LOOKS[arm]
-        marks = dict(color=look.colour, marker=look.marker, linestyle="none", markersize=5)
-        marks |= dict(fillstyle=READINGS[match], alpha=1.0 if counts else 0.35)
-        axes.plot(part["n_parameters"], part["bits"].where(part["bits"] > 0.5), **marks)
+    _draw_cells(axes, table, "n_parameters")
     span = np.array([table["n_parameters"].min(), table["n_parameters"].max()])
     bounds = {bits: f"{bits} bit{'s' * (bits > 1)} per parameter" for bits in (1, KNOWN_BITS)}
     for (bits, label), line in zip({**bounds, fitted: f"{fitted:.2f}, fitted"}.items(), ("-", "--", ":"), strict=True):
@@ -111,12 +108,35 @@ def _draw_bits(axes: Axes, table: pd.DataFrame, fitted: float) -> None:
         end, ha, above = (span[0], "left", 20) if bits == fitted else (span[1], "right", 3)  # clear of the points
         place = dict(xytext=(0, above), textcoords="offset points", ha=ha, color="0.4")
         axes.annotate(label, (end, bits * end), **place)
-    axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_locator(NullLocator())
+    _use_decades(axes, "x")
     style.name_axes(axes, "c", "trained parameters", "bits stored")
+
+
+def _draw_bits_of_units(axes: Axes, table: pd.DataFrame) -> None:
+    """Bits held against units, and the most there can be: what the maps ask for."""
+    _draw_cells(axes, table, "own_units")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    style.name_axes(axes, "d", "units", "bits stored")
+
+
+def _draw_cells(axes: Axes, table: pd.DataFrame, x: str) -> None:
+    for (arm, match, counts), part in table.groupby(["arm", "match", "counts"], sort=False):
+        look = style.LOOKS[arm]
+        marks = dict(color=look.colour, marker=look.marker, linestyle="none", markersize=5)
+        marks |= dict(fillstyle=READINGS[match], alpha=1.0 if counts else 0.35)
+        axes.plot(part[x], part["bits"].where(part["bits"] > 0.5), **marks)
+    for asked in sorted(set(table["n_tasks"] * table["n_sites"].map(bits_per_map))):
+        axes.axhline(asked, color="0.8", linewidth=0.7, zorder=0)
+    _use_decades(axes, "y")
+
+
+def _use_decades(axes: Axes, name: str) -> None:
+    """Make an axis logarithmic, with ticks at 1, 2 and 5."""
+    axes.set(**{f"{name}scale": "log"})
+    axis = getattr(axes, f"{name}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def _draw_speed(axes: Axes, table: pd.DataFrame, config: PackingConfig) -> None:
