@@ -127,12 +127,11 @@ def _plot_tests(result: Result) -> Figure:
     groups = [group for group in TRAINED if group in set(table["group"])]
     letters = "abc"[: len(config.compared_arms)]
     figure, panels = style.open_panels([letters], 3.6)
-    many = len(groups) > 7 and not style.is_narrow()  # columns that are narrower than a number of the usual size
     for letter, arm in zip(letters, config.compared_arms, strict=True):
         axes, rows = panels[letter], select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
         cells = rows.reindex(index=list(TESTS), columns=groups).to_numpy(float)
         axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        style.draw_cells(axes, cells, style.write_number, lambda value: value < 0.6, fontsize=6.5 if many else None)
+        style.draw_cells(axes, cells, _write_percent, lambda value: value < 0.6)
         axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
         axes.set_xticks(range(len(groups)), [TRAINED[group] for group in groups], rotation=90)
         is_named = letter == "a" or style.is_narrow()  # side by side the names of the first hold for all
@@ -140,6 +139,11 @@ def _plot_tests(result: Result) -> Figure:
         axes.spines[["top", "right"]].set_visible(True)
         style.name_axes(axes, letter, "trained with", "tested with" if is_named else "")
     return figure
+
+
+def _write_percent(share: float) -> str:
+    """A share in per cent, which is short enough for narrow columns; a dash where there is none."""
+    return style.write_number(np.nan) if np.isnan(share) else f"{round(100 * share)}".replace("-", "−")
 
 
 def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
