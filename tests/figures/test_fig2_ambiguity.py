@@ -269,3 +269,12 @@ def test_a_family_with_many_pairs_counts_once(monkeypatch):
 def test_quick_has_enough_pairs_of_tasks():
     quick = make_config(Project(ROOT), "fig2_ambiguity", "quick")
     assert len(list_unordered(list_pairs(quick.task_set))) >= 10
+
+
+def test_the_table_of_tests_is_in_per_cent_without_a_sign_on_zero(monkeypatch):
+    result = run(monkeypatch, everywhere(ALIKE))
+    tests, shown = result.tables["tests"], {"clean": 1.0, "mixture": -0.026, "weak": -0.004, "late": np.nan}
+    changed = tests.assign(accuracy=tests["test"].map(shown).where(tests["test"].isin(shown), tests["accuracy"]))
+    result.tables["tests"] = changed
+    written = {text.get_text() for text in panels_of(plot(result), "c")["a"].texts}
+    assert written >= {"100", "−3", "0", "50", "–"} and not written & {"−0", "-0"}
