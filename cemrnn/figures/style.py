@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from cemrnn.figures.result import Result
 from cemrnn.network.pathways import ARMS, PATHWAYS, Look
@@ -145,14 +146,20 @@ def open_panels(rows: Sequence[str], height_in: float, **heights) -> tuple[Figur
     """A figure as wide as the page, and its panels by letter; on a phone they lie one below the other.
 
     Args:
-        rows: a part of the figure each, which needs no room for labels in other rows; in "dde" d has twice the width.
+        rows: a part of the figure each, which needs no room for labels in other rows; in "dde" d has twice the width,
+            and a "." stays empty.
         height_in: of the figure, inches.
         heights: `height_ratios` of the rows.
     """
     if is_narrow():
         ratios = heights.get("height_ratios", [1] * len(rows))
         heights_in = [height_in * ratio / sum(ratios) for ratio in ratios]
-        below = [(letter, h) for row, h in zip(rows, heights_in, strict=True) for letter in dict.fromkeys(row)]
+        below = [
+            (letter, h)
+            for row, h in zip(rows, heights_in, strict=True)
+            for letter in dict.fromkeys(row)
+            if letter != "."
+        ]
         rows, ratios = zip(*below, strict=True)
         figure, heights = open_figure(NARROW_IN, sum(ratios)), {"height_ratios": ratios}
     else:
@@ -255,6 +262,12 @@ def draw_rows(axes: Axes, at: Sequence[float], part: pd.DataFrame, value: str, l
     """Draw points in rows `at`, with their intervals (columns value, low, high)."""
     axes.hlines(at, part["low"], part["high"], color=look.colour, linewidth=1)
     axes.plot(part[value], at, **dict(linestyle="none", marker=look.marker, color=look.colour) | style)
+
+
+def draw_networks(axes: Axes, x: ArrayLike, y: ArrayLike, arm: str) -> None:
+    """Draw single networks as small dots behind what they are summarised by."""
+    x, y = np.broadcast_arrays(x, y)
+    axes.scatter(x, y, s=4, color=LOOKS[arm].colour, alpha=0.35, linewidth=0, zorder=1)
 
 
 def spread_over(names: Sequence[str], reach: float) -> Iterator[tuple[float, str]]:

@@ -104,6 +104,17 @@ def test_effects_are_those_of_each_setting_and_counted(monkeypatch):
     assert set(choices.index.get_level_values("choice")) == set(CHOICES)
 
 
+def test_the_joint_score_is_the_mean_of_bits_and_of_what_noise_leaves(monkeypatch):
+    scalars = run(monkeypatch, level=dict.fromkeys(ALIKE, 1.0), spread=0.0).scalars  # all bits are held
+    assert scalars["joint_units_combined_minus_synaptic"] == pytest.approx(0)
+    assert scalars["joint_units_excitability_minus_synaptic"] == pytest.approx(-0.2 / 2)
+    at_chance = dict.fromkeys(ALIKE, 1.0) | {"combined": 1 / CONFIG.n_sites}  # holds no bit
+    scalars = run(monkeypatch, level=at_chance, robust=ALIKE, spread=0.0).scalars
+    assert scalars["joint_parameters_combined_minus_synaptic"] == pytest.approx(-1 / 2)
+    assert scalars["joint_parameters_combined_minus_best_single_below"] == 8
+    assert scalars["accuracy_parameters_combined_minus_synaptic"] == pytest.approx(1 / CONFIG.n_sites - 1)
+
+
 def test_an_effect_that_its_interval_does_not_tell_from_zero_is_counted_on_neither_side(monkeypatch):
     scalars = run(monkeypatch, spread=0.5).scalars
     name = "accuracy_units_combined_minus_best_single"
@@ -172,9 +183,9 @@ def test_robustness_counts_settings_in_which_all_networks_learned(monkeypatch):
 def test_all_parts_are_drawn_and_can_be_read(monkeypatch, level):
     result = run(monkeypatch, level=level)
     figures = plot(result)
-    assert set(figures) == {"", "b", "c", "d"}
+    assert set(figures) == {"", "b", "c", "d", "e"}
     for part, figure in figures.items():
-        assert set(panels_of(figures, part)) == set("abcd")
+        assert set(panels_of(figures, part)) == set("abcdef")
         assert not find_faults(figure)
     if level is EXPECTED:
         (points,) = panels_of(figures)["a"].collections[1:2]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cemrnn.figures.fig2_ambiguity import trained
-from cemrnn.figures.shared.conflict_groups import PopulationKey, conditions
+from cemrnn.figures.shared.conflict_groups import GROUPS, PopulationKey, conditions
 from cemrnn.figures.shared.conflict_tests import TESTS
 from cemrnn.network.config import count_parameters
 from cemrnn.reproduce.claims import judge, load_claims
@@ -52,12 +52,19 @@ def test_networks_are_trained_with_what_they_are_tested_with():
     smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
     found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}
     kinds = trained.TESTS | trained.WEAKER
-    groups = {"parameters", "units", trained.TRAINED_UNITS, *trained.OTHER_TASKS}
-    assert set(found) == {*groups, *kinds} and set(kinds.values()) <= set(TESTS)
+    at_units = {f"{kind}{trained.AT_UNITS}" for kind in kinds if kind != "trained"}
+    assert set(found) == {*GROUPS, *trained.OTHER_TASKS, *kinds, *at_units} and set(kinds.values()) <= set(TESTS)
     assert found["parameters"].is_plain and not any(found[kind].is_plain for kind in kinds)
     assert found["weak frozen noise"].frozen_sigma == smoke.trained_weak_sigma < smoke.test_sigma
     assert found["weak step noise"].noise_sigma == smoke.trained_weak_sigma < smoke.trained_sigma
     assert len(dict(smoke.populations())["brief", "synaptic"]) == smoke.kind_replicates
+    for group in at_units:
+        of_kind = dict(smoke.populations())[group, "synaptic"]
+        same = dict(smoke.populations())["units", "synaptic"][: smoke.kind_replicates]
+        assert [n.network for n in of_kind] == [n.network for n in same]
+        assert {n.cue for n in of_kind} == {found[group.removesuffix(trained.AT_UNITS)]}
+        assert (group, "combined") not in dict(smoke.populations())
+        assert smoke.count_networks(PopulationKey(group, "synaptic")) == smoke.kind_replicates
     assert found["frozen noise"].frozen_sigma == smoke.test_sigma and found["mixture"].mixture == smoke.test_mixture
     assert found["late"].late_share > 0 == found["late"].switch_share
     assert found["brief"].brief_ms == smoke.test_ms and found["switch"].late_share == found["switch"].switch_share
@@ -141,6 +148,32 @@ def test_a_kind_that_an_arm_does_not_learn_is_left_out():
     assert scalars["gain_own_kind"] == pytest.approx(0, abs=1e-9)
 
 
+def test_both_readings_are_measured_with_the_same_combined_networks():
+    gain = {"parameters": 0.1, "units": 0.3}
+
+    def of(group, arm, test):
+        match = "units" if group in trained.SAME_COMBINED else "parameters"
+        kind = trained.SAME_COMBINED.get(group, group)
+        return 0.5 + gain[match] * (arm == "excitability" and trained.TESTS.get(kind) == test)
+
+    groups = ("parameters", *trained.TESTS, *trained.WEAKER)
+    table = accuracies(of)
+    singles = table[table["arm"] != "combined"]
+    turned = {same: group for group, same in trained.SAME_COMBINED.items()}
+    at_units = singles.assign(group=singles["group"].map(turned))
+    at_units = at_units.assign(
+        accuracy=[of(r.group, r.arm, r.test) + 0.01 * JITTER[r.network] for r in at_units.itertuples()]
+    )
+    assert not at_units["group"].isna().any() and len(set(at_units["group"])) == len(groups)
+    scalars = trained.measure_readings(pd.concat([table, at_units], ignore_index=True))
+    name = "own_kind_excitability_minus_synaptic"
+    assert (scalars[name], scalars[f"units_{name}"]) == (pytest.approx(0.1), pytest.approx(0.3))
+    assert scalars["units_own_kind_combined_minus_best_single"] == pytest.approx(-0.3)
+    assert scalars["units_n_learned_kinds"] == scalars["n_learned_kinds"] == len(trained.TESTS)
+    alone = trained.measure_readings(table)  # as where none is trained at equal units
+    assert alone["units_n_learned_kinds"] == 0 and np.isnan(alone[f"units_{name}"]) and alone[name] == scalars[name]
+
+
 def test_one_kind_of_training_cannot_be_compared_with_others():
     table = accuracies(lambda *_: 0.5)
     scalars = trained.measure_training(table[table["group"].isin(["parameters", "trained"])])
@@ -190,6 +223,7 @@ def test_arms_that_are_not_there_are_not_compared():
         ("parameters", "plain"),
         ("parameters", "synaptic"),
         ("units", "synaptic"),
-        (trained.TRAINED_UNITS, "synaptic"),
+        ("trained_units", "synaptic"),
         *((kind, "synaptic") for kind in (*trained.TESTS, *trained.WEAKER)),
+        *((f"{kind}{trained.AT_UNITS}", "synaptic") for kind in (*trained.TESTS, *trained.WEAKER) if kind != "trained"),
     }

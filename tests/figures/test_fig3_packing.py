@@ -1,12 +1,16 @@
 """Figure 3 on made-up networks whose capacity, speed and verdicts are known."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 
 from cemrnn.figures.fig3_packing import experiment as fig3_packing
 from cemrnn.figures.fig3_packing.plot import plot
 from cemrnn.figures.shared.packing import SEPARATE, PackingCell
+from cemrnn.figures.style import LOOKS
 from cemrnn.measures.packing import bits_stored, kept_share, majority_share, predict_bits
 from cemrnn.network.config import count_parameters
 from cemrnn.tasks.maps import bits_per_map, permutation
@@ -301,3 +305,32 @@ def test_the_figure_shows_the_tables_and_hollow_marks_are_still_learning(monkeyp
     hollow = [line for line in panels["a"].get_lines() if line.get_markerfacecolor() == "white"]
     assert {tuple(line.get_xdata()) for line in hollow if len(line.get_xdata())} == {(32,)}
     assert len(panels["c"].get_lines()) >= 12  # arms, readings, and the two bounds
+    dots = [points for points in panels["a"].collections if isinstance(points, PathCollection)]
+    networks = result.tables["networks"].query("match == 'units' and n_sites == @CONFIG.n_sites")
+    assert len(dots) == len(CONFIG.arms) + 1
+    arms = networks["arm"].isin([*CONFIG.arms, SEPARATE])
+    assert sum(len(points.get_offsets()) for points in dots) == arms.sum() > 0
+
+
+def test_the_predicted_numbers_of_maps_are_drawn_beside_the_measured_ones(monkeypatch):
+    result = run(monkeypatch)
+    contexts, packed = result.tables["contexts"].copy(), result.tables["packed"].copy()
+    contexts["kstar"] = np.where(contexts["n_sites"] == contexts["n_sites"].min(), np.inf, 3.0 * contexts["n_sites"])
+    packed[["octaves", "low", "high", "n", "below", "above"]] = [2.0, 1.5, 2.5, 8, 0, 0]
+    packed.loc[packed["arm"] == "combined", "above"] = 8
+    packed.loc[packed["arm"] == "synaptic", "below"] = 8
+    packed.loc[packed["arm"] == "excitability", "above"] = 4  # no more than half
+    shown = dataclasses.replace(result, tables=result.tables | {"contexts": contexts, "packed": packed})
+    panels = panels_of(plot(shown), "c")
+    assert [panels[letter].get_title() for letter in "ab"] == ["equal units", "equal parameters"]
+    sites = [int(label.get_text()) for label in panels["b"].get_xticklabels()]
+    curves = [line.get_ydata() for line in panels["b"].get_lines() if line.get_marker() == "."]
+    assert len(curves) == len(CONFIG.arms) * len(CONFIG.units)
+    for curve in curves:
+        np.testing.assert_allclose(curve, [8 * max(CONFIG.task_counts), *(3.0 * n for n in sites[1:])])
+    points = [line for line in panels["b"].get_lines() if len(line.get_xdata()) == 1]
+    assert {point.get_ydata()[0] for point in points} == {4.0} and len(points) == len(curves)
+    assert all(round(point.get_xdata()[0]) == sites.index(CONFIG.n_sites) for point in points)
+    markers = {point.get_color(): point.get_marker() for point in points}
+    own = LOOKS["excitability"].marker
+    assert [markers[LOOKS[arm].colour] for arm in ("combined", "synaptic", "excitability")] == ["^", "v", own]

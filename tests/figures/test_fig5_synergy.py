@@ -301,16 +301,20 @@ def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_wher
     assert set(panels) == set("abc")
     frames = {k: sum(patch.get_linewidth() > 1 for patch in panels[k].patches) for k in "abc"}
     hatched = {k: sum(patch.get_hatch() is not None for patch in panels[k].patches) for k in "abc"}
-    assert frames == {"a": 2, "b": 1, "c": 3 * len(TESTS[1:])}
-    columns = [label.get_text().replace("\n", " ") for label in panels["c"].get_xticklabels()]
-    assert columns == ["equal param.", "equal units", "trained for noise", "N = 48"]
+    assert frames == {"a": 2, "b": 1, "c": 4 * len(TESTS[1:])}
+    assert [label.get_text() for label in panels["c"].get_xticklabels()] == ["24", "48", "24", "24", "24"]
+    texts = {text.get_text().replace("\n", " "): text.xy[0] for text in panels["c"].texts if hasattr(text, "xy")}
+    places = {"equal parameters": 0.5, "equal units": 2}
+    places |= {"equal parameters, trained with noise": 3, "equal units, trained with noise": 4}
+    assert texts == places  # over the middle of their columns
+    assert [line.get_xdata()[0] for line in panels["c"].lines] == [1.5, 2.5, 3.5]
     assert hatched == {"a": 0, "b": 1, "c": 0}
     assert [text.get_text() for text in panels["a"].texts] == [".30", "−.20"]
     names = ("map_packing_cells", "map_packing_above", "map_packing_below", "map_packing_learning")
     assert [result.scalars[name] for name in names] == [3, 1, 1, 1]  # one cell does not count
     n = len(TESTS[1:])
     robust = [result.scalars[f"map_robustness_{name}"] for name in ("cells", "above", "below")]
-    assert robust == [4 * n, n, 2 * n]
+    assert robust == [5 * n, 2 * n, 2 * n]
     assert result.scalars["map_robustness_fewest"] == 8
 
 
@@ -335,7 +339,7 @@ def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell():
 
 def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_parameters(monkeypatch):
     def measure_tests(key, population, config, chance):
-        level = {"combined": 0.5, "excitability": 0.7, "synaptic": 0.6}[key.arm] - 0.3 * (key.group == "units")
+        level = {"combined": 0.5, "excitability": 0.7, "synaptic": 0.6}[key.arm] - 0.3 * key.group.endswith("units")
         level -= 0.2 * (config.n_units == 12) * (key.arm == "combined")
         rows = [
             dict(group=key.group, arm=key.arm, test=test, network=m, accuracy=level + 0.01 * JITTER[m])
@@ -346,16 +350,19 @@ def test_the_map_of_robustness_takes_the_combined_arm_at_equal_units_from_equal_
 
     monkeypatch.setattr(synergy_maps, "measure_tests", measure_tests)
     monkeypatch.setattr(synergy_maps, "load_arm", lambda config, trainings: None)
-    table = synergy_maps.map_robustness([CONFIG.tested, synergy_maps.resize(CONFIG.tested, 12, 8)], np.zeros(2))
+    usual = dataclasses.replace(CONFIG.tested, train_at_units=False)
+    table = synergy_maps.map_robustness([CONFIG.tested, synergy_maps.resize(usual, 12, 8)], np.zeros(2))
     n = len(TESTS[1:])  # a clean cue is no ambiguity
     assert table.groupby(["group", "n_units"]).size().to_dict() == {
-        ("parameters", 24): n, ("units", 24): n, ("trained", 24): n, ("parameters", 12): n,
-    }  # fmt: skip
+        **{(group, 24): n for group in GROUPS},
+        **{(group, 12): n for group in GROUPS if group != "trained_units"},
+    }
     values = table.set_index(["group", "n_units"])["value"]
-    np.testing.assert_allclose(values["parameters", 24], -0.2)
-    np.testing.assert_allclose(values["parameters", 12], -0.4)
-    np.testing.assert_allclose(values["units", 24], 0.1)
-    np.testing.assert_allclose(values["trained", 24], -0.2)
+    expected = {"parameters": -0.2, "units": 0.1, "trained": -0.2, "trained_units": 0.1}
+    for group, value in expected.items():
+        np.testing.assert_allclose(values[group, 24], value)
+        if group != "trained_units":
+            np.testing.assert_allclose(values[group, 12], value - 0.2)
 
 
 def test_other_sizes_in_the_map_have_as_many_units_per_component_and_are_trained():
@@ -364,7 +371,13 @@ def test_other_sizes_in_the_map_have_as_many_units_per_component_and_are_trained
     assert (small.network("combined").n_units, small.network("combined").rank) == (12, 2)
     populations = dict(small.populations())
     assert {key.arm for key in populations} == set(synergy_maps.COMPARED)
-    assert {key.group for key in populations} == {"parameters"} and {len(x) for x in populations.values()} == {3}
+    assert {key.group for key in populations} == set(GROUPS)
+    assert {key: len(networks) for key, networks in populations.items()} == {
+        key: min(3, CONFIG.tested.count_networks(key)) for key in populations
+    }
+    at_units = populations["units", "synaptic"][0]
+    assert (at_units.network.n_units, at_units.network.rank) == (12, 2)
+    assert populations["trained_units", "synaptic"][0].network == at_units.network
     needed = fig5_synergy.conditions(dataclasses.replace(CONFIG, map_units=(12,), map_replicates=3))
     assert set(needed) >= {network for networks in populations.values() for network in networks}
     with_own = dataclasses.replace(CONFIG, map_units=(12, 24))  # 24 is there anyway

@@ -15,9 +15,9 @@ from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.frames import select
 
 CASES = {"synapses": "-"} | {f"excitability, {s:g}": line for s, line in zip(SPREADS, ("--", "-", ":"), strict=True)}
-FACES = dict(zip((*GROUPS, WEAKLY), ("full", "none", "left", "bottom"), strict=True))
-NAMES = {"parameters": "equal parameters", "units": "equal units", "trained": "trained with noise"}
-NAMES[WEAKLY] = "trained with weak noise"
+FACES = dict(zip((*GROUPS, WEAKLY), ("full", "none", "left", "right", "bottom"), strict=True))
+NAMES = ("equal parameters", "equal units", "trained with noise", "the same at equal units", "trained with weak noise")
+NAMES = dict(zip(FACES, NAMES, strict=True))
 
 
 @style.in_style

@@ -1,4 +1,4 @@
-"""Figure 16: in what share of the settings of training main effects of figures 2 and 3 stand, on random maps."""
+"""Figure 16: in what share of the settings of training main effects of figures 2, 3 and 5 stand, on random maps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from cemrnn.figures.shared import titles
 from cemrnn.figures.shared.battery import draw_fresh
 from cemrnn.figures.shared.frames import SINGLE, select, summarise, weigh_pathways
 from cemrnn.figures.shared.packing import MATCHES
+from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference
+from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import normalise_accuracy
 from cemrnn.network.budget import budget_gap
 from cemrnn.network.noise import NoiseStream
@@ -31,7 +33,7 @@ from cemrnn.tasks.cues import centre, draw_frozen_noise
 from cemrnn.tasks.scores import score_trials
 from cemrnn.training.config import TrainingConfig
 
-MEASURES = ("accuracy", "robustness")
+MEASURES = ("accuracy", "robustness", "joint")
 SAID = (  # CHOICES in words
     "activation",
     "learning rate",
@@ -39,13 +41,20 @@ SAID = (  # CHOICES in words
     "scale of the initial recurrent weights",
     "number of updates",
 )
-CONTRASTS = {"excitability_minus_synaptic": SINGLE, "combined_minus_best_single": ARMS_COMPARED}
+CONTRASTS = {
+    "excitability_minus_synaptic": SINGLE,
+    "combined_minus_synaptic": ("combined", "synaptic"),
+    "combined_minus_best_single": ARMS_COMPARED,
+}
 EFFECT = ["measure", "match", "contrast"]
 
 
 @experiment
 def run(config: MultiverseConfig) -> tuple[Tables, Scalars]:
-    """Accuracy over maps and robustness to a noisy cue of every arm in every setting, and the effects in each."""
+    """Accuracy over maps, robustness to a noisy cue, both in one score, and the effects of arms in every setting.
+
+    The joint score of a network is the mean of the share of information that it holds, and the share that noise leaves.
+    """
     networks = pd.concat(_measure_all(config), ignore_index=True)
     effects = _effect_table(networks)
     tables = {
@@ -66,7 +75,9 @@ def _measure_all(config: MultiverseConfig) -> Iterator[pd.DataFrame]:
             measured[networks] = measure(trainings, config)
         number = config.settings().index(key.setting)
         described = {"setting": number, **key.setting._asdict(), "arm": key.arm, "match": key.match}
-        yield pd.DataFrame(described | {"network": range(len(trainings))} | measured[networks])
+        values = measured[networks]
+        joint = (kept_share(values["accuracy"], config.n_sites) + values["robustness"]) / 2
+        yield pd.DataFrame(described | {"network": range(len(trainings))} | values | {"joint": joint})
 
 
 def measure(trainings: list[TrainingConfig], config: MultiverseConfig) -> dict[str, np.ndarray]:
@@ -124,6 +135,8 @@ def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
     for measure, match in itertools.product(MEASURES, MATCHES):
         grids, name = _grids(select(tables["networks"], match=match), measure), f"{measure}_{match}"
         scalars |= weigh_pathways(name, grids, estimate_crossed)
+        pair = [grids[arm] for arm in CONTRASTS["combined_minus_synaptic"]]
+        scalars |= weigh(f"{name}_combined_minus_synaptic", estimate_crossed, *pair)
         scalars[f"{name}_n_settings"] = grids["combined"].shape[1]
         for contrast in CONTRASTS:
             rows = select(tables["effects"], measure=measure, match=match, contrast=contrast).dropna(subset="value")

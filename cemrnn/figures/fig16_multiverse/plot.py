@@ -17,13 +17,14 @@ from cemrnn.figures.shared.frames import select
 from cemrnn.figures.shared.packing import MATCHES
 
 LABELS = {
-    "combined_minus_best_single": "combined − better one",
     "excitability_minus_synaptic": "excitability − synaptic",
+    "combined_minus_synaptic": "combined − synaptic",
+    "combined_minus_best_single": "combined − better one",
 }
-NAMES = {"accuracy": "maps", "robustness": "noise"}
-PARTS = {"": "accuracy", "b": "robustness"}  # sorted settings, then choice by choice
+NAMES = {"accuracy": "maps", "robustness": "noise", "joint": "joint"}
+PARTS = {"": "accuracy", "b": "robustness", "e": "joint"}  # sorted settings; the others are choice by choice
 CHOICE_PARTS = {"c": "accuracy", "d": "robustness"}
-ROWS = ["ab", "cd"]  # a row for each reading, a column for each contrast
+ROWS = ["abc", "def"]  # a row for each reading, a column for each contrast
 CHOICE_NAMES = dict(zip(CHOICES, ("φ", "rate", "N / R", "radius", "updates"), strict=True))
 CLEAR, UNCLEAR = "0.1", "0.6"  # shades: the interval excludes 0, or does not
 LEAST = 0.01  # of an effect, on both sides of 0
@@ -31,7 +32,7 @@ LEAST = 0.01  # of an effect, on both sides of 0
 
 @style.in_style
 def plot(result: Result) -> style.Figures:
-    """The figure of `cemrnn.figures.fig16_multiverse.experiment.run`: maps, b: noise, c and d: choice by choice."""
+    """The figure of `cemrnn.figures.fig16_multiverse.experiment.run`: maps; b: noise; c, d: by choice; e: joint."""
     figures = {part: _plot_sorted(result, measure) for part, measure in PARTS.items()}
     return figures | {part: _plot_choices(result, measure) for part, measure in CHOICE_PARTS.items()}
 
@@ -53,7 +54,7 @@ def _plot_sorted(result: Result, measure: str) -> Figure:
 
 def _effects() -> list[tuple[str, str]]:
     """Reading and contrast of every panel."""
-    return list(itertools.product(MATCHES, reversed(CONTRASTS)))
+    return list(itertools.product(MATCHES, CONTRASTS))
 
 
 def _draw_sorted(axes: Axes, rows: pd.DataFrame) -> None:

@@ -7,12 +7,8 @@ import functools
 import numpy as np
 import pandas as pd
 
-from cemrnn.figures.fig2_ambiguity.trained import (
-    OTHER_TASKS,
-    TRAINED_UNITS,
-    TrainedConfig,
-    measure_training,
-)
+from cemrnn.figures.fig2_ambiguity import trained
+from cemrnn.figures.fig2_ambiguity.trained import OTHER_TASKS, SAME_COMBINED, TrainedConfig
 from cemrnn.figures.remember import Scalars, Tables, experiment
 from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import (
@@ -34,10 +30,7 @@ from cemrnn.network.budget import budget_gap
 from cemrnn.tasks import Family
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
-MEASURED = (*GROUPS, TRAINED_UNITS, *OTHER_TASKS)  # groups with curves, which are compared
-# Group -> that with its combined networks.
-SAME_COMBINED = {"units": "parameters", TRAINED_UNITS: "trained"}
-SAME_COMBINED |= {f"{name}_units": f"{name}_parameters" for name in ("other", "streams")}
+MEASURED = (*GROUPS, *OTHER_TASKS)  # groups with curves, which are compared
 Curves = dict[PopulationKey, ArmCurves]
 
 
@@ -54,7 +47,7 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
         chance = chances[own.tasks]
         if key.group in MEASURED:
             curves[key] = measure_ambiguity(population, seen_by(key, own), chance)
-        if key.group not in (*SAME_COMBINED, *OTHER_TASKS) and key.arm in config.compared_arms:
+        if key.group not in OTHER_TASKS and key.arm in config.compared_arms:
             tests.append(measure_tests(key, population, config, chance))
     chance = chances[config.tasks]
     ideal, tested = measure_ideal(config, chance), pd.concat(tests, ignore_index=True)
@@ -65,11 +58,12 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
         "answers": _answer_table(rows, ["group", "arm", "manipulation", "level"]),
         "test_answers": _answer_table(tested, ["group", "arm", "test"]),
         "pairs": _pair_table(curves, config),
+        "pair_networks": _pair_networks(curves, config),
         "ideal": pd.DataFrame({"sigma": config.sigmas, "normalised": ideal}),
         "tests": frames.summarise(tested, ["group", "arm", "test"], "accuracy"),
         "networks": pd.concat(networks, ignore_index=True),
     }
-    return tables, _scalars(curves, tables, ideal, chance, config) | measure_training(tested)
+    return tables, _scalars(curves, tables, ideal, chance, config) | trained.measure_readings(tested)
 
 
 def _answer_table(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -82,13 +76,25 @@ def _pair_table(curves: Curves, config: TrainedConfig) -> pd.DataFrame:
     """Mean accuracy over the levels of noise of every arm, reading and unordered pair of tasks."""
     rows = []
     for key, of_key in curves.items():
-        own = config.of_group(key.group)
-        names = [" / ".join(own.tasks[k] for k in pair) for pair in _pairs(own)]
         interval = estimate_mean(of_key.areas("noise"))
-        for i, name in enumerate(names):
+        for i, name in enumerate(_name_pairs(config.of_group(key.group))):
             values = {column: x[i] for column, x in interval.to_columns("noise").items()}
             rows.append({**key._asdict(), "pair": name} | values)
     return pd.DataFrame(rows)
+
+
+def _pair_networks(curves: Curves, config: TrainedConfig) -> pd.DataFrame:
+    """The same of every network of the compared arms that was trained with clean cues."""
+    rows = []
+    for key, of_key in curves.items():
+        if key.group in (*GROUPS[:2], *OTHER_TASKS) and key.arm in config.compared_arms:
+            areas = zip(_name_pairs(config.of_group(key.group)), of_key.areas("noise").T, strict=True)
+            rows += [{**key._asdict(), "pair": name} | dict(enumerate(of_pair)) for name, of_pair in areas]
+    return pd.DataFrame(rows).melt(["group", "arm", "pair"], var_name="network", value_name="noise").dropna()
+
+
+def _name_pairs(config: TrainedConfig) -> list[str]:
+    return [" / ".join(config.tasks[k] for k in pair) for pair in _pairs(config)]
 
 
 def _pairs(config: TrainedConfig) -> list[tuple[int, int]]:

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cemrnn.figures import style
-from cemrnn.figures.fig2_ambiguity.experiment import SAME_COMBINED
-from cemrnn.figures.fig2_ambiguity.trained import TrainedConfig
+from cemrnn.figures.fig2_ambiguity.trained import AT_UNITS, TrainedConfig, with_combined
 from cemrnn.figures.result import Result
 from cemrnn.figures.shared.ambiguity import ANSWERS
 from cemrnn.figures.shared.conflict_tests import TESTS
@@ -30,12 +29,13 @@ MATCHES = {"a": "equal parameters", "b": "equal units"}
 SHOWN = (-0.15, 1.05)  # of normalised accuracy; intervals from few networks can be wider
 PAIR_IN = 0.22  # height of a panel for each pair of tasks
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
-# Group -> what its networks were trained with.
-TRAINED = (
-    {"parameters": "clean cues", "trained": "step noise"}
-    | {kind: kind for kind in ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief", "late")}
-    | {"switch": "late, switch"}
-)
+# What is equal -> group -> what its networks were trained with.
+KINDS = ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief", "late")
+KINDS = {kind: kind for kind in KINDS} | {"switch": "late, switch"}
+TRAINED = {
+    "parameters": {"parameters": "clean cues", "trained": "step noise"} | KINDS,
+    "units": {"units": "clean cues", "trained_units": "step noise"} | {f"{k}{AT_UNITS}": v for k, v in KINDS.items()},
+}
 ANSWER_LINES = dict(zip(ANSWERS, ("-", "--", ":", "-."), strict=True))
 ANSWER_FILLS = dict(zip(ANSWERS, ("", "0.25", "white", "0.8"), strict=True))  # own answers have the arm's colour
 
@@ -54,7 +54,7 @@ def _plot_accuracy(result: Result) -> Figure:
     tables, config = result.tables, result.config
     figure, panels = style.open_panels(["abc", "de"], 5.6)
     for letter, group, manipulation, title in PANELS:
-        rows = _with_combined(select(tables["curves"], manipulation=manipulation), group)
+        rows = with_combined(select(tables["curves"], manipulation=manipulation), group)
         _draw_curves(panels[letter], rows)
         panels[letter].set_title(title)
         style.name_axes(panels[letter], letter, LABELS[manipulation], "normalised accuracy")
@@ -63,13 +63,6 @@ def _plot_accuracy(result: Result) -> Figure:
         panels[letter].plot(tables["ideal"]["sigma"], tables["ideal"]["normalised"], zorder=1, **IDEAL)
     style.add_legend(figure, config.arms, style.make_handles({"ideal observer": IDEAL}))
     return figure
-
-
-def _with_combined(table: pd.DataFrame, group: str) -> pd.DataFrame:
-    """The rows of a group, and those of the combined networks that it has in common with another one."""
-    rows = select(table, group=group)
-    same = SAME_COMBINED.get(group)
-    return pd.concat([rows, select(table, group=same, arm="combined")]) if same and len(rows) else rows
 
 
 def _plot_answers(result: Result) -> Figure:
@@ -107,12 +100,13 @@ def _plot_answers(result: Result) -> Figure:
 
 def _plot_pairs(result: Result) -> Figure:
     """Mean accuracy over the levels of noise of every pair of tasks, at both readings."""
-    table, config = result.tables["pairs"], result.config
+    table, networks, config = result.tables["pairs"], result.tables["pair_networks"], result.config
     figure, panels = style.open_panels(["ab"], PAIR_IN * table["pair"].nunique() + 1.1)
     break_ = "\n" if style.is_narrow() else " "  # beside long names
     for (letter, title), match in zip(MATCHES.items(), ("parameters", "units"), strict=True):
         groups = [group.replace("parameters", match) for group in (BATTERY, *OTHERS)]
-        _draw_pairs(panels[letter], pd.concat([_with_combined(table, group) for group in groups]), config, groups[0])
+        shown = (pd.concat([with_combined(rows, group) for group in groups]) for rows in (table, networks))
+        _draw_pairs(panels[letter], *shown, config, groups[0])
         panels[letter].set_title(title.replace(" ", break_), loc="right")
         if letter == "b" and not style.is_narrow():
             panels[letter].tick_params(labelleft=False)  # the names of the first hold for both
@@ -122,19 +116,27 @@ def _plot_pairs(result: Result) -> Figure:
 
 
 def _plot_tests(result: Result) -> Figure:
-    """Normalised accuracy under every kind of ambiguity, of networks that were trained for none or for one."""
+    """Normalised accuracy under every kind of ambiguity, of networks that were trained for none or for one.
+
+    Below, the same of single pathways at equal units, if some of these were trained for ambiguity.
+    """
     config, table = result.config, result.tables["tests"]
-    groups = [group for group in TRAINED if group in set(table["group"])]
-    letters = "abc"[: len(config.compared_arms)]
-    figure, panels = style.open_panels([letters], 3.6)
-    for letter, arm in zip(letters, config.compared_arms, strict=True):
-        axes, rows = panels[letter], select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
-        cells = rows.reindex(index=list(TESTS), columns=groups).to_numpy(float)
+    above = [(arm, "parameters") for arm in config.compared_arms]
+    below = [(arm, "units") for arm in config.compared_arms if arm != "combined"] * config.train_at_units
+    letters = "abcdefgh"[: len(above) + len(below)]
+    rows = [letters[: len(above)]]
+    if below:
+        rows.append(letters[len(above) :] + "." * (len(above) - len(below)))
+    figure, panels = style.open_panels(rows, 3.4 * len(rows))
+    for letter, (arm, match) in zip(letters, above + below, strict=True):
+        axes, is_named = panels[letter], letter in [row[0] for row in rows] or style.is_narrow()  # for a row
+        groups = {group: name for group, name in TRAINED[match].items() if group in set(table["group"])}
+        of_arm = select(table, arm=arm).pivot(index="test", columns="group", values="accuracy")
+        cells = of_arm.reindex(index=list(TESTS), columns=list(groups)).to_numpy(float)
         axes.imshow(cells, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         style.draw_cells(axes, cells, _write_percent, lambda value: value < 0.6)
-        axes.set_title(arm, loc="right", color=style.LOOKS[arm].colour)
-        axes.set_xticks(range(len(groups)), [TRAINED[group] for group in groups], rotation=90)
-        is_named = letter == "a" or style.is_narrow()  # side by side the names of the first hold for all
+        axes.set_title(f"{arm},\nequal units" if match == "units" else arm, loc="right", color=style.LOOKS[arm].colour)
+        axes.set_xticks(range(len(groups)), groups.values(), rotation=90)
         axes.set_yticks(range(len(TESTS)), TESTS if is_named else [""] * len(TESTS))
         axes.spines[["top", "right"]].set_visible(True)
         style.name_axes(axes, letter, "trained with", "tested with" if is_named else "")
@@ -152,8 +154,8 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axhline(level, color="0.8", linewidth=0.6, zorder=0)
 
 
-def _draw_pairs(axes: Axes, rows: pd.DataFrame, config: TrainedConfig, battery: str) -> None:
-    """A point for each compared arm and pair of tasks.
+def _draw_pairs(axes: Axes, rows: pd.DataFrame, networks: pd.DataFrame, config: TrainedConfig, battery: str) -> None:
+    """A point for each compared arm and pair of tasks, with single networks as dots.
 
     Below a line are the pairs of other tasks than the battery, which other networks learned.
     """
@@ -161,7 +163,8 @@ def _draw_pairs(axes: Axes, rows: pd.DataFrame, config: TrainedConfig, battery: 
     if own < len(names):
         axes.axhline(own - 0.5, color="0.6", linewidth=0.7)
     for offset, arm in style.spread_over(config.compared_arms, 0.22):
-        part = select(rows, arm=arm).set_index("pair").loc[names]
+        part, single = select(rows, arm=arm).set_index("pair").loc[names], select(networks, arm=arm)
+        style.draw_networks(axes, single["noise"], single["pair"].map(names.index) + offset, arm)
         style.draw_rows(axes, np.arange(len(names)) + offset, part, "noise", style.LOOKS[arm], markersize=4)
     style.name_rows(axes, [_shorten(name) for name in names])
 

@@ -1,4 +1,4 @@
-"""Networks beside those of the groups: trained for one kind of ambiguity, at equal units, or on other tasks.
+"""Networks beside those of the groups: trained for one kind of ambiguity, or on other tasks.
 
 And what it is worth, under this kind and under others, to be trained for one.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cemrnn.figures.remember import Scalars
-from cemrnn.figures.shared import frames
+from cemrnn.figures.shared import conflict_groups, frames
 from cemrnn.figures.shared.ambiguity import list_pairs
 from cemrnn.figures.shared.conflict_groups import PopulationKey
 from cemrnn.figures.shared.conflict_tests import RobustnessConfig
@@ -23,7 +23,7 @@ from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
 UNTRAINED, STEP_NOISE = "parameters", "trained"  # groups that figure 2 has in any case
-TRAINED_UNITS = "trained_units"  # group of networks trained with the same noise, at equal units
+AT_UNITS = ", equal units"  # ends the group of networks that were trained for a kind of ambiguity at equal units
 # Group of networks on other tasks than the battery -> the setting that names these tasks, and the reading.
 OTHER_TASKS = {
     f"{group}_{match}": (setting, match)
@@ -43,6 +43,12 @@ TESTS = {
 }
 # Noise that is weaker in training than in its test, shown beside these and in no mean over kinds.
 WEAKER = {"weak step noise": "step noise", "weak frozen noise": "frozen noise"}
+# Group at equal units -> that at equal parameters, which has its combined networks.
+SAME_COMBINED = {
+    **conflict_groups.SAME_COMBINED,
+    **{f"{kind}{AT_UNITS}": kind for kind in (*TESTS, *WEAKER) if kind != STEP_NOISE},
+    **{f"{name}_units": f"{name}_parameters" for name in ("other", "streams")},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +58,6 @@ class TrainedConfig(RobustnessConfig):
     trained_kinds: tuple[str, ...]  # of ambiguity that networks are trained for, each for one, beside noise of steps
     kind_replicates: int  # networks of each arm that are trained for each of these kinds
     trained_weak_sigma: float  # noise on every context unit in training for the weak kinds of noise
-    train_at_units: bool  # whether networks of equal units are trained with noise of steps as well
     other_tasks: tuple[str, ...] = ()  # on which more networks are compared, if there are any; some of them conflict
     stream_tasks: tuple[str, ...] = ()  # the same, for tasks whose answers are of another kind, as of two streams
 
@@ -87,9 +92,8 @@ class TrainedConfig(RobustnessConfig):
 
     def count_networks(self, key: PopulationKey) -> int:
         """The most networks that a population has."""
-        if key.group == TRAINED_UNITS:
-            return self.trained_replicates
-        return self.kind_replicates if key.group in self.trained_kinds else super().count_networks(key)
+        is_kind = key.group.removesuffix(AT_UNITS) in self.trained_kinds
+        return self.kind_replicates if is_kind else super().count_networks(key)
 
     def cue_of(self, kind: str) -> CueConfig:
         """What happens to cues in training for a kind of ambiguity: what its test does, in all trials or half.
@@ -107,16 +111,11 @@ class TrainedConfig(RobustnessConfig):
         }[kind]
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
-        """Those of the groups, then those at equal units with noise, on other tasks, and for one kind of ambiguity.
+        """Those of the groups, then those on other tasks, and for one kind of ambiguity.
 
-        The last are at equal parameters. The combined arm is the same at both readings.
+        The combined arm is the same at both readings.
         """
         yield from super().populations()
-        noisy = CueConfig(noise_sigma=self.trained_sigma)
-        for arm in self.compared_arms:
-            if self.train_at_units and arm != "combined":
-                networks = self.training(arm, "units", cue=noisy)[: self.trained_replicates]
-                yield PopulationKey(TRAINED_UNITS, arm), networks
         for group, (setting, match) in OTHER_TASKS.items():
             for arm in self.compared_arms if getattr(self, setting) else ():
                 if (match, arm) != ("units", "combined"):
@@ -124,6 +123,23 @@ class TrainedConfig(RobustnessConfig):
         for kind in dict.fromkeys(self.trained_kinds):
             for arm in self.compared_arms:
                 yield PopulationKey(kind, arm), self.training(arm, cue=self.cue_of(kind))[: self.kind_replicates]
+                if self.train_at_units and arm != "combined":
+                    networks = self.training(arm, "units", cue=self.cue_of(kind))[: self.kind_replicates]
+                    yield PopulationKey(f"{kind}{AT_UNITS}", arm), networks
+
+
+def with_combined(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The rows of a group, and those of the combined networks that it has in common with another one."""
+    rows = frames.select(table, group=group)
+    same = SAME_COMBINED.get(group)
+    return pd.concat([rows, frames.select(table, group=same, arm="combined")]) if same and len(rows) else rows
+
+
+def measure_readings(tests: pd.DataFrame) -> Scalars:
+    """Evidence of `measure_training` at equal parameters, and with names that begin with "units" at equal units."""
+    at_units = [with_combined(tests, group).assign(group=same) for group, same in SAME_COMBINED.items()]
+    of_units = measure_training(pd.concat(at_units, ignore_index=True))
+    return measure_training(tests) | {f"units_{name}": value for name, value in of_units.items()}
 
 
 def measure_training(tests: pd.DataFrame) -> Scalars:

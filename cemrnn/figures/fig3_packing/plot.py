@@ -17,22 +17,26 @@ from cemrnn.tasks.maps import bits_per_map
 
 SIZE_LINES = ("-", "--", ":", "-.", (0, (1, 4)))
 READINGS = dict(zip(MATCHES, ("full", "none"), strict=True))  # faces of markers where both readings share a panel
+NO_BOUND = 8  # times the most maps: where a K* without bound is drawn
 KNOWN_BITS = 5  # per parameter. Source: Collins, Sohl-Dickstein & Sussillo 2017 (arXiv 1611.09913), abstract
 
 
 @style.in_style
 def plot(result: Result) -> style.Figures:
-    """The figure of `cemrnn.figures.fig3_packing.experiment.run`, and part b: other families of tasks and arms."""
-    return {"": _plot_maps(result), "b": _plot_others(result)}
+    """The figure of `cemrnn.figures.fig3_packing.experiment.run`, in parts.
+
+    b: other families of tasks and arms; c: K*, as it follows from a number of bits per trained number and as measured.
+    """
+    return {"": _plot_maps(result), "b": _plot_others(result), "c": _plot_packed(result)}
 
 
 def _plot_maps(result: Result) -> Figure:
     config, tables = result.config, result.tables
     cells, arms = tables["cells"], [*config.arms, SEPARATE]
-    usual = select(cells, n_sites=config.n_sites)
+    usual, networks = (select(table, n_sites=config.n_sites) for table in (cells, tables["networks"]))
     figure, panels = style.open_panels(["ab", "cd", "ef"], 9)
     for letter, match in zip("ab", MATCHES, strict=True):
-        _draw_accuracy(panels[letter], select(usual, match=match), arms, config)
+        _draw_accuracy(panels[letter], select(usual, match=match), select(networks, match=match), arms, config)
         style.name_axes(panels[letter], letter, "number of maps K", "accuracy over maps")
         panels[letter].set_title(f"equal {match}")
     maps = cells[cells["arm"].isin(config.arms) & (cells["n_sites"] > 0)]
@@ -59,8 +63,49 @@ def _plot_others(result: Result) -> Figure:
     return figure
 
 
-def _draw_accuracy(axes: Axes, table: pd.DataFrame, arms: list[str], config: PackingConfig) -> None:
-    for arm in arms:
+def _plot_packed(result: Result) -> Figure:
+    """K* against the sites of a map, at both readings: curves as it follows, points as it was measured."""
+    config, tables = result.config, result.tables
+    figure, panels = style.open_panels(["ab"], 3.8)
+    for letter, match in zip("ab", MATCHES, strict=True):
+        rows = (select(tables[name], match=match) for name in ("contexts", "packed"))
+        _draw_packed(panels[letter], *rows, config)
+        panels[letter].set_title(f"equal {match}")
+        style.name_axes(panels[letter], letter, "sites S of a map", "K*, number of maps")
+    lines = {f"N = {n}": dict(linestyle=line) for n, line in zip(config.units, SIZE_LINES, strict=False)}
+    style.add_legend(figure, config.arms, style.make_handles(lines, color="0.4"))
+    return figure
+
+
+def _draw_packed(axes: Axes, predicted: pd.DataFrame, measured: pd.DataFrame, config: PackingConfig) -> None:
+    """A K* without bound lies at the upper edge; a triangle points away from the numbers of maps that were learned."""
+    sites, most = sorted(predicted["n_sites"].unique()), NO_BOUND * max(config.task_counts)
+    where = sites.index(config.n_sites)
+    for offset, arm in style.spread_over(config.arms, 0.2):
+        look = style.LOOKS[arm]
+        for i, (n_units, line) in enumerate(zip(config.units, SIZE_LINES, strict=False)):
+            curve = select(predicted, arm=arm, n_units=n_units).sort_values("n_sites")
+            at = [sites.index(n) for n in curve["n_sites"]]
+            axes.plot(at, curve["kstar"].clip(upper=most), color=look.colour, linestyle=line, marker=".")
+            row = select(measured, arm=arm, n_units=n_units)
+            points = np.exp2(row[["octaves", "low", "high"]]).set_axis(["value", "low", "high"], axis="columns")
+            outside = row["above"].sum() - row["below"].sum()
+            marker = look.marker if 2 * abs(outside) <= row["n"].sum() else "^" if outside > 0 else "v"
+            style.draw_points(
+                axes, [where + offset + 0.04 * (i - 1)], points, "value", look, marker=marker, markersize=6
+            )
+    axes.axhline(most, color="0.6", linewidth=0.7)
+    axes.annotate("no bound", (1, most), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4")
+    axes.set(yscale="log", xlim=(-0.4, len(sites) - 0.6))
+    axes.set_xticks(range(len(sites)), sites)
+
+
+def _draw_accuracy(
+    axes: Axes, table: pd.DataFrame, networks: pd.DataFrame, arms: list[str], config: PackingConfig
+) -> None:
+    for offset, arm in style.spread_over(arms, 0.06):
+        single = select(networks, arm=arm)
+        style.draw_networks(axes, single["n_tasks"] * 2**offset, single["accuracy"], arm)
         for n_units, line in zip(config.units, SIZE_LINES, strict=False):
             _draw_line(axes, select(table, arm=arm, n_units=n_units), "n_tasks", arm, linestyle=line)
     _name_counts(axes, config)

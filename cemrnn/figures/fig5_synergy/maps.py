@@ -10,7 +10,7 @@ import pandas as pd
 
 from cemrnn.figures.result import Scalars
 from cemrnn.figures.shared.battery import load_arm
-from cemrnn.figures.shared.conflict_groups import GROUPS
+from cemrnn.figures.shared.conflict_groups import GROUPS, SAME_COMBINED
 from cemrnn.figures.shared.conflict_tests import TESTS, RobustnessConfig, measure_tests
 from cemrnn.figures.shared.frames import SINGLE, collect_samples, select
 from cemrnn.figures.shared.packing import count_cells
@@ -42,10 +42,10 @@ def map_robustness(sizes: Sequence[RobustnessConfig], chance: np.ndarray) -> pd.
     rows = []
     for of_size in sizes:
         tests = pd.concat(_test_all(of_size, chance), ignore_index=True)
-        for group in GROUPS if of_size.compared else GROUPS[:1]:
+        for group in [group for group in GROUPS if group in set(tests["group"])]:
             among = select(tests, group=group)
-            if group == "units":  # the combined arm is the same at both readings
-                among = pd.concat([select(tests, group="parameters", arm="combined"), among])
+            if same := SAME_COMBINED.get(group):
+                among = pd.concat([select(tests, group=same, arm="combined"), among])
             for test in TESTS[1:]:  # the clean cue is what the others are normalised by
                 cell = {"group": group, "n_units": of_size.n_units, "test": test}
                 rows.append(cell | _compare(select(among, test=test), "accuracy"))
@@ -53,10 +53,10 @@ def map_robustness(sizes: Sequence[RobustnessConfig], chance: np.ndarray) -> pd.
 
 
 def resize(config: RobustnessConfig, n_units: int, n_replicates: int) -> RobustnessConfig:
-    """The arms that are compared, at equal parameters and another size, with as many units per component."""
-    changes = dict(n_replicates=min(n_replicates, config.n_replicates), arms=COMPARED, compared=())
-    rank = max(2, round(config.rank * n_units / config.n_units))
-    return dataclasses.replace(config, n_units=n_units, rank=rank, **changes)
+    """The arms that are compared, in all groups and of another size, with as many units per component."""
+    rank, fewer = max(2, round(config.rank * n_units / config.n_units)), ("n_replicates", "trained_replicates")
+    changes = {name: min(n_replicates, getattr(config, name)) for name in fewer}
+    return dataclasses.replace(config, n_units=n_units, rank=rank, arms=COMPARED, **changes)
 
 
 def count_where(table: pd.DataFrame, name: str) -> Scalars:

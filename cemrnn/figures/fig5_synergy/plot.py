@@ -29,6 +29,9 @@ MEASURES = (  # name, shade, marker, label
     ("beyond_bliss", "0.65", "^", "beyond Bliss"),
 )
 DECIDES = ("excitability", "synapses", "neither")
+READINGS = ("equal\nparameters", "equal\nunits")
+NETWORKS = (*READINGS, "equal parameters,\ntrained with noise", "equal units,\ntrained with noise")
+NETWORKS = dict(zip(GROUPS, NETWORKS, strict=True))  # what the columns of the map of robustness are
 
 
 @style.in_style
@@ -56,13 +59,12 @@ def _draw_outcomes(axes: Axes, tables: Tables, arms: Sequence[str]) -> None:
     table, at_units, networks = (tables[f"outcomes{end}"] for end in ("", "_units", "_networks"))
     for offset, arm in style.spread_over(arms, 0.24):
         for k, outcome in enumerate(OUTCOMES):
-            values, look = select(networks, arm=arm, outcome=outcome)["value"], style.LOOKS[arm]
-            axes.scatter([k + offset - 0.05] * len(values), values, s=4, color=look.colour, alpha=0.35, linewidth=0)
+            style.draw_networks(axes, k + offset - 0.05, select(networks, arm=arm, outcome=outcome)["value"], arm)
         for rows, shift, fill in ((table, 0, "full"), (at_units, 0.05, "none")):
             part = select(rows, arm=arm).set_index("outcome")
             if len(part) and (fill == "full" or arm in SINGLE):
-                at, look = np.arange(len(OUTCOMES)) + offset + shift, style.LOOKS[arm]
-                style.draw_points(axes, at, part.loc[list(OUTCOMES)], "value", look, markersize=5, fillstyle=fill)
+                at, marks = np.arange(len(OUTCOMES)) + offset + shift, dict(markersize=5, fillstyle=fill)
+                style.draw_points(axes, at, part.loc[list(OUTCOMES)], "value", style.LOOKS[arm], **marks)
     names = ["mixture\n(area)", "noise\n(σ₇₅ /\nideal)", "packing\n(share\nof bits)", "joint\n(mean)"]
     axes.set_xticks(range(len(OUTCOMES)), names)
     axes.axhline(1, color="0.8", linewidth=0.6, zorder=0)
@@ -103,7 +105,7 @@ def _plot_maps(result: Result) -> Figure:
     """Synergy in every cell: size and maps at both readings, and kinds of ambiguity."""
     packed, robust = result.tables["map_packing"], result.tables["map_robustness"]
     most = np.nanmax(np.abs([0.1, *packed["value"], *robust["value"]]))
-    figure, panels = style.open_panels(["aaabbbccccc"], 3.9)
+    figure, panels = style.open_panels(["ab", "c"], 7)
     packed = packed.assign(size=[f"N = {r.n_units}\nS = {r.n_sites}" for r in packed.itertuples()])
     sizes, counts = list(dict.fromkeys(packed["size"])), sorted(packed["n_tasks"].unique())
     for letter, match in zip("ab", MATCHES, strict=False):
@@ -112,17 +114,28 @@ def _plot_maps(result: Result) -> Figure:
         image = _draw_map(axes, cells, sizes, counts, most)
         axes.set_title(f"equal {match}", loc="right")
         style.name_axes(axes, letter, "number of maps K")
-    usual = dict(zip(GROUPS, ("equal\nparam.", "equal\nunits", "trained\nfor\nnoise"), strict=True))
-    n_units = result.config.n_units
-    columns = [usual[r.group] if r.n_units == n_units else f"N =\n{r.n_units}" for r in robust.itertuples()]
-    cells = robust.assign(counts=True, networks=columns).set_index(["test", "networks"])
-    _draw_map(panels["c"], cells, list(TESTS[1:]), list(dict.fromkeys(columns)), most)
-    panels["c"].set_title(f"N = {n_units} unless told", loc="right")
-    style.name_axes(panels["c"], "c", "networks")
+    robust = robust.sort_values("group", key=lambda groups: groups.map(GROUPS.index), kind="stable")
+    robust = robust.assign(counts=True, networks=[(r.group, r.n_units) for r in robust.itertuples()])
+    columns = list(dict.fromkeys(robust["networks"]))
+    _draw_map(panels["c"], robust.set_index(["test", "networks"]), list(TESTS[1:]), columns, most)
+    _name_networks(panels["c"], columns)
+    style.name_axes(panels["c"], "c", "units N of the combined arm")
     if style.are_neighbours(panels["a"], panels["b"]):  # the rows of b are those of a
         panels["b"].set_yticks([])
     panels["c"].figure.colorbar(image, ax=panels["c"], label="combined minus the better one", pad=0.02, fraction=0.08)
     return figure
+
+
+def _name_networks(axes: Axes, columns: Sequence[tuple[str, int]]) -> None:
+    """Name columns by their size, and above them, between lines, what is equal and what they were trained with."""
+    groups = [group for group, _ in columns]
+    axes.set_xticks(range(len(columns)), [n_units for _, n_units in columns])
+    for group in dict.fromkeys(groups):
+        first, last = groups.index(group), len(groups) - groups[::-1].index(group)
+        place = dict(xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center")
+        axes.annotate(NETWORKS[group], ((first + last - 1) / 2, 1), **place)
+        if first:
+            axes.axvline(first - 0.5, color="black", linewidth=0.8)
 
 
 def _draw_map(axes: Axes, cells: pd.DataFrame, rows: Sequence, columns: Sequence, most: float) -> AxesImage:

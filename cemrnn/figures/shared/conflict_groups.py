@@ -1,4 +1,4 @@
-"""Networks that figures 2 and 15 compare: at equal parameters, at equal units, and trained with a noisy cue."""
+"""Networks that figures 2, 5 and 15 compare: at equal parameters, at equal units, and trained with a noisy cue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from cemrnn.figures.shared.battery import all_conditions
 from cemrnn.tasks.cues import CueConfig
 from cemrnn.training.config import TrainingConfig
 
-GROUPS = ("parameters", "units", "trained")  # what is equal; the last one at equal parameters, too
+GROUPS = ("parameters", "units", "trained", "trained_units")  # what is equal: parameters, units, and again with noise
+SAME_COMBINED = {"units": "parameters", "trained_units": "trained"}  # group -> that which has its combined networks
 
 
 class PopulationKey(NamedTuple):
@@ -30,6 +31,7 @@ class GroupSizes(Config):
     compared: tuple[str, ...]  # arms that are also compared at equal units, and trained with noise
     trained_sigma: float  # noise on every context unit in training, drawn anew at each step
     trained_replicates: int  # networks of each arm that are trained with it
+    train_at_units: bool  # whether networks of equal units are trained for ambiguity as well
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class GroupsConfig(GroupSizes, ConflictConfig):
 
     def count_networks(self, key: PopulationKey) -> int:
         """The most networks that a population has."""
-        return self.trained_replicates if key.group == "trained" else self.n_replicates
+        return self.trained_replicates if key.group in ("trained", "trained_units") else self.n_replicates
 
     def populations(self) -> Iterator[tuple[PopulationKey, list[TrainingConfig]]]:
         """Every population with its networks; the combined arm is the same at both readings."""
@@ -55,6 +57,10 @@ class GroupsConfig(GroupSizes, ConflictConfig):
                 yield PopulationKey("units", arm), self.training(arm, "units")
         for arm in self.compared_arms:
             yield PopulationKey("trained", arm), self.training(arm, cue=noisy)[: self.trained_replicates]
+        for arm in self.compared_arms:
+            if self.train_at_units and arm != "combined":
+                networks = self.training(arm, "units", cue=noisy)[: self.trained_replicates]
+                yield PopulationKey("trained_units", arm), networks
 
 
 C = TypeVar("C", bound=GroupsConfig)
