@@ -165,13 +165,14 @@ def majority_share(maps: np.ndarray) -> float:
     return float(np.mean(most) / len(maps))
 
 
-def draw_separate(scores: np.ndarray, n_tasks: int, n_replicates: int, *, seed: int) -> np.ndarray:
-    """Scores (M, K) of K networks with one task each, for every replicate.
+def draw_separate(right: np.ndarray, n_tasks: int, n_replicates: int, *, seed: int) -> np.ndarray:
+    """Answers (M, n, K) of K networks with one task each, for every replicate.
 
     Args:
-        scores: (P,) of a pool of networks that learned one task each.
+        right: (P, n) whether each of n trials was answered right, by a pool of networks that learned one task each.
         n_tasks: K.
         n_replicates: M.
         seed: of the draws: K networks of the pool for each replicate, with replacement.
     """
-    return stream(seed, "separate", str(n_tasks)).choice(scores, (n_replicates, n_tasks))
+    chosen = stream(seed, "separate", str(n_tasks)).choice(len(right), (n_replicates, n_tasks))
+    return np.moveaxis(np.asarray(right)[chosen], 1, 2)

@@ -11,6 +11,7 @@ from cemrnn.figures.fig2_ambiguity import experiment as fig2_ambiguity
 from cemrnn.figures.fig2_ambiguity.plot import plot
 from cemrnn.figures.shared.ambiguity import (
     ArmCurves,
+    Ideal,
     list_pairs,
     list_unordered,
 )
@@ -40,6 +41,7 @@ CONFIG = dataclasses.replace(
 PAIRS = np.array(conflict_pairs(CONFIG.task_set))
 JITTER = np.array([-1.3, 1.3, -0.8, 0.8, -0.4, 0.4, -0.1, 0.1])  # of networks
 CHANCE = np.full(len(TASKS), 0.2)
+IDEAL = 0.8  # share of right answers of the observer, at every level
 SHARES = dict(own=0.5, other=0.25, silent=0.15, astray=0.1)  # of answers in every test
 
 
@@ -85,7 +87,8 @@ def run(monkeypatch, slopes, *, spread=0.02, of_pairs=0.02, leak=0.0, made=CONFI
     monkeypatch.setattr(fig2_ambiguity, "load_arm", lambda config, trainings: next(keys))
     monkeypatch.setattr(fig2_ambiguity, "measure_ambiguity", measure)
     monkeypatch.setattr(fig2_ambiguity, "estimate_chance", lambda config, n: np.full(len(config.tasks), CHANCE[0]))
-    monkeypatch.setattr(fig2_ambiguity, "measure_ideal", lambda config, chance: np.array([1.0, 0.9, 0.6]))
+    ideal = Ideal(np.full((8, len(PAIRS), 3), IDEAL), np.array([1.0, 0.9, 0.6]))
+    monkeypatch.setattr(fig2_ambiguity, "measure_ideal", lambda config, chance: ideal)
     monkeypatch.setattr(
         fig2_ambiguity,
         "measure_tests",
@@ -127,6 +130,8 @@ def test_planted_slopes_come_back_as_areas_and_thresholds(monkeypatch):
     assert scalars["ideal_sigma75"] == pytest.approx(0.6)
     assert scalars["largest_lead_over_ideal"] == pytest.approx(1 - 0.2 * 0.8 - 0.6)
     assert scalars["plain_favours_cued"] == pytest.approx(0)
+    n_trials = len(PAIRS) * CONFIG.pair_trials  # clean cues: .9 of the answers of networks are right, and .8 of its own
+    assert scalars["largest_lead_in_errors"] == pytest.approx(0.1 / np.sqrt((0.9 * 0.1 + 0.8 * 0.2) / n_trials))
 
 
 CLAIMS = {

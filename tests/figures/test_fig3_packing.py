@@ -162,7 +162,7 @@ def test_a_planted_number_of_bits_per_parameter_is_found_and_explains_the_others
     }
     brought = {"excitability": 16, "synaptic": 2, "combined": 18}  # numbers of a context
     for arm, n_shared in shared.items():
-        lacking = bits_per_map(4) - scalars["law_bits"] * brought[arm]
+        lacking = bits_per_map(4) * kept_share(CONFIG.criterion, 4) - scalars["law_bits"] * brought[arm]
         kstar = scalars["law_bits"] * n_shared / lacking if lacking > 0 else np.nan
         assert scalars[f"law_kstar_{arm}"] == pytest.approx(kstar, nan_ok=True)
 
@@ -199,7 +199,9 @@ def test_every_arm_size_reading_and_number_of_sites_has_its_predicted_number_of_
     contexts, bits = result.tables["contexts"], result.scalars["law_bits"]
     sites = {CONFIG.n_sites, *CONFIG.site_counts}
     assert len(contexts) == len(CONFIG.arms) * 2 * len(CONFIG.units) * len(sites)
-    lacking = contexts["bits_per_map"] - bits * contexts["n_per_context"]
+    needed = bits_stored(CONFIG.criterion, 1, contexts["n_sites"].iloc[0])  # of one map with answers at the criterion
+    assert contexts["bits_at_criterion"].iloc[0] == pytest.approx(needed) and needed < contexts["bits_per_map"].iloc[0]
+    lacking = contexts["bits_at_criterion"] - bits * contexts["n_per_context"]
     finite = lacking > 0
     np.testing.assert_allclose(contexts["kstar"][finite], (bits * contexts["n_shared"] / lacking)[finite])
     assert np.isinf(contexts["kstar"][~finite]).all()

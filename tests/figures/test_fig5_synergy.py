@@ -14,6 +14,7 @@ from cemrnn.figures.fig5_synergy import maps as synergy_maps
 from cemrnn.figures.fig5_synergy.experiment import DESIGN, OUTCOMES
 from cemrnn.figures.fig5_synergy.pathways_apart import LESIONS
 from cemrnn.figures.fig5_synergy.plot import plot
+from cemrnn.figures.shared.ambiguity import Ideal
 from cemrnn.figures.shared.conflict_groups import GROUPS
 from cemrnn.figures.shared.conflict_tests import TESTS
 from cemrnn.reproduce.project import Project
@@ -139,7 +140,7 @@ def test_outcomes_are_shares_of_their_scales_and_a_network_without_context_is_at
     chance = np.array([0.2, 0.2])
     ideal = 0.5  # of these levels: 1 falls to .5 from 0 to 1
     config = dataclasses.replace(CONFIG, sigmas=(0.0, 1.0))
-    monkeypatch.setattr(fig5_synergy, "measure_ideal", lambda config, chance: np.array([1.0, 0.5]))
+    monkeypatch.setattr(fig5_synergy, "measure_ideal", lambda config, chance: Ideal(np.empty(0), np.array([1.0, 0.5])))
     networks = pd.DataFrame({"auc": [0.5, np.nan], "sigma75": [ideal / 2, np.nan]})
     shares = dict.fromkeys(DESIGN, np.array([0.25, 0.75]))
     monkeypatch.setattr(fig5_synergy, "measure_ambiguity", lambda *_: SimpleNamespace(networks=lambda: networks))

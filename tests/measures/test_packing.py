@@ -137,8 +137,10 @@ def test_the_majority_share_is_that_of_the_best_single_answer():
 
 
 def test_separate_networks_are_drawn_one_for_each_task():
-    pool = np.array([0.2] + [1.0] * 99)
-    assert draw_separate(np.full(5, 0.7), 8, 3, seed=1).tolist() == [[0.7] * 8] * 3
+    pool = np.ones((100, 5), bool)
+    pool[0] = [True, False, False, False, False]
+    assert draw_separate(pool[1:], 8, 3, seed=1).all()
     many = draw_separate(pool, 64, 4000, seed=1)  # one of K draws is the bad network with 1 - .99^K
-    assert many.shape == (4000, 64)
-    assert (many.min(axis=1) == 0.2).mean() == pytest.approx(1 - 0.99**64, abs=0.03)
+    assert many.shape == (4000, 5, 64)
+    worst = many.mean(axis=1).min(axis=1)
+    assert set(worst) == {0.2, 1.0} and (worst == 0.2).mean() == pytest.approx(1 - 0.99**64, abs=0.03)

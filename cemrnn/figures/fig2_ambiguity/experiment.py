@@ -14,6 +14,8 @@ from cemrnn.figures.shared import frames, titles
 from cemrnn.figures.shared.ambiguity import (
     ANSWERS,
     ArmCurves,
+    Ideal,
+    lead_in_errors,
     list_pairs,
     list_unordered,
     measure_ambiguity,
@@ -59,7 +61,7 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
         "test_answers": _answer_table(tested, ["group", "arm", "test"]),
         "pairs": _pair_table(curves, config),
         "pair_networks": _pair_networks(curves, config),
-        "ideal": pd.DataFrame({"sigma": config.sigmas, "normalised": ideal}),
+        "ideal": pd.DataFrame({"sigma": config.sigmas, "normalised": ideal.normalised}),
         "tests": frames.summarise(tested, ["group", "arm", "test"], "accuracy"),
         "networks": pd.concat(networks, ignore_index=True),
     }
@@ -113,8 +115,8 @@ def group_by_family(config: TrainedConfig) -> np.ndarray:
     return np.array(numbers)
 
 
-def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarray, config: TrainedConfig) -> Scalars:
-    ideal_sigma75 = threshold_level(np.array(config.sigmas), ideal).level.item()
+def _scalars(curves: Curves, tables: Tables, ideal: Ideal, chance: np.ndarray, config: TrainedConfig) -> Scalars:
+    ideal_sigma75 = threshold_level(np.array(config.sigmas), ideal.normalised).level.item()
     equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
     scalars |= {"chance": float(np.mean([chance[i] for i, _ in list_pairs(config.task_set)]))}
@@ -126,11 +128,13 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     scalars |= frames.arm_scalars(frames.select(tables["networks"], group="parameters"), MEASURES)
     efficient = {arm: efficiency(of_arm.sigma75.level, ideal_sigma75) for arm, of_arm in equal.items()}
     scalars |= frames.mean_scalars(efficient, name="efficiency_{}")
-    scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal)
+    scalars["largest_lead_over_ideal"] = _lead_over_ideal(tables["curves"], ideal.normalised)
+    scalars["largest_lead_in_errors"] = _lead_in_errors(curves, ideal, config.pair_trials)
     families = group_by_family(config)
     scalars |= {"n_families": len(set(families)), "largest_family": int(np.bincount(families).max())}
-    for name, setting in (("other", "other_tasks"), ("streams", "stream_tasks")):
-        scalars |= _count_others(name, getattr(config, setting), curves)
+    scalars["n_other_tasks"] = len(config.other_tasks)
+    for name in ("other", "streams"):
+        scalars |= _count_others(name, curves)
     for group in MEASURED:
         scalars |= _compare(group, curves, config)
     for arm in frames.SINGLE:  # of being trained with noise
@@ -141,12 +145,12 @@ def _scalars(curves: Curves, tables: Tables, ideal: np.ndarray, chance: np.ndarr
     return scalars | {"title": name_outcome(scalars)}
 
 
-def _count_others(name: str, tasks: tuple[str, ...], curves: Curves) -> Scalars:
-    """How many other tasks and pairs of them there are, and the fewest networks of an arm that learned them."""
+def _count_others(name: str, curves: Curves) -> Scalars:
+    """How many pairs of other tasks there are, and the fewest networks of an arm that learned them."""
     found = [of_key for key, of_key in curves.items() if key.group in (f"{name}_parameters", f"{name}_units")]
     n_pairs = len(list_unordered(found[0].pairs)) if found else 0
     learned = int(min((of_key.passed.sum() for of_key in found), default=0))
-    return {f"n_{name}_tasks": len(tasks), f"n_{name}_pairs": n_pairs, f"{name}_tasks_learned": learned}
+    return {f"n_{name}_pairs": n_pairs, f"{name}_tasks_learned": learned}
 
 
 def _compare(group: str, curves: Curves, config: TrainedConfig) -> Scalars:
@@ -192,6 +196,13 @@ def _lead_over_ideal(table: pd.DataFrame, ideal: np.ndarray) -> float:
         index=["group", "arm"], columns="level", values="normalised"
     )
     return float(np.nanmax(rows.to_numpy(float) - ideal)) if np.isfinite(rows.to_numpy(float)).any() else np.nan
+
+
+def _lead_in_errors(curves: Curves, ideal: Ideal, n_trials: int) -> float:
+    """The largest lead of a single network over the observer of its trials, in standard errors of sampling."""
+    shares = [of_key.own["noise"] for key, of_key in curves.items() if key.group not in OTHER_TASKS]
+    leads = [lead_in_errors(own, ideal.shares[: len(own)], n_trials) for own in shares]
+    return float(max(lead.max() for lead in leads))
 
 
 def _preference(plain: ArmCurves) -> np.ndarray:

@@ -96,7 +96,10 @@ def _speed_table(networks: pd.DataFrame, config: PackingConfig) -> pd.DataFrame:
 
 
 def _context_table(config: PackingConfig) -> pd.DataFrame:
-    """What a context brings to every arm of every size, at both readings, and how many bits a map asks for."""
+    """What a context brings to every arm of every size, at both readings, and how many bits a map asks for.
+
+    For perfect answers, and for those at the criterion of K*.
+    """
     rows, sites = [], sorted({config.n_sites, *config.site_counts})
     for arm, match, n_units in itertools.product(config.arms, MATCHES, config.units):
         cell = PackingCell(arm, match, n_units, config.middle_count, config.n_sites)
@@ -104,13 +107,18 @@ def _context_table(config: PackingConfig) -> pd.DataFrame:
         own = count_context_parameters(training.network)
         row = {"arm": arm, "match": match, "n_units": n_units, "n_per_context": own}
         row["n_shared"] = training.n_parameters - own * cell.n_tasks
-        rows += [row | {"n_sites": n_sites, "bits_per_map": bits_per_map(n_sites)} for n_sites in sites]
+        for n_sites in sites:
+            bits, share = bits_per_map(n_sites), float(packing.kept_share(config.criterion, n_sites))
+            rows.append(row | {"n_sites": n_sites, "bits_per_map": bits, "bits_at_criterion": share * bits})
     return pd.DataFrame(rows)
 
 
 def _predict_packed(contexts: pd.DataFrame, bits: float) -> pd.DataFrame:
-    """The table of contexts with the K* that follows from a number of bits per trained number; infinite: no bound."""
-    rows = contexts[["n_shared", "n_per_context", "bits_per_map"]].itertuples(index=False)
+    """The table of contexts with the K* that follows from a number of bits per trained number; infinite: no bound.
+
+    K* asks for accuracy at the criterion, at which a map needs fewer bits than for perfect answers.
+    """
+    rows = contexts[["n_shared", "n_per_context", "bits_at_criterion"]].itertuples(index=False)
     return contexts.assign(kstar=[packing.predict_packed(*row, bits) for row in rows])
 
 

@@ -130,11 +130,11 @@ def measure_separate(config: PackingConfig) -> pd.DataFrame:
 def _measure_separate(cell: PackingCell, config: PackingConfig) -> pd.DataFrame:
     trainings = config.separate(cell)
     right, networks = answer(trainings, config, cell.rule)
-    drawn = packing.draw_separate(right.mean(axis=(1, 2)), cell.n_tasks, config.n_replicates, seed=config.seed)
-    network, accuracy = trainings[0].network, drawn.mean(axis=1)
+    drawn = packing.draw_separate(right[:, :, 0], cell.n_tasks, config.n_replicates, seed=config.seed)
+    network, accuracy = trainings[0].network, drawn.mean(axis=(1, 2))
     described = {**cell._asdict(), "own_units": network.n_units * cell.n_tasks, "rank": 0}
     described |= {"n_parameters": count_parameters(network) * cell.n_tasks, "network": range(config.n_replicates)}
-    measured = {"accuracy": accuracy, "worst": drawn.min(axis=1)}
+    measured = {"accuracy": accuracy, "worst": packing.worst_of_halves(drawn)}
     measured["bits"] = packing.bits_stored(accuracy, cell.n_tasks, cell.n_sites)
     rises = [late_rise(trained, config.n_updates, trainings[0].trained_tasks) for trained in networks]
     return pd.DataFrame(described | measured | {"rise": np.nanmean(rises)})

@@ -148,7 +148,7 @@ def _outcome_table(
     populations: dict[str, Population], packed: dict[str, np.ndarray], config: SynergyConfig, chance: np.ndarray
 ) -> pd.DataFrame:
     """One row per arm, outcome and replicate, on a scale from 0 (no context) to 1."""
-    ideal = threshold_level(np.array(config.sigmas), measure_ideal(config, chance)).level.item()
+    ideal = threshold_level(np.array(config.sigmas), measure_ideal(config, chance).normalised).level.item()
     parts = []
     for arm, population in populations.items():
         curves = measure_ambiguity(population, config.of_arm(arm), chance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -212,8 +213,15 @@ def list_unordered(pairs: np.ndarray) -> dict[tuple[int, int], list[int]]:
     return found
 
 
-def measure_ideal(config: ConflictConfig, chance: np.ndarray) -> np.ndarray:
-    """(L,) normalised accuracy of the ideal observer on the conflict trials, at every level of noise on the cue.
+class Ideal(NamedTuple):
+    """Answers of the ideal observer to the conflict trials, at every level of noise on the cue."""
+
+    shares: np.ndarray  # (M, P, L) share of right answers, on the trials of every replicate
+    normalised: np.ndarray  # (L,) normalised accuracy
+
+
+def measure_ideal(config: ConflictConfig, chance: np.ndarray) -> Ideal:
+    """What the ideal observer answers to the trials that networks are tested on.
 
     Args:
         config: levels and numbers of trials.
@@ -221,8 +229,24 @@ def measure_ideal(config: ConflictConfig, chance: np.ndarray) -> np.ndarray:
     """
     conflicts = draw_conflicts(config, torch.device("cpu"))
     noise, zero = draw_cue_noise(config, conflicts.own), chance[conflicts.pairs[:, 0]]
-    shares = np.stack([conflicts.ideal(sigma, noise).mean(axis=0) for sigma in config.sigmas], axis=1)  # (P, L)
-    return robustness.normalise_accuracy(shares, zero[:, None], np.ones((len(zero), 1))).mean(axis=0)
+    shares = np.stack([conflicts.ideal(sigma, noise) for sigma in config.sigmas], axis=-1)
+    normalised = robustness.normalise_accuracy(shares.mean(axis=0), zero[:, None], np.ones((len(zero), 1)))
+    return Ideal(shares, normalised.mean(axis=0))
+
+
+def lead_in_errors(own: np.ndarray, ideal: np.ndarray, n_trials: int) -> np.ndarray:
+    """By how many standard errors of sampling a network has more right answers than the ideal observer, (M, L).
+
+    Both answer the same trials, so that the errors are rather too large; 0 where neither ever fails.
+
+    Args:
+        own: (M, P, L) share of right answers of every network.
+        ideal: (M, P, L) that of the observer.
+        n_trials: per ordered pair of tasks and level.
+    """
+    first, second = own.mean(axis=1), ideal.mean(axis=1)
+    variance = (first * (1 - first) + second * (1 - second)) / (n_trials * own.shape[1])
+    return np.divide(first - second, np.sqrt(variance), out=np.zeros_like(first), where=variance > 0)
 
 
 def answer_shares(model: CEMRNN, conflicts: ConflictTrials, cues: list[Tensor], config: ConflictConfig):

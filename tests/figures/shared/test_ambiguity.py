@@ -10,7 +10,7 @@ import torch
 from scipy import optimize, stats
 
 from cemrnn.figures.shared import ambiguity
-from cemrnn.figures.shared.ambiguity import list_pairs, measure_ideal
+from cemrnn.figures.shared.ambiguity import lead_in_errors, list_pairs, measure_ideal
 from cemrnn.network.model import CEMRNN
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
@@ -59,7 +59,12 @@ def test_the_thresholds_of_networks_made_by_hand_are_the_ones_that_were_built_in
     np.testing.assert_allclose([np.interp(-0.5, -of_pair, CONFIG.lambdas) for of_pair in switched],
                                [(1 - offset) / 2, (1 + offset) / 2], atol=0.03)  # fmt: skip
     ideal = measure_ideal(CONFIG, np.full(n_tasks, zero))
-    lead = curves.normalised["noise"].mean(axis=0) - ideal
+    errors = lead_in_errors(curves.own["noise"], ideal.shares, CONFIG.pair_trials)
+    assert errors.shape == (n_networks, len(CONFIG.sigmas)) and errors.max() < 4
+    assert np.abs(errors).max() < 4 or offset > 0  # the network without an offset is such an observer itself
+    peeks = curves.own["noise"][..., -1:] + 0.1  # is right more often than a noisy cue allows
+    assert (lead_in_errors(peeks, ideal.shares[..., -1:], CONFIG.pair_trials) > 4).all() or offset > 0
+    lead = curves.normalised["noise"].mean(axis=0) - ideal.normalised
     assert (np.abs(lead) < 0.03).all() if offset == 0 else (lead < 0.03).all() and lead.min() < -0.03
 
 

@@ -45,7 +45,7 @@ def test_moving_cues_are_there_when_they_should_be(conflicts):
 
 def test_the_observer_is_at_one_without_noise_and_no_policy_beats_it(conflicts):
     config = dataclasses.replace(CONFIG, n_replicates=2, pair_trials=200, sigmas=(0.0, 0.5, 1.0, 50.0))
-    curve = measure_ideal(config, CHANCE)
+    curve = measure_ideal(config, CHANCE).normalised
     assert curve[0] == pytest.approx(1) and (np.diff(curve) < 0).all()
     noise = draw_cue_noise(config, conflicts.own)
     n = len(conflicts.pairs) * 200 * 2

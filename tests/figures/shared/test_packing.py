@@ -11,7 +11,9 @@ import pytest
 from cemrnn.figures.fig3_packing import populations
 from cemrnn.figures.fig3_packing.populations import conditions
 from cemrnn.figures.shared import packing
+from cemrnn.figures.shared.frames import select
 from cemrnn.figures.shared.packing import ROTATIONS, SEPARATE, PackingCell
+from cemrnn.measures.packing import draw_separate, worst_of_halves
 from cemrnn.network.config import count_context_parameters, count_parameters
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
@@ -256,7 +258,12 @@ def test_the_largest_networks_at_equal_units_have_their_own_updates_and_no_other
 def test_separate_networks_subsets_and_one_more_map_are_measured(store):
     separate = populations.measure_separate(CONFIG)
     assert len(separate) == 2 * 2 * 3 * 3 and set(separate["arm"]) == {SEPARATE}
-    assert (separate["worst"] <= separate["accuracy"] + 1e-9).all()
+    cell = CONFIG.separate_cells()[0]
+    right, _ = populations.answer(CONFIG.separate(cell), CONFIG, cell.rule)
+    drawn = draw_separate(right[:, :, 0], cell.n_tasks, CONFIG.n_replicates, seed=CONFIG.seed)
+    of_cell = select(separate, match=cell.match, n_units=cell.n_units, n_tasks=cell.n_tasks)
+    np.testing.assert_allclose(of_cell["worst"], worst_of_halves(drawn))
+    np.testing.assert_allclose(of_cell["accuracy"], drawn.mean(axis=(1, 2)), rtol=1e-6)
     battery = populations.measure_battery(CONFIG)
     assert len(battery) == 3 * 2 * 2 * 2
     assert (battery.groupby("network")["tasks"].nunique() == 1).all()
