@@ -65,7 +65,7 @@ def _scalars(joined: Tables, tables: Tables, config: InterpretabilityConfig) -> 
     pairs = ambiguous_pairs(tasks)
     first = min(early_step(tasks, pair) for pair in pairs) + 1
     scalars: Scalars = {"n_tasks": tasks.n_contexts, "n_pairs": len(pairs), "first_stimulus_ms": first * tasks.dt_ms}
-    scalars |= frames.arm_scalars(networks, MEASURES)
+    scalars |= {"largest_budget_difference": config.largest_gap} | frames.arm_scalars(networks, MEASURES)
     for arm, part in networks.groupby("arm", sort=False):
         scalars[f"compared_{arm}"] = int(part["energy"].notna().sum())
         if ARMS[arm].learned:

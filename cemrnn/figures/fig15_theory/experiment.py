@@ -184,6 +184,7 @@ def _scalars(points: pd.DataFrame, config: TheoryConfig) -> Scalars:
     explained = [_explain(part) for _, part in points.groupby("network")]
     scalars: Scalars = {"n_networks": len(conditions(config)), "n_points": len(points)}
     scalars |= {
+        "largest_budget_difference": config.largest_gap,
         "n_pairs": points["pair"].nunique(),
         "n_draws": config.n_draws,
         "corrected_sigma": config.corrected_sigma,

@@ -28,7 +28,6 @@ from cemrnn.measures.evidence import weigh
 from cemrnn.measures.ideal_observer import efficiency
 from cemrnn.measures.intervals import Interval, estimate_crossed, estimate_difference, estimate_mean
 from cemrnn.measures.robustness import compare_thresholds, threshold_level
-from cemrnn.network.budget import budget_gap
 from cemrnn.tasks import Family
 
 MEASURES = ("auc", "noise", "sigma75", "kappa75", "blends", "lambda50", "slope")
@@ -92,7 +91,11 @@ def _pair_networks(curves: Curves, config: TrainedConfig) -> pd.DataFrame:
         if key.group in (*GROUPS[:2], *OTHER_TASKS) and key.arm in config.compared_arms:
             areas = zip(_name_pairs(config.of_group(key.group)), of_key.areas("noise").T, strict=True)
             rows += [{**key._asdict(), "pair": name} | dict(enumerate(of_pair)) for name, of_pair in areas]
-    return pd.DataFrame(rows).melt(["group", "arm", "pair"], var_name="network", value_name="noise").dropna()
+    return (
+        pd.DataFrame(rows)
+        .melt(["group", "arm", "pair"], var_name="network", value_name="noise")
+        .dropna(ignore_index=True)
+    )
 
 
 def _name_pairs(config: TrainedConfig) -> list[str]:
@@ -120,8 +123,8 @@ def _scalars(curves: Curves, tables: Tables, ideal: Ideal, chance: np.ndarray, c
     equal = {key.arm: of_key for key, of_key in curves.items() if key.group == "parameters"}
     scalars: Scalars = {"ideal_sigma75": ideal_sigma75, "n_pairs": len(_pairs(config)), "n_tasks": len(config.tasks)}
     scalars |= {"chance": float(np.mean([chance[i] for i, _ in list_pairs(config.task_set)]))}
-    gap = budget_gap(config.training(arm)[0].network for arm in config.arms)
-    scalars |= {"n_networks": len(conditions(config.on_battery)), "largest_budget_difference": gap}
+    scalars["largest_budget_difference"] = config.largest_gap
+    scalars["n_networks"] = len(conditions(config.on_battery))
     scalars |= {"trained_weak_sigma": config.trained_weak_sigma, "test_sigma": config.test_sigma}
     scalars |= {"trained_sigma": config.trained_sigma, "trained_replicates": config.trained_replicates}
     scalars |= frames.name_compared({arm: of_arm.passed.sum() for arm, of_arm in equal.items()})

@@ -70,7 +70,8 @@ def run(config: DynamicsConfig) -> tuple[Tables, Scalars]:
 
 
 def _scalars(networks: pd.DataFrame, config: DynamicsConfig) -> Scalars:
-    scalars = {"n_paths": len(config.paths)} | frames.arm_scalars(networks, MEASURES)
+    scalars = {"n_paths": len(config.paths), "largest_budget_difference": config.largest_gap}
+    scalars |= frames.arm_scalars(networks, MEASURES)
     scalars |= frames.name_compared(networks.groupby("arm", sort=False)["passed"].sum())
     scalars |= frames.weigh_measures(networks, CLAIMED, both=False)
     return scalars | {"title": name_outcome(scalars)}

@@ -32,7 +32,6 @@ from cemrnn.measures.multiple_tests import adjust_holm
 from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import threshold_level
 from cemrnn.measures.synergy import LEAST_ROOM, SYNERGY, beyond_best, lesion_excess, swap_statistic
-from cemrnn.network.budget import budget_gap
 from cemrnn.network.pathways import ARMS
 from cemrnn.training.config import TrainingConfig
 
@@ -102,7 +101,7 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
     scalars |= {"map_packing_learning": int((~packed["counts"]).sum()), "n_units": config.n_units}
     scalars["map_robustness_fewest"] = int(robust["n"].min())
-    scalars["largest_budget_difference"] = budget_gap(config.training(arm)[0].network for arm in config.shown_arms)
+    scalars["largest_budget_difference"] = config.largest_gap
     scalars["largest_budget_difference_maps"] = find_largest_gap(config.maps)
     scalars["map_units"] = ", ".join(str(tested.n_units) for tested in config.sizes)
     tables = {

@@ -32,6 +32,7 @@ DECIDES = ("excitability", "synapses", "neither")
 READINGS = ("equal\nparameters", "equal\nunits")
 NETWORKS = (*READINGS, "equal parameters,\ntrained with noise", "equal units,\ntrained with noise")
 NETWORKS = dict(zip(GROUPS, NETWORKS, strict=True))  # what the columns of the map of robustness are
+SHORT = dict(zip(GROUPS, ("param.", "units", "param., noise", "units, noise"), strict=True))  # the same on a phone
 
 
 @style.in_style
@@ -105,7 +106,7 @@ def _plot_maps(result: Result) -> Figure:
     """Synergy in every cell: size and maps at both readings, and kinds of ambiguity."""
     packed, robust = result.tables["map_packing"], result.tables["map_robustness"]
     most = np.nanmax(np.abs([0.1, *packed["value"], *robust["value"]]))
-    figure, panels = style.open_panels(["ab", "c"], 7)
+    figure, panels = style.open_panels(["ab", "c"], 7.2, height_ratios=(1, 1.3))
     packed = packed.assign(size=[f"N = {r.n_units}\nS = {r.n_sites}" for r in packed.itertuples()])
     sizes, counts = list(dict.fromkeys(packed["size"])), sorted(packed["n_tasks"].unique())
     for letter, match in zip("ab", MATCHES, strict=False):
@@ -127,13 +128,21 @@ def _plot_maps(result: Result) -> Figure:
 
 
 def _name_networks(axes: Axes, columns: Sequence[tuple[str, int]]) -> None:
-    """Name columns by their size, and above them, between lines, what is equal and what they were trained with."""
-    groups = [group for group, _ in columns]
-    axes.set_xticks(range(len(columns)), [n_units for _, n_units in columns])
+    """Name columns by their size, and above them, between lines, what is equal and what they were trained with.
+
+    On a phone, where there is no room above, each column has its whole name below it.
+    """
+    groups, sizes = [group for group, _ in columns], [n_units for _, n_units in columns]
+    if style.is_narrow():
+        names = [f"{SHORT[group]}, {n_units}" for group, n_units in columns]
+        axes.set_xticks(range(len(columns)), names, rotation=90)
+    else:
+        axes.set_xticks(range(len(columns)), sizes)
     for group in dict.fromkeys(groups):
         first, last = groups.index(group), len(groups) - groups[::-1].index(group)
-        place = dict(xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center")
-        axes.annotate(NETWORKS[group], ((first + last - 1) / 2, 1), **place)
+        if not style.is_narrow():
+            place = dict(xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center")
+            axes.annotate(NETWORKS[group], ((first + last - 1) / 2, 1), **place)
         if first:
             axes.axvline(first - 0.5, color="black", linewidth=0.8)
 

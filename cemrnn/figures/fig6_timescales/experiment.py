@@ -18,6 +18,7 @@ from cemrnn.measures.evidence import weigh
 from cemrnn.measures.front import choose_beyond_front, measure_beyond_front
 from cemrnn.measures.intervals import Interval, estimate_mean, estimate_statistic
 from cemrnn.measures.robustness import Threshold, compare_thresholds
+from cemrnn.network.budget import budget_gap
 from cemrnn.store.store import Store
 from cemrnn.sweep.run import load_population
 from cemrnn.training.config import TrainingConfig
@@ -109,6 +110,7 @@ def _scalars(responses: list[Responses], config: TimescalesConfig) -> Scalars:
     n_networks = len(responses) * config.n_replicates
     scalars: Scalars = {
         "n_conditions": len(responses),
+        "largest_budget_difference": budget_gap(config.network(response.condition) for response in responses),
         "n_networks": n_networks,
         "n_failed": int(n_networks - passed.sum()),
         "failed_share": float(1 - passed.sum() / n_networks),

@@ -46,6 +46,8 @@ def run(config: OverheadConfig) -> tuple[Tables, Scalars]:
         "machine": pd.DataFrame([{"machine": describe_machine(), "threads": 1, "gpu": describe_gpu()}]),
     }
     scalars = _describe(base, config) | _table_scalars(tables)
+    gaps = {"battery": config.largest_gap, "maps": packing.find_largest_gap(config.maps)}
+    scalars |= {f"largest_budget_difference_{name}": gap for name, gap in gaps.items()}
     return tables, scalars | _evidence(base, scaling, battery, config)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from cemrnn.config import Config, unknown_name
-from cemrnn.network.budget import match_size
+from cemrnn.network.budget import budget_gap, match_size
 from cemrnn.network.config import NetworkConfig
 from cemrnn.network.model import CEMRNN
 from cemrnn.network.noise import NoiseStream
@@ -109,6 +109,11 @@ class BatteryConfig(PopulationConfig):
         sizes = dict(n_units=self.n_units, rank=self.rank, activation=self.activation)
         reference = NetworkConfig.for_tasks(self.task_set, arm="combined", **sizes)
         return match_size(arm, reference, match)
+
+    @property
+    def largest_gap(self) -> float:
+        """How far the trained parameters of the arms are apart at equal parameters, see `budget_gap`."""
+        return budget_gap(self.network(arm) for arm in self.arms)
 
     def training(self, arm: str, match: str = "parameters", cue: CueConfig = PLAIN_CUE) -> list[TrainingConfig]:
         """The networks of an arm, one per replicate; their rate falls to zero over the last fifth of the updates."""
