@@ -77,7 +77,7 @@ def _share_right(last: Tensor, conflicts: ConflictTrials) -> np.ndarray:
 
 
 def _run(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor, config: ConflictConfig) -> Tensor:
-    return simulate(model, conflicts.trials, cue, config, "ambiguity")
+    return simulate(model, conflicts.trials, conflicts.shown(cue), config, "ambiguity")
 
 
 def draw_shared_noise(conflicts: ConflictTrials, n_draws: int, config: ConflictConfig) -> Tensor:

@@ -22,5 +22,5 @@ def differentiate(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Clea
 
 def run_to_last(model: CEMRNN, conflicts: ConflictTrials, cue: Tensor) -> Tensor:
     """Outputs (M, B, O) at the last step with a cue, without recurrent noise; differentiable."""
-    outputs, _ = model.run(conflicts.trials.inputs, cue, lengths=conflicts.trials.end_steps)
+    outputs, _ = model.run(conflicts.trials.inputs, conflicts.shown(cue), lengths=conflicts.trials.end_steps)
     return read_last(outputs, conflicts)

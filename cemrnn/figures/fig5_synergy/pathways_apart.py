@@ -31,8 +31,8 @@ def score_pathway_lesions(population: Population, config: AmbiguityConfig, chanc
     told, mean = conflicts.own, torch.full_like(conflicts.own, 1 / conflicts.own.shape[-1])
     cues = dict(zip(LESIONS, ((told, told), (mean, told), (told, mean), (mean, mean)), strict=True))
     right = {}
-    for lesion, (excitability, synapses) in cues.items():
-        outputs = simulate(model, conflicts.trials, Told(excitability, synapses), config, "ambiguity")
+    for lesion, each in cues.items():
+        outputs = simulate(model, conflicts.trials, Told(*map(conflicts.shown, each)), config, "ambiguity")
         right[lesion], _ = conflicts.answers(outputs)  # (M, P)
     normal = {k: normalise_accuracy(own, chance[conflicts.pairs[:, 0]], right["intact"]) for k, own in right.items()}
     accuracy = np.stack([average_pairs(values[..., None], passed)[:, 0] for values in normal.values()])
@@ -47,7 +47,8 @@ def score_conflict(population: Population, config: AmbiguityConfig) -> pd.DataFr
     """
     model, passed = population.model, population.passed(config.passing_score)
     conflicts = draw_conflicts(config, model.flat.device)
-    outputs = simulate(model, conflicts.trials, Told(conflicts.own, conflicts.other), config, "ambiguity")
+    told = Told(*map(conflicts.shown, (conflicts.own, conflicts.other)))
+    outputs = simulate(model, conflicts.trials, told, config, "ambiguity")
     shares = [average_pairs(x[..., None], passed)[:, 0] for x in conflicts.answers(outputs)]
     table = pd.DataFrame({"network": np.arange(len(passed)), "excitability": shares[0], "synapses": shares[1]})
     return table.assign(neither=1 - table["excitability"] - table["synapses"])

@@ -9,9 +9,12 @@ import pytest
 import torch
 from scipy import optimize, stats
 
+from cemrnn.figures.fig5_synergy import pathways_apart
+from cemrnn.figures.fig15_theory import intervention, slopes
 from cemrnn.figures.shared import ambiguity
 from cemrnn.figures.shared.ambiguity import lead_in_errors, list_pairs, measure_ideal
 from cemrnn.network.model import CEMRNN
+from cemrnn.network.pathways import Told
 from cemrnn.reproduce.project import Project
 from cemrnn.reproduce.settings import make_config
 from cemrnn.tasks import TaskSet, conflict_pairs
@@ -101,3 +104,30 @@ def test_a_late_context_is_not_shown_before_its_trial_shows_it_in_training():
 def test_early_contexts_are_shown_as_they_are():
     conflicts = ambiguity.draw_conflicts(dataclasses.replace(CONFIG, n_replicates=2), torch.device("cpu"))
     assert conflicts.shown(conflicts.own) is conflicts.own or torch.equal(conflicts.shown(conflicts.own), conflicts.own)
+
+
+def test_lesions_slopes_and_corrections_see_a_late_context_late_as_well(monkeypatch):
+    config = dataclasses.replace(CONFIG, tasks=("integrate_late_1", "integrate_late_2"), n_replicates=2, pair_trials=3)
+    conflicts = ambiguity.draw_conflicts(config, torch.device("cpu"))
+    onset, seen = conflicts.trials.context_onset_steps, []
+
+    def simulate(model, trials, cue, config, name):
+        seen.extend(cue if isinstance(cue, Told) else [cue])
+        return trials.targets
+
+    def run(inputs, cue, lengths):
+        seen.append(cue)
+        return conflicts.trials.targets, None
+
+    for module in (pathways_apart, intervention):
+        monkeypatch.setattr(module, "simulate", simulate)
+    network = SimpleNamespace(flat=torch.zeros(1), run=run)
+    passing = ambiguity.Population("gain", network, [SimpleNamespace(status="reached")] * 2, np.ones((2, 2)))
+    pathways_apart.score_conflict(passing, config)
+    pathways_apart.score_pathway_lesions(passing, config, np.zeros(2))
+    intervention.measure_correction(network, conflicts, 0.1, 2, np.zeros(2), config)
+    slopes.run_to_last(network, conflicts, conflicts.own)
+    assert len(seen) == 2 + 2 * 4 + 3 + 1
+    for cue in seen:
+        there = cue.abs().sum(-1) > 0  # (M, B, T)
+        assert torch.equal(there.int().argmax(-1), onset)
