@@ -48,6 +48,28 @@ def test_means_and_differences_have_the_intervals_of_t_tests():
         np.testing.assert_allclose(interval.p, test.pvalue, rtol=1e-8)
 
 
+@pytest.mark.parametrize(("n", "cut"), [(4, 0), (5, 1), (20, 4)])
+def test_trimmed_differences_are_those_of_yuen(n, cut):
+    first, second = sample(n, 3, seed=5, scale=2.0, loc=1.0), sample(n, 3, seed=6)
+    interval = estimate_difference(first, second, paired=False, trim=0.2)
+    test = stats.ttest_ind(first, second, equal_var=False, trim=0.2)
+    np.testing.assert_allclose([interval.low, interval.high], test.confidence_interval(0.95), rtol=1e-10)
+    np.testing.assert_allclose(interval.p, test.pvalue, rtol=1e-8)
+    kept = [np.sort(x, axis=0)[cut : n - cut].mean(axis=0) for x in (first, second)]
+    np.testing.assert_allclose(interval.value, kept[0] - kept[1])
+    assert (interval.n == n).all()
+    spread = estimate_difference(first, second, paired=True, trim=0.2)
+    np.testing.assert_allclose(spread.value, np.sort(first - second, axis=0)[cut : n - cut].mean(axis=0))
+
+
+def test_one_network_of_many_that_fails_does_not_decide_a_trimmed_difference():
+    first, second = sample(12, seed=7, loc=1.0, scale=0.05), sample(12, seed=8, scale=0.05)
+    first[3] = -20.0
+    assert estimate_difference(first, second, paired=False).low < -1
+    trimmed = estimate_difference(first, second, paired=False, trim=0.2)
+    assert 0.9 < trimmed.low < trimmed.high < 1.1
+
+
 def test_median_against_numpy():
     values = sample(9, 4, seed=2)
     interval = estimate_median(values, seed=1)
@@ -66,6 +88,15 @@ SCATTER = 3 * np.sqrt(0.95 * 0.05 / N_SIMULATED)  # three standard errors of a s
 
 def coverage(interval, truth):
     return ((interval.low <= truth) & (truth <= interval.high)).mean()
+
+
+@pytest.mark.parametrize("n_replicates", [6, 12, 20])
+@pytest.mark.parametrize("kind", SAMPLED)
+def test_coverage_of_trimmed_differences(kind, n_replicates):
+    first, second, third = SAMPLED[kind][0](np.random.default_rng(12), (3, n_replicates, N_SIMULATED))
+    for others in ((second,), (second, third)):
+        interval = estimate_difference(first, *others, paired=False, trim=0.2)
+        assert 0.93 - SCATTER < coverage(interval, 0) < 0.97 + SCATTER
 
 
 @pytest.mark.parametrize("n_replicates", [6, 12, 20])

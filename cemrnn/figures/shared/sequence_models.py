@@ -35,6 +35,7 @@ from cemrnn.training.train import train
 GATED = ("gru", "lstm")
 REFERENCE = "combined"  # whose number of parameters the others match
 TAU_MS = 100.0
+TRIM = 0.2  # share of the networks at either end that does not count in a difference: one of them may fail to learn
 RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation, in titles; the stronger one first
 
 
@@ -198,8 +199,8 @@ def score_models(comparison: Comparison, config: SequencesConfig) -> tuple[pd.Da
 
 
 def compare(first: np.ndarray, second: np.ndarray) -> Interval:
-    """Mean of the first model minus that of the second over replicates (M,), and its interval."""
-    return estimate_difference(first, second, paired=False)
+    """Trimmed mean of the first model minus that of the second over replicates (M,), and its interval."""
+    return estimate_difference(first, second, paired=False, trim=TRIM)
 
 
 def contrast_combined(
