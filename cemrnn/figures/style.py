@@ -275,14 +275,26 @@ def spread_over(names: Sequence[str], reach: float) -> Iterator[tuple[float, str
     return zip(np.linspace(-reach, reach, len(names)), names, strict=True)
 
 
-def draw_estimates(axes: Axes, table: pd.DataFrame, arms: Sequence[str], value: str) -> None:
-    """Draw a point per arm with its interval, arms from top to bottom; an arm without data is marked as such."""
+def draw_estimates(
+    axes: Axes, table: pd.DataFrame, arms: Sequence[str], value: str, networks: pd.DataFrame | None = None
+) -> None:
+    """Draw a point per arm with its interval, arms from top to bottom; an arm without data is marked as such.
+
+    Args:
+        axes: to draw on.
+        table: columns arm, the value, low, high.
+        arms: rows from top to bottom.
+        value: name of a column.
+        networks: columns arm and value, a row per network, for a dot each below the point; None: no dots.
+    """
     rows = table.set_index("arm").reindex(arms)
     for position, (arm, row) in enumerate(rows.iterrows()):
         if np.isnan(row[value]):
             place = dict(xycoords=("axes fraction", "data"), va="center", color="0.4")
             axes.annotate("not compared", (0.02, position), **place)
             continue
+        if networks is not None:
+            draw_networks(axes, networks.loc[networks["arm"] == arm, value], position + 0.25, arm)
         look = LOOKS[arm]
         axes.plot(row[value], position, marker=look.marker, color=look.colour, linestyle="none", markersize=5)
         axes.plot([row["low"], row["high"]], [position] * 2, color=look.colour)

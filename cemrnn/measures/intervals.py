@@ -8,8 +8,8 @@ A nominal 95 % covers 93 to 97 % of simulated samples of 6, 12 and 20 replicates
 two, from normal values and from accuracies as skewed as the book's; the tests simulate it. From 6 replicates a
 bias-corrected and accelerated bootstrap covers 85 % for normal means, which is why there is none.
 
-Source: Welch 1947 (Biometrika 34, 28); trimmed means, Yuen 1974 (Biometrika 61, 165); bootstrap standard errors, Efron &
-Tibshirani 1993, chapter 6.
+Source: Welch 1947 (Biometrika 34, 28); trimmed means, Yuen 1974 (Biometrika 61, 165); bootstrap standard errors, Efron
+& Tibshirani 1993, chapter 6.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Figure 7: its title begins with the comparison that is least favourable to combined modulation."""
 
+import numpy as np
 import pytest
 
-from cemrnn.figures.fig7_images.experiment import describe_scans, describe_title
+from cemrnn.figures.fig7_images.experiment import count_fallen, describe_scans, describe_title
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,8 @@ def test_a_title_says_what_came_out_against_both_rivals_the_worse_way_of_reading
     by_rows = "loses to a GRU and is ahead of a plain network (interval includes zero) by rows"
     by_pixels = "beats a GRU and beats a plain network by pixels"
     assert describe_title(scalars) == f"combined modulation {by_rows}, and {by_pixels}"
+
+
+def test_networks_that_stay_behind_are_those_far_below_the_median_of_their_model():
+    assert count_fallen(np.array([0.9, 0.92, 0.95, 0.5, 0.79, np.nan])) == 2
+    assert count_fallen(np.full(3, np.nan)) == 0

@@ -20,6 +20,7 @@ from cemrnn.training.sequences import SequenceConfig
 
 SCANS = ("rows", "pixels")
 CHANCE = 0.1  # ten digits, about as many images of each
+FALLEN = 0.1  # how far below the median of its model a network ends that counts as one that stayed behind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,7 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
     for scan in SCANS:
         values, at_time = (collect_samples(select(table, scan=scan), "arm", "accuracy") for table in (networks, timed))
         scalars |= mean_scalars(values, name=f"{scan}_{{}}")
+        scalars |= {f"{scan}_fallen_{model}": count_fallen(of_model) for model, of_model in values.items()}
         scalars |= contrast_combined(values, f"{scan}_combined_minus_{{}}")
         scalars |= contrast_combined(at_time, f"{scan}_timed_combined_minus_{{}}", halves=False)
         for model, rival in RIVALS.items():
@@ -127,6 +129,11 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
         "n_inferred": config.n_inferred,
         "most_contexts": max(config.packing_counts),
     }
+
+
+def count_fallen(accuracy: np.ndarray) -> int:
+    """How many networks of a model lie further below their median than `FALLEN`."""
+    return int(np.sum(accuracy < np.nanmedian(accuracy) - FALLEN)) if np.isfinite(accuracy).any() else 0
 
 
 def order_scans(scalars: Mapping[str, float | int | str], rival: str) -> list[str]:

@@ -20,7 +20,8 @@ def plot(result: Result) -> Figure:
     sizes = dict(zip("defgh", units, strict=False))
     figure, panels = style.open_panels(["abc", "".join(sizes)], 5.6)
     for scan, letter in SCANS.items():
-        style.draw_estimates(panels[letter], select(tables["accuracy"], scan=scan), config.models, "accuracy")
+        means, networks = (select(tables[name], scan=scan) for name in ("accuracy", "networks"))
+        style.draw_estimates(panels[letter], means, config.models, "accuracy", networks)
         style.name_axes(panels[letter], letter, f"test accuracy, by {scan}")
     style.draw_curves(panels["c"], select(tables["learning"], scan="pixels"), "seconds", "accuracy")
     style.name_axes(panels["c"], "c", "time per network (s)", "validation accuracy, by pixels", xscale="log")

@@ -31,7 +31,7 @@ def _plot_bits(result: Result) -> Figure:
     config, tables = result.config, result.tables
     heights = 2.8, max(LEAST_IN, POINT_IN * len(tables["packed"]))
     figure, panels = style.open_panels(["ab", "cd"], sum(heights), height_ratios=heights)
-    style.draw_estimates(panels["a"], tables["bits"], config.models, "bits")
+    style.draw_estimates(panels["a"], tables["bits"], config.models, "bits", tables["networks"])
     panels["a"].axvline(result.scalars["bits_bigram"], color="0.4", linestyle=":", linewidth=0.8)
     style.name_axes(panels["a"], "a", "bits per character (dotted: bigrams)")
     style.draw_curves(panels["b"], tables["learning"], "seconds", "bits")
