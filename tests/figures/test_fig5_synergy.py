@@ -316,6 +316,8 @@ def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_wher
     n = len(TESTS[1:])
     robust = [result.scalars[f"map_robustness_{name}"] for name in ("cells", "above", "below")]
     assert robust == [5 * n, 2 * n, 2 * n]
+    of_trained = [result.scalars[f"map_trained_{name}"] for name in ("cells", "above", "below")]
+    assert of_trained == [2 * n, 2 * n, 0]
     assert result.scalars["map_robustness_fewest"] == 8
 
 

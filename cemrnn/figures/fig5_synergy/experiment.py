@@ -99,7 +99,8 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     packed = map_packing(maps, config.packing.settled_rise)
     robust = map_robustness(config.sizes, chance)
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
-    scalars |= {"map_packing_learning": int((~packed["counts"]).sum()), "n_units": config.n_units}
+    scalars |= count_where(robust[robust["group"].str.startswith("trained")], "map_trained")
+    scalars["map_packing_learning"] = int((~packed["counts"]).sum())
     scalars["map_robustness_fewest"] = int(robust["n"].min())
     scalars["largest_budget_difference"] = config.largest_gap
     scalars["largest_budget_difference_maps"] = find_largest_gap(config.maps)
