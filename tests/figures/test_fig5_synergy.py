@@ -321,6 +321,18 @@ def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_wher
     assert result.scalars["map_robustness_fewest"] == 8
 
 
+def test_cells_without_networks_are_empty_and_have_a_dash(monkeypatch):
+    result = run(monkeypatch)
+    robust = result.tables["map_robustness"].copy()
+    none = (robust["group"] == "units") & (robust["test"] == TESTS[1])
+    robust.loc[none, ["value", "low", "high", "n"]] = np.nan, np.nan, np.nan, 0
+    counts = synergy_maps.count_where(robust, "map")
+    assert (counts["map_cells"], counts["map_empty"]) == (len(robust) - none.sum(), none.sum()) and none.any()
+    shown = dataclasses.replace(result, tables=result.tables | {"map_robustness": robust})
+    cells = [text for text in panels_of(plot(shown)["b"])["c"].texts if not hasattr(text, "xy")]
+    assert [text.get_text() for text in cells if text.get_visible()].count("–") == none.sum()
+
+
 def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell():
     level = {"combined": 0.8, "excitability": 0.5, "synaptic": 0.6}
     maps = CONFIG.maps

@@ -16,7 +16,13 @@ from cemrnn.figures.shared.frames import select
 
 CASES = {"synapses": "-"} | {f"excitability, {s:g}": line for s, line in zip(SPREADS, ("--", "-", ":"), strict=True)}
 FACES = dict(zip((*GROUPS, WEAKLY), ("full", "none", "left", "right", "bottom"), strict=True))
-NAMES = ("equal parameters", "equal units", "trained with noise", "the same at equal units", "trained with weak noise")
+NAMES = (
+    "equal parameters",
+    "equal units",
+    "trained with noise",
+    "trained with noise, equal units",
+    "trained with weak noise",
+)
 NAMES = dict(zip(FACES, NAMES, strict=True))
 
 

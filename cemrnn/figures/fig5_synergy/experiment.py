@@ -101,7 +101,7 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     scalars |= count_where(packed[packed["counts"]], "map_packing") | count_where(robust, "map_robustness")
     scalars |= count_where(robust[robust["group"].str.startswith("trained")], "map_trained")
     scalars["map_packing_learning"] = int((~packed["counts"]).sum())
-    scalars["map_robustness_fewest"] = int(robust["n"].min())
+    scalars["map_robustness_fewest"] = float(robust.dropna(subset="value")["n"].min())
     scalars["largest_budget_difference"] = config.largest_gap
     scalars["largest_budget_difference_maps"] = find_largest_gap(config.maps)
     scalars["map_units"] = ", ".join(str(tested.n_units) for tested in config.sizes)

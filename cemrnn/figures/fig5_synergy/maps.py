@@ -60,9 +60,14 @@ def resize(config: RobustnessConfig, n_units: int, n_replicates: int) -> Robustn
 
 
 def count_where(table: pd.DataFrame, name: str) -> Scalars:
-    """In how many cells of a map synergy lies above zero with its interval, and below; cells that count are given."""
-    above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
-    return {f"{name}_cells": len(table), f"{name}_above": int(above), f"{name}_below": int(below)}
+    """In how many cells of a map synergy lies above zero with its interval, and below; cells that count are given.
+
+    Those without a value count as empty.
+    """
+    told = table.dropna(subset="value")
+    counts = {"cells": len(told), "empty": len(table) - len(told)}
+    counts |= {"above": int((told["low"] > 0).sum()), "below": int((told["high"] < 0).sum())}
+    return {f"{name}_{key}": count for key, count in counts.items()}
 
 
 def _test_all(config: RobustnessConfig, chance: np.ndarray) -> Iterator[pd.DataFrame]:

@@ -117,7 +117,7 @@ def _plot_maps(result: Result) -> Figure:
         style.name_axes(axes, letter, "number of maps K")
     robust = robust.assign(counts=True, networks=[(r.group, r.n_units) for r in robust.itertuples()])
     columns = sorted(set(robust["networks"]), key=lambda column: (GROUPS.index(column[0]), column[1]))
-    _draw_map(panels["c"], robust.set_index(["test", "networks"]), list(TESTS[1:]), columns, most)
+    _draw_map(panels["c"], robust.set_index(["test", "networks"]), list(TESTS[1:]), columns, most, whole=True)
     _name_networks(panels["c"], columns)
     style.name_axes(panels["c"], "c", "units N of the combined arm")
     if style.are_neighbours(panels["a"], panels["b"]):  # the rows of b are those of a
@@ -146,10 +146,12 @@ def _name_networks(axes: Axes, columns: Sequence[tuple[str, int]]) -> None:
             axes.axvline(first - 0.5, color="black", linewidth=0.8)
 
 
-def _draw_map(axes: Axes, cells: pd.DataFrame, rows: Sequence, columns: Sequence, most: float) -> AxesImage:
+def _draw_map(
+    axes: Axes, cells: pd.DataFrame, rows: Sequence, columns: Sequence, most: float, *, whole: bool = False
+) -> AxesImage:
     """A coloured cell for every row and column of the index, framed where its interval excludes 0.
 
-    Hatched: networks were still learning. Cells that were not measured stay empty.
+    Hatched: networks were still learning. Cells without a value stay empty, or have a dash if the grid is whole.
     """
     values = cells["value"].unstack().reindex(index=rows, columns=columns).to_numpy(float)
     image = axes.imshow(values, vmin=-most, vmax=most, cmap="PuOr", aspect="auto")
@@ -162,7 +164,7 @@ def _draw_map(axes: Axes, cells: pd.DataFrame, rows: Sequence, columns: Sequence
             texts[i, j].set_fontweight("bold")
             axes.add_patch(Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6))
     for (i, j), value in np.ndenumerate(values):
-        texts[i, j].set_visible(not np.isnan(value))
+        texts[i, j].set_visible(whole or not np.isnan(value))
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     axes.spines[["top", "right"]].set_visible(True)
