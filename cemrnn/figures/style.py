@@ -265,7 +265,7 @@ def draw_rows(axes: Axes, at: Sequence[float], part: pd.DataFrame, value: str, l
 
 
 def draw_networks(axes: Axes, x: ArrayLike, y: ArrayLike, arm: str) -> None:
-    """Draw single networks as small dots behind what they are summarised by."""
+    """Draw single networks as small dots behind what they are summarised by; x and y (M,), or one of them a number."""
     x, y = np.broadcast_arrays(x, y)
     axes.scatter(x, y, s=4, color=LOOKS[arm].colour, alpha=0.35, linewidth=0, zorder=1)
 

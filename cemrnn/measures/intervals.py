@@ -102,16 +102,19 @@ def estimate_difference(first: np.ndarray, *others: np.ndarray, paired: bool, tr
         others: one or more arrays (M', ...) with the columns of `first`.
         paired: replicate m of every sample shares its seed and trials; one that is missing in one sample is dropped
             from all.
-        trim: share of the replicates that is left out at either end, rounded down: of paired ones by their difference.
+        trim: share of the replicates that is left out at either end, in [0, .5), rounded down: of paired ones by their
+            difference.
 
     Returns:
         Interval of shape (...,); n counts all replicates.
 
     Raises:
-        ValueError: no other sample, other columns, a different M although paired, or as `estimate_mean`.
+        ValueError: no other sample, other columns, a different M although paired, another trim, or as `estimate_mean`.
     """
     if not others:
         raise ValueError("others: expected at least one sample to compare with, got none")
+    if not 0 <= trim < 0.5:
+        raise ValueError(f"trim: expected a share from 0 to less than .5, got {trim}")
     interval = functools.partial(_interval_of_paired if paired else _interval_of_difference, trim=trim)
     return _by_columns([first, *others], interval, paired=paired)
 

@@ -60,7 +60,7 @@ class Claim(Config):
         unit: of measure and smallest effect.
         note: how the measure is to be read.
         primary: whether it is the claim that stands for a sentence of its source.
-        settings: the effect of figure 16 that repeats it in other settings of training, if one does.
+        settings: the nearest effect of figure 16, in other settings of training and on random maps, if there is one.
         reading: what is equal between the networks that are compared; empty where it compares none of a given size.
         other_reading: the same measure at the other reading, if it was taken. Where it has no claim of its own that
             is judged alike, the ledger shows it beside this one, judged in the same way, and does not count it.

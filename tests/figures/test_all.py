@@ -258,6 +258,7 @@ def test_training_with_noise_helps_against_it(results):
 
 def test_controls_fail_as_they_must(results):
     assert abs(results["fig2_ambiguity"].scalars["plain_favours_cued"]) < 0.1
+    assert results["fig2_ambiguity"].scalars["largest_lead_over_ideal"] < 0.1
     assert results["fig2_ambiguity"].scalars["largest_lead_in_errors"] < 4  # of hundreds of networks and levels
 
 

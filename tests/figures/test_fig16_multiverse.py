@@ -108,9 +108,10 @@ def test_the_joint_score_is_the_mean_of_bits_and_of_what_noise_leaves(monkeypatc
     scalars = run(monkeypatch, level=dict.fromkeys(ALIKE, 1.0), spread=0.0).scalars  # all bits are held
     assert scalars["joint_units_combined_minus_synaptic"] == pytest.approx(0)
     assert scalars["joint_units_excitability_minus_synaptic"] == pytest.approx(-0.2 / 2)
-    at_chance = dict.fromkeys(ALIKE, 1.0) | {"combined": 1 / CONFIG.n_sites}  # holds no bit
-    scalars = run(monkeypatch, level=at_chance, robust=ALIKE, spread=0.0).scalars
-    assert scalars["joint_parameters_combined_minus_synaptic"] == pytest.approx(-1 / 2)
+    at_chance = dict.fromkeys(ALIKE, 1.0) | {"combined": 1 / CONFIG.n_sites}  # holds no bit, and is not asked for more
+    scalars = run(monkeypatch, level=at_chance, robust=ALIKE | {"combined": np.nan}, spread=0.0).scalars
+    assert scalars["joint_parameters_combined_minus_synaptic"] == pytest.approx(-(1 + 0.6) / 2)
+    assert scalars["joint_parameters_n_settings"] == 8
     assert scalars["joint_parameters_combined_minus_best_single_below"] == 8
     assert scalars["accuracy_parameters_combined_minus_synaptic"] == pytest.approx(1 / CONFIG.n_sites - 1)
 

@@ -322,17 +322,23 @@ def test_the_predicted_numbers_of_maps_are_drawn_beside_the_measured_ones(monkey
     packed.loc[packed["arm"] == "combined", "above"] = 8
     packed.loc[packed["arm"] == "synaptic", "below"] = 8
     packed.loc[packed["arm"] == "excitability", "above"] = 4  # no more than half
-    shown = dataclasses.replace(result, tables=result.tables | {"contexts": contexts, "packed": packed})
+    cells = result.tables["cells"].copy()
+    cells["counts"] = ~((cells["arm"] == "synaptic") & (cells["n_tasks"] == 2))  # one cell is enough to be hollow
+    changed = {"contexts": contexts, "packed": packed, "cells": cells}
+    shown = dataclasses.replace(result, tables=result.tables | changed)
     panels = panels_of(plot(shown), "c")
     assert [panels[letter].get_title() for letter in "ab"] == ["equal units", "equal parameters"]
     sites = [int(label.get_text()) for label in panels["b"].get_xticklabels()]
     curves = [line.get_ydata() for line in panels["b"].get_lines() if line.get_marker() == "."]
     assert len(curves) == len(CONFIG.arms) * len(CONFIG.units)
+    top = 3 * max(*CONFIG.task_counts, 3 * max(sites))
     for curve in curves:
-        np.testing.assert_allclose(curve, [8 * max(CONFIG.task_counts), *(3.0 * n for n in sites[1:])])
+        np.testing.assert_allclose(curve, [top, *(3.0 * n for n in sites[1:])])
     points = [line for line in panels["b"].get_lines() if len(line.get_xdata()) == 1]
     assert {point.get_ydata()[0] for point in points} == {4.0} and len(points) == len(curves)
     assert all(round(point.get_xdata()[0]) == sites.index(CONFIG.n_sites) for point in points)
     markers = {point.get_color(): point.get_marker() for point in points}
     own = LOOKS["excitability"].marker
     assert [markers[LOOKS[arm].colour] for arm in ("combined", "synaptic", "excitability")] == ["^", "v", own]
+    hollow = {point.get_color() for point in points if point.get_markerfacecolor() == "white"}
+    assert hollow == {LOOKS["synaptic"].colour}

@@ -272,6 +272,8 @@ def test_any_statistic_of_independent_samples():
     "call, message",
     [
         (lambda: estimate_mean(np.array(1.0)), "values: expected"),
+        (lambda: estimate_difference(np.ones(4), np.ones(4), paired=False, trim=0.5), "trim: expected .* got 0.5"),
+        (lambda: estimate_difference(np.ones(4), np.ones(4), paired=False, trim=-0.1), "trim: expected .* got -0.1"),
         (lambda: estimate_mean(np.array([1.0, np.inf])), "values: expected finite"),
         (lambda: estimate_difference(np.ones(3), paired=True), "others: expected at least one"),
         (

@@ -21,7 +21,6 @@ from cemrnn.figures.shared import titles
 from cemrnn.figures.shared.battery import draw_fresh
 from cemrnn.figures.shared.frames import SINGLE, select, summarise, weigh_pathways
 from cemrnn.figures.shared.packing import MATCHES
-from cemrnn.measures.evidence import weigh
 from cemrnn.measures.intervals import estimate_crossed, estimate_difference
 from cemrnn.measures.packing import kept_share
 from cemrnn.measures.robustness import normalise_accuracy
@@ -53,7 +52,8 @@ EFFECT = ["measure", "match", "contrast"]
 def run(config: MultiverseConfig) -> tuple[Tables, Scalars]:
     """Accuracy over maps, robustness to a noisy cue, both in one score, and the effects of arms in every setting.
 
-    The joint score of a network is the mean of the share of information that it holds, and the share that noise leaves.
+    The joint score of a network is the mean of the share of information that it holds, and of the share that noise
+    leaves, 0 for a network that knows too few of its maps with clean cues to be asked for it.
     """
     networks = pd.concat(_measure_all(config), ignore_index=True)
     effects = _effect_table(networks)
@@ -76,7 +76,8 @@ def _measure_all(config: MultiverseConfig) -> Iterator[pd.DataFrame]:
         number = config.settings().index(key.setting)
         described = {"setting": number, **key.setting._asdict(), "arm": key.arm, "match": key.match}
         values = measured[networks]
-        joint = (kept_share(values["accuracy"], config.n_sites) + values["robustness"]) / 2
+        robust = np.where(values["accuracy"] < config.least_clean, 0.0, values["robustness"])
+        joint = (kept_share(values["accuracy"], config.n_sites) + robust) / 2
         yield pd.DataFrame(described | {"network": range(len(trainings))} | values | {"joint": joint})
 
 
@@ -136,7 +137,7 @@ def _scalars(tables: Tables, config: MultiverseConfig) -> Scalars:
         grids, name = _grids(select(tables["networks"], match=match), measure), f"{measure}_{match}"
         scalars |= weigh_pathways(name, grids, estimate_crossed)
         pair = [grids[arm] for arm in CONTRASTS["combined_minus_synaptic"]]
-        scalars |= weigh(f"{name}_combined_minus_synaptic", estimate_crossed, *pair)
+        scalars |= estimate_crossed(*pair).to_scalars(f"{name}_combined_minus_synaptic")
         scalars[f"{name}_n_settings"] = grids["combined"].shape[1]
         for contrast in CONTRASTS:
             rows = select(tables["effects"], measure=measure, match=match, contrast=contrast).dropna(subset="value")

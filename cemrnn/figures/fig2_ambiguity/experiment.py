@@ -48,7 +48,7 @@ def run(config: TrainedConfig) -> tuple[Tables, Scalars]:
         chance = chances[own.tasks]
         if key.group in MEASURED:
             curves[key] = measure_ambiguity(population, seen_by(key, own), chance)
-        if key.group not in OTHER_TASKS and key.arm in config.compared_arms:
+        if key.group in config.tested_groups and key.arm in config.compared_arms:
             tests.append(measure_tests(key, population, config, chance))
     chance = chances[config.tasks]
     ideal, tested = measure_ideal(config, chance), pd.concat(tests, ignore_index=True)
@@ -202,9 +202,12 @@ def _lead_over_ideal(table: pd.DataFrame, ideal: np.ndarray) -> float:
 
 
 def _lead_in_errors(curves: Curves, ideal: Ideal, n_trials: int) -> float:
-    """The largest lead of a single network over the observer of its trials, in standard errors of sampling."""
-    shares = [of_key.own["noise"] for key, of_key in curves.items() if key.group not in OTHER_TASKS]
-    leads = [lead_in_errors(own, ideal.shares[: len(own)], n_trials) for own in shares]
+    """The largest lead of a single network over the observer of its trials, in standard errors of sampling.
+
+    With some noise: without it the observer is always right, and nothing can lead.
+    """
+    shares = [of_key.own["noise"][..., 1:] for key, of_key in curves.items() if key.group not in OTHER_TASKS]
+    leads = [lead_in_errors(own, ideal.shares[: len(own), :, 1:], n_trials) for own in shares]
     return float(max(lead.max() for lead in leads))
 
 

@@ -29,9 +29,9 @@ MATCHES = {"a": "equal parameters", "b": "equal units"}
 SHOWN = (-0.15, 1.05)  # of normalised accuracy; intervals from few networks can be wider
 PAIR_IN = 0.22  # height of a panel for each pair of tasks
 IDEAL = dict(color="0.25", linewidth=2.2, alpha=0.5)
+KINDS = {name: name for name in ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief", "late")}
+KINDS |= {"switch": "late, switch"}
 # What is equal -> group -> what its networks were trained with.
-KINDS = ("weak step noise", "frozen noise", "weak frozen noise", "mixture", "brief", "late")
-KINDS = {kind: kind for kind in KINDS} | {"switch": "late, switch"}
 TRAINED = {
     "parameters": {"parameters": "clean cues", "trained": "step noise"} | KINDS,
     "units": {"units": "clean cues", "trained_units": "step noise"} | {f"{k}{AT_UNITS}": v for k, v in KINDS.items()},

@@ -31,6 +31,7 @@ OTHER_TASKS = {
     for match in ("parameters", "units")
 }
 SETTLE_MS = 200.0  # from the latest switch to the end of a trial in training, as in figure 6
+ONCE = ("gain_own_kind", "gain_other_kind", "n_trained_kinds")  # scalars that are told at equal parameters alone
 LEAST_NETWORKS = 2  # of each arm that learned their tasks, for a kind to be compared
 # Group of networks that were trained for it -> its test.
 TESTS = {
@@ -77,6 +78,13 @@ class TrainedConfig(RobustnessConfig):
     def on_battery(self) -> TrainedConfig:
         """The same without networks on other tasks."""
         return dataclasses.replace(self, other_tasks=(), stream_tasks=())
+
+    @property
+    def tested_groups(self) -> list[str]:
+        """Groups that are tested under every kind of ambiguity; at equal units if some are trained for it there."""
+        kinds = [UNTRAINED, STEP_NOISE, *self.trained_kinds]
+        at_units = [group for group, same in SAME_COMBINED.items() if same in kinds]
+        return kinds + at_units * self.train_at_units
 
     def of_group(self, group: str) -> TrainedConfig:
         """The settings of a group: these, or those with other tasks; expects that there are such tasks."""
@@ -136,10 +144,15 @@ def with_combined(table: pd.DataFrame, group: str) -> pd.DataFrame:
 
 
 def measure_readings(tests: pd.DataFrame) -> Scalars:
-    """Evidence of `measure_training` at equal parameters, and with names that begin with "units" at equal units."""
+    """Evidence of `measure_training` at equal parameters, and with names that begin with "units" at equal units.
+
+    Args:
+        tests: of all groups, as there.
+    """
     at_units = [with_combined(tests, group).assign(group=same) for group, same in SAME_COMBINED.items()]
     of_units = measure_training(pd.concat(at_units, ignore_index=True))
-    return measure_training(tests) | {f"units_{name}": value for name, value in of_units.items()}
+    told = {name: value for name, value in of_units.items() if not name.startswith(ONCE)}
+    return measure_training(tests) | {f"units_{name}": value for name, value in told.items()}
 
 
 def measure_training(tests: pd.DataFrame) -> Scalars:

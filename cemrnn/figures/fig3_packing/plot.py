@@ -17,7 +17,7 @@ from cemrnn.tasks.maps import bits_per_map
 
 SIZE_LINES = ("-", "--", ":", "-.", (0, (1, 4)))
 READINGS = dict(zip(MATCHES, ("full", "none"), strict=True))  # faces of markers where both readings share a panel
-NO_BOUND = 8  # times the most maps: where a K* without bound is drawn
+NO_BOUND = 3  # times the largest number of maps in the panel: where a K* without bound is drawn
 KNOWN_BITS = 5  # per parameter. Source: Collins, Sohl-Dickstein & Sussillo 2017 (arXiv 1611.09913), abstract
 
 
@@ -69,7 +69,8 @@ def _plot_packed(result: Result) -> Figure:
     figure, panels = style.open_panels(["ab"], 3.8)
     for letter, match in zip("ab", MATCHES, strict=True):
         rows = (select(tables[name], match=match) for name in ("contexts", "packed"))
-        _draw_packed(panels[letter], *rows, config)
+        cells = select(tables["cells"], match=match, n_sites=config.n_sites)
+        _draw_packed(panels[letter], *rows, cells, config)
         panels[letter].set_title(f"equal {match}")
         style.name_axes(panels[letter], letter, "sites S of a map", "K*, number of maps")
     lines = {f"N = {n}": dict(linestyle=line) for n, line in zip(config.units, SIZE_LINES, strict=False)}
@@ -77,23 +78,29 @@ def _plot_packed(result: Result) -> Figure:
     return figure
 
 
-def _draw_packed(axes: Axes, predicted: pd.DataFrame, measured: pd.DataFrame, config: PackingConfig) -> None:
-    """A K* without bound lies at the upper edge; a triangle points away from the numbers of maps that were learned."""
-    sites, most = sorted(predicted["n_sites"].unique()), NO_BOUND * max(config.task_counts)
+def _draw_packed(
+    axes: Axes, predicted: pd.DataFrame, measured: pd.DataFrame, cells: pd.DataFrame, config: PackingConfig
+) -> None:
+    """A K* without bound lies on a line of its own; a triangle points away from the numbers of maps that were tried.
+
+    A hollow point is measured where networks were still learning.
+    """
+    finite = predicted["kstar"].replace(np.inf, np.nan).max()
+    sites, most = sorted(predicted["n_sites"].unique()), NO_BOUND * np.nanmax([finite, max(config.task_counts)])
     where = sites.index(config.n_sites)
     for offset, arm in style.spread_over(config.arms, 0.2):
         look = style.LOOKS[arm]
         for i, (n_units, line) in enumerate(zip(config.units, SIZE_LINES, strict=False)):
             curve = select(predicted, arm=arm, n_units=n_units).sort_values("n_sites")
             at = [sites.index(n) for n in curve["n_sites"]]
-            axes.plot(at, curve["kstar"].clip(upper=most), color=look.colour, linestyle=line, marker=".")
+            axes.plot(at, curve["kstar"].replace(np.inf, most), color=look.colour, linestyle=line, marker=".")
             row = select(measured, arm=arm, n_units=n_units)
             points = np.exp2(row[["octaves", "low", "high"]]).set_axis(["value", "low", "high"], axis="columns")
-            outside = row["above"].sum() - row["below"].sum()
-            marker = look.marker if 2 * abs(outside) <= row["n"].sum() else "^" if outside > 0 else "v"
-            style.draw_points(
-                axes, [where + offset + 0.04 * (i - 1)], points, "value", look, marker=marker, markersize=6
-            )
+            above, below = (2 * row[name].sum() > row["n"].sum() for name in ("above", "below"))
+            marks = dict(marker="^" if above else "v" if below else look.marker, markersize=6)
+            if not select(cells, arm=arm, n_units=n_units)["counts"].all():
+                marks["markerfacecolor"] = "white"
+            style.draw_points(axes, [where + offset + 0.04 * (i - 1)], points, "value", look, **marks)
     axes.axhline(most, color="0.6", linewidth=0.7)
     axes.annotate("no bound", (1, most), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4")
     axes.set(yscale="log", xlim=(-0.4, len(sites) - 0.6))

@@ -102,7 +102,8 @@ def run(config: SynergyConfig) -> tuple[Tables, Scalars]:
     scalars |= count_where(robust[robust["group"].str.startswith("trained")], "map_trained")
     scalars["map_packing_learning"] = int((~packed["counts"]).sum())
     scalars["map_robustness_fewest"] = float(robust.dropna(subset="value")["n"].min())
-    scalars["largest_budget_difference"] = config.largest_gap
+    gaps = [config.largest_gap, *(tested.largest_gap for tested in config.sizes)]
+    scalars["largest_budget_difference"] = max(gaps)
     scalars["largest_budget_difference_maps"] = find_largest_gap(config.maps)
     scalars["map_units"] = ", ".join(str(tested.n_units) for tested in config.sizes)
     tables = {

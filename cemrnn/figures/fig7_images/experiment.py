@@ -20,7 +20,7 @@ from cemrnn.training.sequences import SequenceConfig
 
 SCANS = ("rows", "pixels")
 CHANCE = 0.1  # ten digits, about as many images of each
-FALLEN = 0.1  # how far below the median of its model a network ends that counts as one that stayed behind
+FALLEN = 0.1  # how far below the upper quartile of its model a network ends that stayed behind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +128,15 @@ def _scalars(networks, timed, packing, control: np.ndarray, config: ImagesConfig
         "n_test": config.comparison("rows").data.held_out("test", config.test_size).targets.shape[1],
         "n_inferred": config.n_inferred,
         "most_contexts": max(config.packing_counts),
+        "fallen_by": FALLEN,
     }
 
 
 def count_fallen(accuracy: np.ndarray) -> int:
-    """How many networks of a model lie further below their median than `FALLEN`."""
-    return int(np.sum(accuracy < np.nanmedian(accuracy) - FALLEN)) if np.isfinite(accuracy).any() else 0
+    """How many networks (M,) of a model lie further below their upper quartile than `FALLEN`, or are NaN."""
+    if np.isnan(accuracy).all():
+        return len(accuracy)
+    return int(np.sum(~(accuracy >= np.nanquantile(accuracy, 0.75) - FALLEN)))
 
 
 def order_scans(scalars: Mapping[str, float | int | str], rival: str) -> list[str]:

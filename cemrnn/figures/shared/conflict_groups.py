@@ -20,7 +20,9 @@ SAME_COMBINED = {"units": "parameters", "trained_units": "trained"}  # group -> 
 class PopulationKey(NamedTuple):
     """One population of a figure."""
 
-    group: str  # in GROUPS, or a kind of ambiguity that the networks were trained for
+    group: (
+        str  # in GROUPS, or another of the figure's: a kind of ambiguity in training, other tasks, a reading of these
+    )
     arm: str
 
 

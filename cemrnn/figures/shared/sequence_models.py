@@ -35,7 +35,7 @@ from cemrnn.training.train import train
 GATED = ("gru", "lstm")
 REFERENCE = "combined"  # whose number of parameters the others match
 TAU_MS = 100.0
-TRIM = 0.2  # share of the networks at either end that does not count in a difference: one of them may fail to learn
+TRIM = 0.2  # share of the networks at either end that is left out of a difference, rounded down: one may fail to learn
 RIVALS = {"gru": "a GRU", "plain": "a plain network"}  # of combined modulation, in titles; the stronger one first
 
 
