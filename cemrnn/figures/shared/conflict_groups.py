@@ -20,9 +20,7 @@ SAME_COMBINED = {"units": "parameters", "trained_units": "trained"}  # group -> 
 class PopulationKey(NamedTuple):
     """One population of a figure."""
 
-    group: (
-        str  # in GROUPS, or another of the figure's: a kind of ambiguity in training, other tasks, a reading of these
-    )
+    group: str  # in GROUPS, or of figure 2: a kind of ambiguity in training or other tasks, at one of both readings
     arm: str
 
 
