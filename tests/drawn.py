@@ -14,7 +14,7 @@ from cemrnn.reproduce.record import FOOTER
 DPI = 96  # of a page
 SMALLEST_PT, SMALLEST_FOOTER_PT = 9, 7
 MOST_PANELS = 6
-NARROW_LIMIT_IN = 1.02 * NARROW_IN  # of a picture that shrinks by as much on a phone
+NARROW_LIMIT_IN = 1.03 * NARROW_IN  # of a picture that shrinks by as much on a phone
 SLACK_PX = 1.5  # on each side of a text: its box is a little larger than its letters
 
 
