@@ -204,6 +204,10 @@ def test_the_figure_shows_the_tables(monkeypatch):
     for panel in parts["d"].values():
         dots = sum(len(points.get_offsets()) for points in panel.collections if hasattr(points, "get_sizes"))
         assert dots == 3 * 8 * 5  # arms, networks that learned, pairs
+        rows = {
+            round(y, 2) for points in panel.collections if hasattr(points, "get_sizes") for _, y in points.get_offsets()
+        }
+        assert len(rows) == 3 * 5  # each arm in a row of its own
         assert len(panel.get_lines()) >= len(("excitability", "synaptic", "combined"))  # combined at both readings
     names = [label.get_text() for label in parts["d"]["a"].get_yticklabels()]
     assert names[0] == "delay pro / anti" and len(names) == 5

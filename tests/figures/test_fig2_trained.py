@@ -48,6 +48,15 @@ def test_networks_of_equal_units_are_trained_with_the_same_noise_where_that_is_a
     )
 
 
+def test_kinds_of_ambiguity_have_networks_of_their_own_number_at_both_readings():
+    config = dataclasses.replace(CONFIG, train_at_units=True, trained_kinds=("brief",), kind_replicates=3)
+    groups = ("brief", f"brief{trained.AT_UNITS}")
+    assert [len(dict(config.populations())[group, "synaptic"]) for group in groups] == [3, 3]
+    assert [config.count_networks(PopulationKey(group, "synaptic")) for group in groups] == [3, 3]
+    assert config.tested_groups == ["parameters", "trained", "brief", "units", "trained_units", groups[1]]
+    assert dataclasses.replace(config, train_at_units=False).tested_groups == ["parameters", "trained", "brief"]
+
+
 def test_networks_are_trained_with_what_they_are_tested_with():
     smoke = make_config(Project(ROOT), "fig2_ambiguity", "smoke")
     found = {key.group: trainings[0].cue for key, trainings in smoke.populations()}

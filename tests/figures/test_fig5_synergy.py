@@ -321,6 +321,12 @@ def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_wher
     assert result.scalars["map_robustness_fewest"] == 8
 
 
+def test_the_budget_is_told_of_the_size_at_which_it_is_missed_most(monkeypatch):
+    result = run(monkeypatch)
+    gaps = [tested.largest_gap for tested in result.config.sizes]
+    assert result.scalars["largest_budget_difference"] == max(gaps) and len(gaps) > 1
+
+
 def test_cells_without_networks_are_empty_and_have_a_dash(monkeypatch):
     result = run(monkeypatch)
     robust = result.tables["map_robustness"].copy()
@@ -390,6 +396,7 @@ def test_other_sizes_in_the_map_have_as_many_units_per_component_and_are_trained
     assert {key: len(networks) for key, networks in populations.items()} == {
         key: min(3, CONFIG.tested.count_networks(key)) for key in populations
     }
+    assert {len(networks) for networks in dict(synergy_maps.resize(CONFIG.tested, 12, 1).populations()).values()} == {1}
     at_units = populations["units", "synaptic"][0]
     assert (at_units.network.n_units, at_units.network.rank) == (12, 2)
     assert populations["trained_units", "synaptic"][0].network == at_units.network
