@@ -54,9 +54,8 @@ def map_robustness(sizes: Sequence[RobustnessConfig], chance: np.ndarray) -> pd.
 
 def resize(config: RobustnessConfig, n_units: int, n_replicates: int) -> RobustnessConfig:
     """The arms that are compared, in all groups and of another size, with as many units per component."""
-    rank, fewer = max(2, round(config.rank * n_units / config.n_units)), ("n_replicates", "trained_replicates")
-    changes = {name: min(n_replicates, getattr(config, name)) for name in fewer}
-    return dataclasses.replace(config, n_units=n_units, rank=rank, arms=COMPARED, **changes)
+    rank, fewer = max(2, round(config.rank * n_units / config.n_units)), min(n_replicates, config.n_replicates)
+    return dataclasses.replace(config, n_units=n_units, rank=rank, arms=COMPARED, n_replicates=fewer)
 
 
 def count_where(table: pd.DataFrame, name: str) -> Scalars:
