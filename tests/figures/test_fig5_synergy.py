@@ -299,21 +299,20 @@ def test_a_figure_without_comparable_networks_is_drawn_without_a_warning(monkeyp
 def test_maps_have_a_frame_where_the_interval_excludes_zero_and_are_hatched_where_networks_still_learn(monkeypatch):
     result = run(monkeypatch)
     panels = panels_of(plot(result)["b"])
-    assert set(panels) == set("abc")
-    frames = {k: sum(patch.get_linewidth() > 1 for patch in panels[k].patches) for k in "abc"}
-    hatched = {k: sum(patch.get_hatch() is not None for patch in panels[k].patches) for k in "abc"}
-    assert frames == {"a": 2, "b": 1, "c": 4 * len(TESTS[1:])}
-    assert [label.get_text() for label in panels["c"].get_xticklabels()] == ["24", "48", "24", "24", "24"]
-    texts = {text.get_text().replace("\n", " "): text.xy[0] for text in panels["c"].texts if hasattr(text, "xy")}
-    places = {"equal parameters": 0.5, "equal units": 2}
-    places |= {"equal parameters, trained with noise": 3, "equal units, trained with noise": 4}
-    assert texts == places  # over the middle of their columns
-    assert [line.get_xdata()[0] for line in panels["c"].lines] == [1.5, 2.5, 3.5]
-    assert hatched == {"a": 0, "b": 1, "c": 0}
+    assert set(panels) == set("abcdef")
+    frames = {k: sum(patch.get_linewidth() > 1 for patch in panels[k].patches) for k in panels}
+    hatched = {k: sum(patch.get_hatch() is not None for patch in panels[k].patches) for k in panels}
+    n = len(TESTS[1:])
+    assert frames == {"a": 2, "b": 1, "c": 2 * n, "d": 0, "e": n, "f": n}
+    sizes = {k: [label.get_text() for label in panels[k].get_xticklabels()] for k in "cdef"}
+    assert sizes == {"c": ["24", "48"], "d": ["24"], "e": ["24"], "f": ["24"]}
+    titles = [panels[k].get_title(loc="right").replace("\n", " ") for k in "cdef"]
+    noisy = ["equal parameters, trained with noise", "equal units, trained with noise"]
+    assert titles == ["equal parameters", "equal units", *noisy]
+    assert hatched == dict.fromkeys(panels, 0) | {"b": 1}
     assert [text.get_text() for text in panels["a"].texts] == [".30", "−.20"]
     names = ("map_packing_cells", "map_packing_above", "map_packing_below", "map_packing_learning")
     assert [result.scalars[name] for name in names] == [3, 1, 1, 1]  # one cell does not count
-    n = len(TESTS[1:])
     robust = [result.scalars[f"map_robustness_{name}"] for name in ("cells", "above", "below")]
     assert robust == [5 * n, 2 * n, 2 * n]
     of_trained = [result.scalars[f"map_trained_{name}"] for name in ("cells", "above", "below")]
@@ -335,8 +334,12 @@ def test_cells_without_networks_are_empty_and_have_a_dash(monkeypatch):
     counts = synergy_maps.count_where(robust, "map")
     assert (counts["map_cells"], counts["map_empty"]) == (len(robust) - none.sum(), none.sum()) and none.any()
     shown = dataclasses.replace(result, tables=result.tables | {"map_robustness": robust})
-    cells = [text for text in panels_of(plot(shown)["b"])["c"].texts if not hasattr(text, "xy")]
-    assert [text.get_text() for text in cells if text.get_visible()].count("–") == none.sum()
+    panels = panels_of(plot(shown)["b"])
+    dashes = {k: [text.get_text() for text in panels[k].texts if text.get_visible()].count("–") for k in "cdef"}
+    assert dashes == dict.fromkeys("cdef", 0) | {"d": none.sum()}
+    few = robust[robust["group"] != "trained_units"]
+    shown = dataclasses.replace(result, tables=result.tables | {"map_robustness": few})
+    assert set(panels_of(plot(shown)["b"])) == set("abcde")
 
 
 def test_the_map_of_packing_compares_with_the_better_pathway_cell_by_cell():

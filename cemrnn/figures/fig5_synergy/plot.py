@@ -31,8 +31,7 @@ MEASURES = (  # name, shade, marker, label
 DECIDES = ("excitability", "synapses", "neither")
 READINGS = ("equal\nparameters", "equal\nunits")
 NETWORKS = (*READINGS, "equal parameters,\ntrained with noise", "equal units,\ntrained with noise")
-NETWORKS = dict(zip(GROUPS, NETWORKS, strict=True))  # what the columns of the map of robustness are
-SHORT = dict(zip(GROUPS, ("param.", "units", "param., noise", "units, noise"), strict=True))  # the same on a phone
+NETWORKS = dict(zip(GROUPS, NETWORKS, strict=True))  # whose robustness a panel shows
 
 
 @style.in_style
@@ -106,7 +105,9 @@ def _plot_maps(result: Result) -> Figure:
     """Synergy in every cell: size and maps at both readings, and kinds of ambiguity."""
     packed, robust = result.tables["map_packing"], result.tables["map_robustness"]
     most = np.nanmax(np.abs([0.1, *packed["value"], *robust["value"]]))
-    figure, panels = style.open_panels(["ab", "c"], 7.2, height_ratios=(1, 1.3))
+    groups = [group for group in GROUPS if group in set(robust["group"])]
+    letters = "cdef"[: len(groups)]
+    figure, panels = style.open_panels(["ab", letters], 7.2, height_ratios=(1, 1.3))
     packed = packed.assign(size=[f"N = {r.n_units}\nS = {r.n_sites}" for r in packed.itertuples()])
     sizes, counts = list(dict.fromkeys(packed["size"])), sorted(packed["n_tasks"].unique())
     for letter, match in zip("ab", MATCHES, strict=False):
@@ -115,35 +116,19 @@ def _plot_maps(result: Result) -> Figure:
         image = _draw_map(axes, cells, sizes, counts, most)
         axes.set_title(f"equal {match}", loc="right")
         style.name_axes(axes, letter, "number of maps K")
-    robust = robust.assign(counts=True, networks=[(r.group, r.n_units) for r in robust.itertuples()])
-    columns = sorted(set(robust["networks"]), key=lambda column: (GROUPS.index(column[0]), column[1]))
-    _draw_map(panels["c"], robust.set_index(["test", "networks"]), list(TESTS[1:]), columns, most, whole=True)
-    _name_networks(panels["c"], columns)
-    style.name_axes(panels["c"], "c", "units N of the combined arm")
-    if style.are_neighbours(panels["a"], panels["b"]):  # the rows of b are those of a
-        panels["b"].set_yticks([])
-    panels["c"].figure.colorbar(image, ax=panels["c"], label="combined minus the better one", pad=0.02, fraction=0.08)
+    for letter, group in zip(letters, groups, strict=True):
+        axes, part = panels[letter], select(robust, group=group).assign(counts=True)
+        cells, n_units = part.set_index(["test", "n_units"]), sorted(part["n_units"].unique())
+        _draw_map(axes, cells, list(TESTS[1:]), n_units, most, whole=True)
+        axes.set_title(NETWORKS[group], loc="right")
+        style.name_axes(axes, letter, "units N (combined)")
+    for first, *others in (letters, "ab"):  # side by side the names of the first hold for all
+        for letter in others:
+            if style.are_neighbours(panels[first], panels[letter]):
+                panels[letter].set_yticks([])
+    last = panels[letters[-1]]
+    last.figure.colorbar(image, ax=last, label="combined minus the better one", pad=0.02, fraction=0.08)
     return figure
-
-
-def _name_networks(axes: Axes, columns: Sequence[tuple[str, int]]) -> None:
-    """Name columns by their size, and above them, between lines, what is equal and what they were trained with.
-
-    On a phone, where there is no room above, each column has its whole name below it.
-    """
-    groups, sizes = [group for group, _ in columns], [n_units for _, n_units in columns]
-    if style.is_narrow():
-        names = [f"{SHORT[group]}, {n_units}" for group, n_units in columns]
-        axes.set_xticks(range(len(columns)), names, rotation=90)
-    else:
-        axes.set_xticks(range(len(columns)), sizes)
-    for group in dict.fromkeys(groups):
-        first, last = groups.index(group), len(groups) - groups[::-1].index(group)
-        if not style.is_narrow():
-            place = dict(xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center")
-            axes.annotate(NETWORKS[group], ((first + last - 1) / 2, 1), **place)
-        if first:
-            axes.axvline(first - 0.5, color="black", linewidth=0.8)
 
 
 def _draw_map(
